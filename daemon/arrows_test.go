@@ -28,6 +28,8 @@ var rooms = []struct {
 	{"daemon/sublist", []string{"daemon/subject"}, "the index is pure: it knows subjects, not who receives"},
 	{"daemon/logging", nil, "every package logs, so logging can import none of them"},
 	{"daemon/sysd", []string{"daemon/logging"}, "systemd is a neighbour of the process, not of the broker"},
+	{"daemon/control", []string{"daemon/logging"}, "the verbs share it with the daemon, and must not pull the broker in"},
+	{"daemon/watch", []string{"daemon/logging"}, "it knows files and that they changed, not what is in them"},
 	{"daemon/transport", []string{"daemon/logging"}, "a byte stream does not know what is said on it"},
 	{"daemon/broker", []string{"daemon/subject", "daemon/proto", "daemon/sublist", "daemon/logging", "daemon/transport"},
 		"the core asks auth, cluster and monitor through interfaces of its own"},
@@ -40,7 +42,7 @@ var rooms = []struct {
 	{"daemon/config", []string{"confparse", "daemon/subject"}, "configuration is decoded before anything runs; it configures all, so it can import none"},
 	{"daemon", []string{"*"}, "wiring: the one place that knows everybody"},
 	{"daemon/internal/brokertest", []string{"daemon/logging"}, "drives built binaries from outside; tests only"},
-	{"cmd/nats-broker", []string{"daemon", "daemon/config", "daemon/sysd", "confparse"},
+	{"cmd/nats-broker", []string{"daemon", "daemon/config", "daemon/control", "daemon/sysd", "confparse"},
 		"the command has no logic of its own: it parses arguments and calls the daemon or a verb"},
 }
 
