@@ -6,35 +6,55 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// Manager owns the sinks and the levels. It is made first and stopped last. All methods are safe for concurrent use.
+// Manager owns the sinks and the levels. It is made first and closed last. All methods are safe for concurrent use.
 //
-// Locks, in the order they may be taken: sinksMu (read by every line, written by a change of sinks), then a sink's own.
-// levelsMu stands alone.
+// Locks, in the order in which they may be taken: prepareMu (one change at a time), sinksMu (read by every line,
+// written by a change of sinks), a sink's own, reportsMu. levelsMu, and the locks of repeats and tail, are never held
+// together with another.
 type Manager struct {
+	prepareMu sync.Mutex
+	pending   *sinkSet // prepared, not committed
+
 	sinksMu sync.RWMutex
 	sinks   []sink
-	opts    Options
-	closed  bool
+	stderr  *stderrSink // takes reports about other sinks, whatever is configured
+	loud    bool        // standard error or the journal is among the sinks
+	retired map[string]uint64
+	closing sync.WaitGroup // sinks that flush after they were taken out of service
 
-	levelsMu  sync.Mutex
-	base      levelSet
-	subs      map[string]*subsystem
-	overrides map[string]levelSet
+	levelsMu   sync.Mutex
+	base       levelSet            // -D and -V
+	configured map[string]levelSet // Options.Levels
+	overrides  map[string]levelSet // SetLevel
+	subs       map[string]*subsystem
+
+	reportsMu sync.Mutex
+	reports   []*record // lines of sinks about themselves, to be emitted
+	reporting atomic.Bool
+
+	limit   atomic.Bool // floods are held back
+	repeats repeatLimiter
+	tail    *tail
 
 	traceVerbose atomic.Bool
 	traceHeaders atomic.Bool
 	maxTraced    atomic.Int64
 
-	self *Logger // for the manager's own lines
+	self *Logger // for lines about logging
 }
 
-// New opens the sinks and puts them into service. An unusable one is an error, but for a remote receiver that does not
+// New opens the sinks and puts them into service. An unusable one is an error, but for a syslog receiver that does not
 // answer: its lines wait in the queue.
 func New(o Options) (*Manager, error) {
 	o = o.withDefaults()
-	m := &Manager{subs: map[string]*subsystem{}, overrides: map[string]levelSet{}}
+	m := &Manager{
+		subs: map[string]*subsystem{}, overrides: map[string]levelSet{}, retired: map[string]uint64{},
+		tail: newTail(o.TailLines),
+	}
+	m.repeats.emit = m.deliver
 	m.self = m.Logger("logging")
 	commit, err := m.Prepare(o)
 	if err != nil {
@@ -61,6 +81,9 @@ func (m *Manager) Logger(name string) *Logger {
 // publish stores the levels in force for s. levelsMu is held.
 func (m *Manager) publish(s *subsystem) {
 	set, ok := m.overrides[s.name]
+	if !ok {
+		set, ok = m.configured[s.name]
+	}
 	if !ok {
 		set = m.base
 	}
@@ -127,11 +150,72 @@ func (m *Manager) TraceHeaders() bool { return m.traceHeaders.Load() }
 // MaxTracedLen returns after how many bytes a traced payload is cut; 0 is never.
 func (m *Manager) MaxTracedLen() int { return int(m.maxTraced.Load()) }
 
-// emit hands a record to every sink.
-func (m *Manager) emit(r *record) {
+// Drops returns how many lines each sink has lost since the start, by the sink's name: "stderr", "journal", the file's
+// path, the receiver's URL.
+func (m *Manager) Drops() map[string]uint64 {
 	m.sinksMu.RLock()
 	defer m.sinksMu.RUnlock()
+	drops := make(map[string]uint64, len(m.sinks))
+	for name, n := range m.retired {
+		if n > 0 {
+			drops[name] = n
+		}
+	}
+	for _, s := range m.sinks {
+		drops[s.name()] += s.lost()
+	}
+	return drops
+}
+
+// emit takes a line from a logger: it is held back as part of a flood, or delivered.
+func (m *Manager) emit(r *record) {
+	if m.limit.Load() && !m.repeats.pass(r) {
+		return
+	}
+	m.deliver(r)
+}
+
+// deliver remembers a line for the tail and hands it to every sink, and then what sinks had to report meanwhile.
+func (m *Manager) deliver(r *record) {
+	m.tail.add(r)
+	m.sinksMu.RLock()
 	for _, s := range m.sinks {
 		s.write(r)
+	}
+	m.sinksMu.RUnlock()
+	m.speak()
+}
+
+// tell queues a line of a sink about itself. Any lock may be held.
+func (m *Manager) tell(lv Level, id MessageID, msg string, fields ...Field) {
+	r := &record{time: time.Now(), level: lv, id: id, subsystem: m.self.sub.name, message: msg, fields: slices.Clone(fields)}
+	m.reportsMu.Lock()
+	defer m.reportsMu.Unlock()
+	m.reports = append(m.reports, r)
+	m.reporting.Store(true)
+}
+
+// speak emits the queued reports. Trouble with a sink is written to standard error as well, whether or not lines go
+// there: it may be the only place left. No lock may be held.
+func (m *Manager) speak() {
+	if !m.reporting.Load() {
+		return
+	}
+	m.reportsMu.Lock()
+	reports := m.reports
+	m.reports = nil
+	m.reporting.Store(false)
+	m.reportsMu.Unlock()
+
+	m.sinksMu.RLock()
+	defer m.sinksMu.RUnlock()
+	for _, r := range reports {
+		m.tail.add(r)
+		for _, s := range m.sinks {
+			s.write(r)
+		}
+		if r.level >= Warn && !m.loud {
+			m.stderr.write(r)
+		}
 	}
 }
