@@ -1,0 +1,57 @@
+package confparse
+
+import "strings"
+
+// found describes the character at offset start for a message, and its span.
+func (p *parser) found(start int) (string, Span) {
+	at := p.pos
+	p.pos = start
+	r, w := p.peek()
+	p.pos = at
+	span := p.src.Span(start, start+w)
+	switch {
+	case w == 0:
+		return "the end of the file", span
+	case r == end:
+		return "a NUL byte", span
+	case newline(r):
+		return "the end of the line", p.src.Span(start, start)
+	case r == '\'':
+		return "a quote", span
+	default:
+		return "'" + string(r) + "'", span
+	}
+}
+
+// failFound reports that something else was expected at offset start.
+func (p *parser) failFound(start int, message string) *Error {
+	what, span := p.found(start)
+	return p.fail(span, "%s, found %s", message, what)
+}
+
+// failEnd reports that a value goes on where it should end.
+func (p *parser) failEnd(v *Value, start int, wanted string) *Error {
+	e := p.failFound(start, "expected "+wanted+" after the value")
+	switch {
+	case v == nil:
+	case v.quoted && strings.Contains(v.Text(), "\n"):
+		e.WithNote(v.span, "the value is this string, which runs over several lines: is a quote missing?")
+	case v.kind == String && !v.quoted && v.ref == nil:
+		e.WithHint("put quotes around a value that contains white space")
+	case v.kind == Int || v.kind == Float || v.kind == Time:
+		e.WithHint("put quotes around a string that begins like a number")
+	}
+	return e
+}
+
+// failMissing reports a key without a value.
+func (p *parser) failMissing(span Span, key string) {
+	p.fail(span, "missing value for %q", key)
+}
+
+// failOpen reports a map or array that the file does not close.
+func (p *parser) failOpen(opened Span, what string, bracket rune) {
+	p.fail(opened, "this %s is not closed", what).
+		WithNote(p.src.Span(p.pos, p.pos), "expected '%c', found the end of the file", bracket)
+	p.stop = true
+}

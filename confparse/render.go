@@ -1,0 +1,147 @@
+package confparse
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// Colours of a rendered error, as compilers use them.
+const (
+	colourBold  = "\x1b[1m"
+	colourError = "\x1b[1;31m"
+	colourNote  = "\x1b[1;36m"
+	colourCaret = "\x1b[1;32m"
+	colourOff   = "\x1b[0m"
+)
+
+// Render writes every error with its line, a caret under the place, the hint
+// and the notes; with colours if colour is set.
+func (l Errors) Render(w io.Writer, colour bool) error {
+	for _, e := range l {
+		if err := e.Render(w, colour); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Render writes one error. See [Errors.Render].
+func (e *Error) Render(w io.Writer, colour bool) error {
+	r := renderer{colour: colour}
+	r.chain(e.Span)
+	r.place(e.Span, e.Message, "", e.Hint, e.Secret)
+	for _, n := range e.Notes {
+		r.place(n.Span, n.Message, "note: ", "", e.Secret)
+	}
+	_, err := io.WriteString(w, r.b.String())
+	return err
+}
+
+type renderer struct {
+	b      strings.Builder
+	colour bool
+}
+
+func (r *renderer) paint(colour, s string) {
+	if r.colour && s != "" {
+		s = colour + s + colourOff
+	}
+	r.b.WriteString(s)
+}
+
+// chain writes how the source of a span came to be read, the include nearest to
+// the main file first.
+func (r *renderer) chain(at Span) {
+	if at.src == nil {
+		return
+	}
+	var from []Span
+	for s := at.src.parent; !s.IsZero(); s = s.src.parent {
+		from = append(from, s)
+	}
+	for i := len(from) - 1; i >= 0; i-- {
+		fmt.Fprintf(&r.b, "included from %s:\n", from[i].Start())
+	}
+}
+
+// place writes a message with the line it is about.
+func (r *renderer) place(at Span, message, label, hint string, secret bool) {
+	if !at.IsZero() {
+		r.paint(colourBold, at.String()+":")
+		r.b.WriteByte(' ')
+	}
+	if label != "" {
+		r.paint(colourNote, label)
+		r.b.WriteString(message)
+	} else if r.colour {
+		r.paint(colourError, message)
+	} else {
+		r.b.WriteString(message)
+	}
+	r.b.WriteByte('\n')
+	if at.IsZero() || at.src.masked || secret {
+		if hint != "" {
+			fmt.Fprintf(&r.b, "       | %s\n", hint)
+		}
+		return
+	}
+	r.excerpt(at, hint)
+}
+
+// maxExcerpt is how much of a line is shown, in characters.
+const maxExcerpt = 160
+
+// excerpt writes the first line of a span with a caret under it.
+func (r *renderer) excerpt(at Span, hint string) {
+	start, stop := at.Start(), at.End()
+	line := printable(at.src.line(start.Line))
+	width := utf8.RuneCountInString(line) - (start.Column - 1)
+	if stop.Line == start.Line {
+		width = stop.Column - start.Column
+	}
+	column := start.Column
+	line, column = clip(line, column)
+	width = max(1, min(width, utf8.RuneCountInString(line)-column+1))
+
+	fmt.Fprintf(&r.b, "%5d | %s\n      | ", start.Line, line)
+	for _, c := range line {
+		if column--; column == 0 {
+			break
+		}
+		if c != '\t' {
+			c = ' '
+		}
+		r.b.WriteRune(c)
+	}
+	for ; column > 1; column-- { // behind the end of the line
+		r.b.WriteByte(' ')
+	}
+	r.paint(colourCaret, "^"+strings.Repeat("~", width-1))
+	if hint != "" {
+		r.b.WriteByte(' ')
+		r.b.WriteString(hint)
+	}
+	r.b.WriteByte('\n')
+}
+
+// clip cuts a long line down to the part around column.
+func clip(line string, column int) (string, int) {
+	chars := []rune(line)
+	if len(chars) <= maxExcerpt {
+		return line, column
+	}
+	from := max(0, min(column-1-maxExcerpt/2, len(chars)-maxExcerpt))
+	return string(chars[from : from+maxExcerpt]), column - from
+}
+
+// printable replaces what would disturb a terminal, one character for one.
+func printable(line string) string {
+	return strings.Map(func(c rune) rune {
+		if c != '\t' && (c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0) {
+			return utf8.RuneError
+		}
+		return c
+	}, line)
+}
