@@ -1,0 +1,173 @@
+package transport
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// TLSOptions says how a listener, or a side that dials, speaks TLS. Files are
+// read by LoadTLS and never again.
+type TLSOptions struct {
+	Certificates []KeyPair // the pair to present; several are chosen from by the name the peer asks for
+	CAFile       string    // roots that a peer's certificate must lead to; empty: the system's
+
+	Verify   bool // the peer must present a certificate that verifies
+	Insecure bool // dialling: take any certificate
+
+	CipherSuites []uint16 // of TLS 1.2; empty: Go's default list
+	Curves       []tls.CurveID
+	MinVersion   uint16   // 0: TLS 1.2
+	Pinned       []string // SHA-256 of the peer's SubjectPublicKeyInfo, lower-case hex; empty: any
+
+	First         bool          // the handshake comes before INFO
+	FirstFallback time.Duration // with First: INFO is sent after this long without a byte; 0: never
+	Timeout       time.Duration // of the handshake; 0: DefaultTLSTimeout
+	AllowPlain    bool          // a peer may go on without TLS
+	RateLimit     int           // handshakes a second; 0: unlimited
+}
+
+// DefaultTLSTimeout is how long a handshake may take (nats-server 2.15.2).
+const DefaultTLSTimeout = 2 * time.Second
+
+// KeyPair names a PEM file with a certificate chain and the one with its key.
+type KeyPair struct {
+	CertFile string
+	KeyFile  string
+}
+
+// TLS is loaded TLS material: immutable, safe for concurrent use. A reload loads
+// a new one beside it; connections keep the one that they began with.
+type TLS struct {
+	opts   TLSOptions
+	certs  []tls.Certificate
+	roots  *x509.CertPool
+	limit  *handshakeLimit
+	pinned map[string]bool
+}
+
+// LoadTLS reads the files that o names. The error names the file that cannot be
+// used.
+func LoadTLS(o TLSOptions) (*TLS, error) {
+	if o.MinVersion != 0 && o.MinVersion < tls.VersionTLS12 {
+		return nil, fmt.Errorf("unsupported minimum TLS version: %s", tls.VersionName(o.MinVersion))
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTLSTimeout
+	}
+	t := &TLS{opts: o, pinned: map[string]bool{}, limit: newHandshakeLimit(o.RateLimit)}
+	for _, pair := range o.Certificates {
+		cert, err := loadPair(pair)
+		if err != nil {
+			return nil, err
+		}
+		t.certs = append(t.certs, cert)
+	}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading CA file: %w", err)
+		}
+		t.roots = x509.NewCertPool()
+		if !t.roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("CA file %s: failed to parse root ca certificate", o.CAFile)
+		}
+	}
+	for _, p := range o.Pinned {
+		t.pinned[p] = true
+	}
+	return t, nil
+}
+
+func loadPair(pair KeyPair) (tls.Certificate, error) {
+	if pair.KeyFile == "" {
+		return tls.Certificate{}, errors.New("missing 'key_file' in TLS configuration")
+	}
+	if pair.CertFile == "" {
+		return tls.Certificate{}, errors.New("missing 'cert_file' in TLS configuration")
+	}
+	cert, err := tls.LoadX509KeyPair(pair.CertFile, pair.KeyFile)
+	if err != nil {
+		return cert, fmt.Errorf("error parsing X509 certificate/key pair %s, %s: %w", pair.CertFile, pair.KeyFile, err)
+	}
+	if cert.Leaf == nil {
+		if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
+			return cert, fmt.Errorf("error parsing certificate %s: %w", pair.CertFile, err)
+		}
+	}
+	return cert, nil
+}
+
+// Options gives what t was loaded from.
+func (t *TLS) Options() TLSOptions { return t.opts }
+
+// Server gives a configuration for the accepting side. The caller owns it.
+func (t *TLS) Server() *tls.Config {
+	c := t.base()
+	c.Certificates = slices.Clone(t.certs)
+	c.ClientCAs = t.roots
+	if t.opts.Verify {
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return c
+}
+
+// Client gives a configuration for the side that dials host. The caller owns it.
+func (t *TLS) Client(host string) *tls.Config {
+	c := t.base()
+	c.Certificates = slices.Clone(t.certs)
+	c.RootCAs = t.roots
+	c.ServerName = host
+	c.InsecureSkipVerify = t.opts.Insecure
+	return c
+}
+
+func (t *TLS) base() *tls.Config {
+	return &tls.Config{
+		MinVersion:       max(t.opts.MinVersion, tls.VersionTLS12),
+		CipherSuites:     slices.Clone(t.opts.CipherSuites),
+		CurvePreferences: slices.Clone(t.opts.Curves),
+	}
+}
+
+// PinAccepts reports whether the peer's key is one of the pinned ones, or none
+// are pinned. A peer without a certificate is not accepted where some are.
+func (t *TLS) PinAccepts(state tls.ConnectionState) bool {
+	if len(t.pinned) == 0 {
+		return true
+	}
+	return len(state.PeerCertificates) > 0 && t.pinned[Fingerprint(state.PeerCertificates[0])]
+}
+
+// Fingerprint is the pin of a certificate: the SHA-256 of its
+// SubjectPublicKeyInfo in lower-case hex.
+func Fingerprint(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return hex.EncodeToString(sum[:])
+}
+
+// CertificateInfo describes a loaded certificate, for metrics and warnings.
+type CertificateInfo struct {
+	File     string
+	Subject  string
+	NotAfter time.Time
+}
+
+// Presented lists the certificates that t presents.
+func (t *TLS) Presented() []CertificateInfo {
+	list := make([]CertificateInfo, len(t.certs))
+	for i, c := range t.certs {
+		list[i] = CertificateInfo{
+			File:     t.opts.Certificates[i].CertFile,
+			Subject:  c.Leaf.Subject.String(),
+			NotAfter: c.Leaf.NotAfter,
+		}
+	}
+	return list
+}
