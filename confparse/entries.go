@@ -345,7 +345,7 @@ func (p *parser) array(opened Span) *Value {
 		start := p.pos
 		switch r, w := p.peek(); {
 		case w == 0:
-			p.failOpen(opened, "array", ']')
+			p.failOpenArray(v)
 			return nil
 		case r == ']':
 			p.pos++
@@ -361,10 +361,13 @@ func (p *parser) array(opened Span) *Value {
 			continue
 		}
 		item := p.value()
+		if p.stop {
+			return nil
+		}
 		if item != nil {
 			v.items = append(v.items, item)
 		}
-		if !p.endItem(item, opened) {
+		if !p.endItem(item, v) {
 			return nil
 		}
 	}
@@ -373,7 +376,7 @@ func (p *parser) array(opened Span) *Value {
 
 // endItem takes what ends a value of an array, except the closing bracket. It
 // reports false if the array makes no sense any more.
-func (p *parser) endItem(v *Value, opened Span) bool {
+func (p *parser) endItem(v, array *Value) bool {
 	for !p.stop {
 		start := p.pos
 		if p.comment() {
@@ -387,11 +390,11 @@ func (p *parser) endItem(v *Value, opened Span) bool {
 			return true
 		case blank(r):
 		case r == end:
-			p.failOpen(opened, "array", ']')
+			p.failOpenArray(array)
 			return false
 		case r == '}':
 			p.pos = start
-			p.fail(p.src.Span(start, start+1), "expected ']', found '}'").WithNote(opened, "the array begins here")
+			p.fail(p.src.Span(start, start+1), "expected ']', found '}'").WithNote(array.span, "the array begins here")
 			return false
 		default:
 			p.failEnd(v, start, "the end of the line, ',' or ']'")

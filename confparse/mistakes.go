@@ -50,8 +50,20 @@ func (p *parser) failMissing(span Span, key string) {
 }
 
 // failOpen reports a map or array that the file does not close.
-func (p *parser) failOpen(opened Span, what string, bracket rune) {
-	p.fail(opened, "this %s is not closed", what).
-		WithNote(p.src.Span(p.pos, p.pos), "expected '%c', found the end of the file", bracket)
+func (p *parser) failOpen(opened Span, what string, bracket rune) *Error {
 	p.stop = true
+	return p.fail(opened, "this %s is not closed", what).
+		WithNote(p.src.Span(p.pos, p.pos), "expected '%c', found the end of the file", bracket)
+}
+
+// failOpenArray is failOpen for an array, one of whose values may have taken
+// the bracket that was meant to close it.
+func (p *parser) failOpenArray(v *Value) {
+	e := p.failOpen(v.span, "array", ']')
+	for _, item := range v.items {
+		if item.kind == String && !item.quoted && strings.HasSuffix(item.str, "]") {
+			e.WithNote(item.span, "this is read as the string %q: put white space between a number and ']'", item.str)
+			return
+		}
+	}
 }
