@@ -1,0 +1,251 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// Monitor serves the endpoints, metrics and dashboard over HTTP.
+type Monitor struct {
+	reporter *Reporter
+	log      *logging.Logger
+	history  *history
+	registry http.Handler
+
+	handler atomic.Pointer[http.Handler] // for the options in force
+
+	mu      sync.Mutex // guards what follows; never held while a request runs
+	options Options
+	sockets []*socket
+	started bool
+}
+
+// New returns a monitor that looks at src and listens nowhere yet.
+func New(o Options, src Source, lg *logging.Logger) (*Monitor, error) {
+	if src.Server == nil {
+		return nil, errors.New("monitor: a source without a server")
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	m := &Monitor{reporter: NewReporter(src), log: lg, options: o}
+	m.history = newHistory(m.reporter)
+	m.registry = newMetricsHandler(m.reporter, func() int {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.options.MetricsAccounts
+	}, lg)
+	m.install(o)
+	return m, nil
+}
+
+// Reporter gives access to the answers without HTTP.
+func (m *Monitor) Reporter() *Reporter { return m.reporter }
+
+// install makes the handler for o the one that requests meet.
+func (m *Monitor) install(o Options) {
+	h := guard(&o, m.mux(o.BasePath))
+	m.handler.Store(&h)
+}
+
+// ServeHTTP answers one request under the options in force.
+func (m *Monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	(*m.handler.Load()).ServeHTTP(w, r)
+}
+
+// Start opens the listeners. On error none is left open.
+func (m *Monitor) Start() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var opened []*socket
+	for _, spec := range m.options.Listeners {
+		s, err := bind(spec)
+		if err != nil {
+			for _, s := range opened {
+				s.Listener.Close()
+			}
+			return err
+		}
+		opened = append(opened, s)
+	}
+	for _, s := range opened {
+		s.serve(m, m.log)
+	}
+	m.sockets, m.started = opened, true
+	m.history.start()
+	return nil
+}
+
+// Addrs returns the addresses listened on, in the order of the options.
+func (m *Monitor) Addrs() []net.Addr {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	addrs := make([]net.Addr, len(m.sockets))
+	for i, s := range m.sockets {
+		addrs[i] = s.Addr()
+	}
+	return addrs
+}
+
+// Change is a prepared change of options: call Commit or Abort, once.
+type Change struct {
+	m       *Monitor
+	options Options
+	sockets []*socket // as they shall be; nil where late
+	opened  []*socket // of these, those opened by Prepare
+	late    []int     // indexes that can be bound only once an old socket is closed
+}
+
+// Prepare checks new options and opens the listeners they add, without
+// changing anything else. Changes are not prepared concurrently.
+func (m *Monitor) Prepare(o Options) (*Change, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := &Change{m: m, options: o, sockets: make([]*socket, len(o.Listeners))}
+	if !m.started {
+		return c, nil
+	}
+	old := make(map[string]*socket)
+	for _, s := range m.sockets {
+		old[s.spec.key()] = s
+	}
+	for i, spec := range o.Listeners {
+		if s := old[spec.key()]; s != nil {
+			c.sockets[i] = s
+			delete(old, spec.key())
+			continue
+		}
+		s, err := bind(spec)
+		switch {
+		case err == nil:
+			c.sockets[i] = s
+			c.opened = append(c.opened, s)
+		case errors.Is(err, syscall.EADDRINUSE) && m.holdsPort(spec):
+			c.late = append(c.late, i) // our own socket is in the way
+		default:
+			for _, s := range c.opened {
+				s.Listener.Close()
+			}
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// holdsPort reports whether an open socket of ours has the port of spec.
+func (m *Monitor) holdsPort(spec Listener) bool {
+	_, port, err := net.SplitHostPort(spec.Address)
+	if err != nil {
+		return false
+	}
+	for _, s := range m.sockets {
+		if _, p, err := net.SplitHostPort(s.Addr().String()); err == nil && p == port {
+			return true
+		}
+	}
+	return false
+}
+
+// Abort closes what Prepare opened.
+func (c *Change) Abort() {
+	for _, s := range c.opened {
+		s.Listener.Close()
+	}
+}
+
+// Commit switches over to the new options. Requests under way on listeners
+// that go away are finished until ctx ends.
+//
+// A listener that could not be bound beside an old one on the same port is
+// bound now; should that fail, the old one is opened again and the failure
+// logged, since nothing can be refused any more.
+func (c *Change) Commit(ctx context.Context) {
+	m := c.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.options = c.options
+	m.install(c.options)
+	if !m.started {
+		return
+	}
+	keep := make(map[*socket]bool)
+	for i, s := range c.sockets {
+		if s == nil {
+			continue
+		}
+		keep[s] = true
+		s.tls.Store(c.options.Listeners[i].TLS)
+		s.spec = c.options.Listeners[i]
+	}
+	for _, s := range c.opened {
+		s.serve(m, m.log)
+	}
+	var gone []*socket
+	for _, s := range m.sockets {
+		if !keep[s] {
+			gone = append(gone, s)
+			s.stop(ctx)
+		}
+	}
+	for _, i := range c.late {
+		c.sockets[i] = m.bindLate(c.options.Listeners[i], gone)
+	}
+	m.sockets = m.sockets[:0:0]
+	for _, s := range c.sockets {
+		if s != nil {
+			m.sockets = append(m.sockets, s)
+		}
+	}
+}
+
+// bindLate binds spec after the sockets in its way are gone, or else one of
+// those again.
+func (m *Monitor) bindLate(spec Listener, gone []*socket) *socket {
+	s, err := bind(spec)
+	if err != nil {
+		m.log.Event(logging.Error, logging.ListenerFailed, fmt.Sprintf("Monitor keeps its old address: %v", err),
+			logging.String("NATS_LISTENER", spec.Address), logging.Err(err))
+		for _, old := range gone {
+			again := old.spec
+			if again.Inherited != nil {
+				continue
+			}
+			again.Address = old.Addr().String()
+			if s, err = bind(again); err == nil {
+				break
+			}
+		}
+	}
+	if s != nil {
+		s.serve(m, m.log)
+	}
+	return s
+}
+
+// Stop closes the listeners and waits for requests under way until ctx ends.
+// A monitor that was not started has nothing to stop.
+func (m *Monitor) Stop(ctx context.Context) {
+	m.mu.Lock()
+	sockets := m.sockets
+	started := m.started
+	m.sockets, m.started = nil, false
+	m.mu.Unlock()
+	if !started {
+		return
+	}
+	for _, s := range sockets {
+		s.stop(ctx)
+	}
+	m.history.stop()
+}

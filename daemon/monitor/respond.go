@@ -1,0 +1,100 @@
+package monitor
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"runtime"
+	"time"
+)
+
+// refuse answers a request that makes no sense, in plain text.
+func refuse(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusBadRequest)
+	w.Write([]byte(err.Error()))
+}
+
+// write sends one of the endpoints' answers. Any page may read it, which is
+// what nats-server offers in place of JSONP.
+func write(w http.ResponseWriter, code int, body []byte) {
+	head(w, code)
+	w.Write(body)
+}
+
+func head(w http.ResponseWriter, code int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.WriteHeader(code)
+}
+
+func writeIndented(w http.ResponseWriter, v any) {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	write(w, http.StatusOK, b)
+}
+
+func writeCompact(w http.ResponseWriter, code int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	write(w, code, b)
+}
+
+// piece is how much of a long list is encoded before it is sent.
+const piece = 32 << 10
+
+// stall is how long a reader may leave a piece unread before it is cut off.
+const stall = 30 * time.Second
+
+// writeList sends v, whose last field, name, is an empty list or left out, with
+// that list filled in. The text is that of MarshalIndent over the whole, but it
+// is made in small pieces with a breath in between, so that a list of any
+// length needs little memory and leaves the processors to the data path.
+func writeList[T any](w http.ResponseWriter, v any, name string, list []T) {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	b = bytes.TrimSuffix(b, []byte("\n}"))
+	empty := []byte("\"" + name + "\": []")
+	if rest, ok := bytes.CutSuffix(b, empty); ok {
+		b = rest
+	} else {
+		b = append(b, ",\n  "...)
+	}
+	b = append(append(append(b, '"'), name...), "\": [\n    "...)
+	head(w, http.StatusOK)
+	deadline := http.NewResponseController(w)
+	buf := bytes.NewBuffer(b)
+	enc := json.NewEncoder(buf)
+	enc.SetIndent("    ", "  ")
+	for i := range list {
+		if i > 0 {
+			buf.WriteString(",\n    ")
+		}
+		if err := enc.Encode(list[i]); err != nil {
+			return // cut short: the reader sees invalid JSON, not a wrong list
+		}
+		buf.Truncate(buf.Len() - 1) // Encode ends with a newline
+		if buf.Len() < piece {
+			continue
+		}
+		_ = deadline.SetWriteDeadline(time.Now().Add(stall))
+		if _, err := buf.WriteTo(w); err != nil {
+			return
+		}
+		runtime.Gosched()
+	}
+	buf.WriteString("\n  ]\n}")
+	_ = deadline.SetWriteDeadline(time.Now().Add(stall))
+	buf.WriteTo(w)
+	_ = deadline.SetWriteDeadline(time.Time{})
+}

@@ -1,0 +1,68 @@
+package monitor
+
+import "slices"
+
+// topK keeps the k smallest rows it is offered, by less, in a heap whose root is
+// the largest kept. Offering n rows costs n·log k and keeps k of them, whatever
+// n is. A k below zero keeps all.
+type topK[T any] struct {
+	k    int
+	less func(a, b *T) bool
+	rows []T
+}
+
+// offer considers one row; it is copied if kept.
+func (t *topK[T]) offer(row *T) {
+	switch {
+	case t.k == 0:
+	case t.k < 0:
+		t.rows = append(t.rows, *row)
+	case len(t.rows) < t.k:
+		t.rows = append(t.rows, *row)
+		t.up(len(t.rows) - 1)
+	case t.less(row, &t.rows[0]):
+		t.rows[0] = *row
+		t.down(0)
+	}
+}
+
+func (t *topK[T]) up(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !t.less(&t.rows[parent], &t.rows[i]) {
+			return
+		}
+		t.rows[parent], t.rows[i] = t.rows[i], t.rows[parent]
+		i = parent
+	}
+}
+
+func (t *topK[T]) down(i int) {
+	for {
+		largest := i
+		for c := 2*i + 1; c <= 2*i+2 && c < len(t.rows); c++ {
+			if t.less(&t.rows[largest], &t.rows[c]) {
+				largest = c
+			}
+		}
+		if largest == i {
+			return
+		}
+		t.rows[i], t.rows[largest] = t.rows[largest], t.rows[i]
+		i = largest
+	}
+}
+
+// page returns the kept rows from offset on, in order. The topK is spent.
+func (t *topK[T]) page(offset int) []T {
+	slices.SortFunc(t.rows, func(a, b T) int {
+		switch {
+		case t.less(&a, &b):
+			return -1
+		case t.less(&b, &a):
+			return 1
+		}
+		return 0
+	})
+	return t.rows[min(max(offset, 0), len(t.rows)):]
+}
