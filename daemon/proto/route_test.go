@@ -1,0 +1,168 @@
+package proto
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// routeFrames are frames as nats-server 2.15.2 sends them, and what may be wrong
+// with them. want is what describe prints.
+var routeFrames = []struct {
+	in     string
+	pinned bool
+	want   string
+}{
+	{"RS+ $G foo.bar\r\n", false, "RS+ account=$G subject=foo.bar routing=[$G foo.bar]"},
+	{"RS+ $G foo.* workers 3\r\n", false, "RS+ account=$G subject=foo.* queue=workers weight=3 routing=[$G foo.*]"},
+	{"RS+ $G foo.* workers x\r\n", false, "RS+ account=$G subject=foo.* queue=workers weight=1 routing=[$G foo.*]"},
+	{"RS+ foo workers 3\r\n", true, "RS+ subject=foo queue=workers weight=3 routing=[foo]"},
+	{"RS- $G foo.* workers\r\n", false, "RS- account=$G subject=foo.* queue=workers routing=[$G foo.*]"},
+	{"RS- foo\r\n", true, "RS- subject=foo routing=[foo]"},
+	{"LS+ hub $G foo q 2\r\n", false, "LS+ origin=hub account=$G subject=foo queue=q weight=2 routing=[$G foo]"},
+	{"LS- hub $G foo\r\n", false, "LS- origin=hub account=$G subject=foo routing=[$G foo]"},
+	{"A+ ORDERS\r\n", false, "A+ account=ORDERS"},
+	{"A- ORDERS\r\n", false, "A- account=ORDERS"},
+	{"RMSG $G foo 5\r\nhello\r\n", false, "RMSG account=$G subject=foo routing=[$G foo] size=5 body=hello"},
+	{"RMSG $G foo _INBOX.1 5\r\nhello\r\n", false, "RMSG account=$G subject=foo routing=[$G foo] reply=_INBOX.1 size=5 body=hello"},
+	{"RMSG $G foo + _INBOX.1 q1 q2 5\r\nhello\r\n", false, "RMSG account=$G subject=foo routing=[$G foo] reply=_INBOX.1 queues=q1,q2 size=5 body=hello"},
+	{"RMSG $G foo | q1 5\r\nhello\r\n", false, "RMSG account=$G subject=foo routing=[$G foo] queues=q1 size=5 body=hello"},
+	{"RMSG foo | q1 0\r\n\r\n", true, "RMSG subject=foo routing=[foo] queues=q1 size=0 body="},
+	{"HMSG $G foo 12 17\r\nNATS/1.0\r\n\r\nhello\r\n", false, "HMSG account=$G subject=foo routing=[$G foo] hdr=12 size=17 body=NATS/1.0\r\n\r\nhello"},
+	{"HMSG $G foo r 12 17\r\nNATS/1.0\r\n\r\nhello\r\n", false, "HMSG account=$G subject=foo routing=[$G foo] reply=r hdr=12 size=17 body=NATS/1.0\r\n\r\nhello"},
+	{"HMSG foo + r q 12 17\r\nNATS/1.0\r\n\r\nhello\r\n", true, "HMSG subject=foo routing=[foo] reply=r queues=q hdr=12 size=17 body=NATS/1.0\r\n\r\nhello"},
+	{"LMSG hub $G foo 0 5\r\nhello\r\n", false, "LMSG origin=hub account=$G subject=foo routing=[$G foo] hdr=0 size=5 body=hello"},
+	{"PING\r\n", false, "PING"}, {"PONG\r\n", false, "PONG"}, {"+OK\r\n", false, "+OK"},
+	{"INFO {}\r\n", false, "INFO arg={}"},
+	{"CONNECT {}\r\n", false, "CONNECT arg={}"},
+	{"-ERR 'Authorization Violation'\r\n", false, "-ERR arg='Authorization Violation'"},
+
+	{"RS+\r\n", false, "error"}, {"RS+ $G\r\n", false, "error"}, {"RS+ $G foo q\r\n", false, "error"},
+	{"RS+ $G foo q 1 x\r\n", false, "error"}, {"RS- $G foo q 1\r\n", false, "error"}, {"LS+ hub\r\n", false, "error"},
+	{"A+\r\n", false, "error"}, {"A+ a b\r\n", false, "error"}, {"RMSG $G foo\r\n", false, "error"},
+	{"RMSG $G foo x 5\r\nhelloXX", false, "error"}, {"RMSG $G foo x y 5\r\n", false, "error"},
+	{"RMSG $G foo -1\r\n", false, "error"}, {"HMSG $G foo 9 5\r\n", false, "error"}, {"HMSG $G foo 5\r\n", false, "error"},
+	{"RMSG $G foo 99999999\r\n", false, "error"}, {"PUB foo 5\r\n", false, "error"}, {"RMSGx\r\n", false, "error"},
+	{"RS+ " + strings.Repeat("x", 200), false, "error"},
+	{"", false, "more"}, {"R", false, "more"}, {"RMS", false, "more"}, {"RMSG $G foo 5", false, "more"},
+	{"RMSG $G foo 5\r\nhell", false, "more 22"},
+}
+
+var routeLimits = &Limits{ControlLine: 100, Payload: 1000}
+
+func TestNextRoute(t *testing.T) {
+	for _, c := range routeFrames {
+		var f RouteFrame
+		n, need, err := NextRoute([]byte(c.in), routeLimits, c.pinned, &f)
+		got := describe(&f)
+		switch {
+		case err != nil:
+			got = "error"
+		case n == 0 && need > 0:
+			got = fmt.Sprint("more ", need)
+		case n == 0:
+			got = "more"
+		case n != len(c.in):
+			t.Errorf("%q: length %d, want %d", c.in, n, len(c.in))
+		}
+		if got != c.want {
+			t.Errorf("%q:\n got %s\nwant %s", c.in, got, c.want)
+		}
+	}
+}
+
+func describe(f *RouteFrame) string {
+	var s []string
+	for _, v := range routeVerbs {
+		if v.op == f.Op {
+			s = append(s, v.name)
+		}
+	}
+	add := func(name string, value []byte) {
+		if value != nil {
+			s = append(s, fmt.Sprintf("%s=%s", name, value))
+		}
+	}
+	add("origin", f.Origin)
+	add("account", f.Account)
+	add("subject", f.Subject)
+	add("queue", f.Queue)
+	if f.Weight > 0 {
+		s = append(s, fmt.Sprint("weight=", f.Weight))
+	}
+	if f.Routing != nil {
+		s = append(s, fmt.Sprintf("routing=[%s]", f.Routing))
+	}
+	add("reply", f.Reply)
+	if f.HasQueues {
+		add("queues", bytes.Join(bytes.Fields(f.queues), []byte(",")))
+	}
+	if f.Hdr >= 0 {
+		s = append(s, fmt.Sprint("hdr=", f.Hdr))
+	}
+	if f.Body != nil {
+		s = append(s, fmt.Sprintf("size=%d body=%s", f.Size, bytes.TrimSuffix(f.Body, []byte("\r\n"))))
+	}
+	if f.Op == RouteInfo || f.Op == RouteConnect || f.Op == RouteErr {
+		add("arg", f.Arg)
+	}
+	return strings.Join(s, " ")
+}
+
+func TestRouteQueues(t *testing.T) {
+	var f RouteFrame
+	if _, _, err := NextRoute([]byte("RMSG a s | one two three 0\r\n\r\n"), routeLimits, false, &f); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for q := range f.Queues() {
+		got = append(got, string(q))
+	}
+	if strings.Join(got, ",") != "one,two,three" {
+		t.Error(got)
+	}
+}
+
+func TestAppendRoute(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{string(AppendRouteSub(nil, "", "A", "foo", "", 0)), "RS+ A foo\r\n"},
+		{string(AppendRouteSub(nil, "", "A", "foo", "q", 2)), "RS+ A foo q 2\r\n"},
+		{string(AppendRouteSub(nil, "", "", "foo", "q", 2)), "RS+ foo q 2\r\n"},
+		{string(AppendRouteSub(nil, "hub", "A", "foo", "", 0)), "LS+ hub A foo\r\n"},
+		{string(AppendRouteUnsub(nil, "", "A", "foo", "q")), "RS- A foo q\r\n"},
+		{string(AppendRouteMsg(nil, "A", "foo", "", nil, -1, 5)), "RMSG A foo 5\r\n"},
+		{string(AppendRouteMsg(nil, "A", "foo", "r", nil, -1, 5)), "RMSG A foo r 5\r\n"},
+		{string(AppendRouteMsg(nil, "", "foo", "r", []string{"q", "p"}, -1, 5)), "RMSG foo + r q p 5\r\n"},
+		{string(AppendRouteMsg(nil, "A", "foo", "", []string{"q"}, 12, 17)), "HMSG A foo | q 12 17\r\n"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
+
+// Any split of a stream of frames gives the frames of the whole, and no bytes
+// make the parser panic or read outside of them.
+func FuzzNextRoute(f *testing.F) {
+	for _, c := range routeFrames {
+		f.Add([]byte(c.in), c.pinned)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, pinned bool) {
+		var whole, part RouteFrame
+		n, need, err := NextRoute(b, routeLimits, pinned, &whole)
+		if n > len(b) || n > 0 && need > 0 || err != nil && n > 0 || need > 0 && need <= len(b) {
+			t.Fatalf("n=%d need=%d err=%v for %d bytes", n, need, err, len(b))
+		}
+		if n == 0 {
+			return
+		}
+		for i := range n {
+			m, _, err := NextRoute(b[:i], routeLimits, pinned, &part)
+			if m != 0 || err != nil && !errors.Is(err, ErrControlLine) {
+				t.Fatalf("%d of %d bytes: n=%d err=%v", i, n, m, err)
+			}
+		}
+	})
+}
