@@ -1,0 +1,214 @@
+package watch
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func do(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdir(t *testing.T, path string) { t.Helper(); do(t, os.MkdirAll(path, 0o755)) }
+
+// never is a polling period that cannot help inotify in a test.
+const never = time.Hour
+
+func start(t *testing.T, opts Options, paths ...string) *Watcher {
+	t.Helper()
+	w := New(opts, logging.Discard())
+	t.Cleanup(w.Stop)
+	w.Set(paths, time.Now().Add(time.Hour)) // what exists counts as read
+	return w
+}
+
+// changed waits for a report and checks that it names path.
+func changed(t *testing.T, w *Watcher, path string) {
+	t.Helper()
+	if got := <-w.Changes(); !slices.Contains(got, path) {
+		t.Fatalf("reported %v, want %s", got, path)
+	}
+}
+
+// Each way in which administrators and tools change a file must be seen, by
+// inotify alone, and the watch must survive it: every step is done twice.
+func TestWaysOfChanging(t *testing.T) {
+	tests := []struct {
+		name  string
+		setup func(t *testing.T, dir string) (path string)
+		step  func(t *testing.T, dir, path string, n int)
+	}{
+		{"written in place", plainFile, func(t *testing.T, _, path string, n int) { write(t, path, fmt.Sprint("v", n, n)) }},
+		{"renamed over", plainFile, func(t *testing.T, dir, path string, n int) {
+			write(t, filepath.Join(dir, ".swp"), fmt.Sprint("w", n))
+			do(t, os.Rename(filepath.Join(dir, ".swp"), path))
+		}},
+		{"removed and made again", plainFile, func(t *testing.T, _, path string, n int) {
+			do(t, os.Remove(path))
+			write(t, path, fmt.Sprint("x", n))
+		}},
+		{"directory renamed away and made again", plainFile, func(t *testing.T, dir, path string, n int) {
+			do(t, os.Rename(dir, fmt.Sprint(dir, ".old", n)))
+			mkdir(t, dir)
+			write(t, path, fmt.Sprint("y", n))
+		}},
+		{"directory removed and made again", plainFile, func(t *testing.T, dir, path string, n int) {
+			do(t, os.RemoveAll(dir))
+			mkdir(t, dir)
+			write(t, path, fmt.Sprint("z", n))
+		}},
+		{"link in the path swapped", func(t *testing.T, dir string) string {
+			for _, v := range []string{"a", "b", "c"} {
+				mkdir(t, filepath.Join(dir, "..v"+v))
+				write(t, filepath.Join(dir, "..v"+v, "nats.conf"), v)
+			}
+			do(t, os.Symlink("..va", filepath.Join(dir, "..data")))
+			do(t, os.Symlink("..data/nats.conf", filepath.Join(dir, "nats.conf")))
+			return filepath.Join(dir, "nats.conf")
+		}, func(t *testing.T, dir, _ string, n int) {
+			do(t, os.Symlink("..v"+[]string{"b", "c"}[n], filepath.Join(dir, "..tmp")))
+			do(t, os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
+		}},
+		{"target of an absolute link", func(t *testing.T, dir string) string {
+			mkdir(t, filepath.Join(dir, "far"))
+			write(t, filepath.Join(dir, "far", "real"), "a")
+			do(t, os.Symlink(filepath.Join(dir, "far", "real"), filepath.Join(dir, "nats.conf")))
+			return filepath.Join(dir, "nats.conf")
+		}, func(t *testing.T, dir, _ string, n int) {
+			write(t, filepath.Join(dir, "far", "real"), fmt.Sprint("bb", n))
+		}},
+		{"comes into being, then a sibling drop-in", func(t *testing.T, dir string) string {
+			return filepath.Join(dir, "nats.conf.d")
+		}, func(t *testing.T, _, path string, n int) {
+			mkdir(t, path)
+			write(t, filepath.Join(path, fmt.Sprint(n, ".conf")), "x")
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "etc")
+			mkdir(t, dir)
+			path := tt.setup(t, dir)
+			w := start(t, Options{Quiet: 20 * time.Millisecond, Poll: never, BlindPoll: never}, path)
+			for n := range 2 {
+				tt.step(t, dir, path, n)
+				changed(t, w, path)
+				settle(t, w, path)
+			}
+		})
+	}
+}
+
+func plainFile(t *testing.T, dir string) string {
+	path := filepath.Join(dir, "nats.conf")
+	write(t, path, "start")
+	return path
+}
+
+// settle makes the Watcher take what it sees now as read, whatever part of the
+// step was still on its way.
+func settle(t *testing.T, w *Watcher, path string) {
+	t.Helper()
+	w.Set([]string{path}, time.Now().Add(time.Hour))
+	select {
+	case <-w.Changes():
+	default:
+	}
+}
+
+// A thousand writes within the quiet time are one report, and what is in the
+// same directory but not watched is none.
+func TestBurstIsOneReport(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "nats.conf"), filepath.Join(dir, "other")
+	write(t, path, "a")
+	w := start(t, Options{Quiet: 200 * time.Millisecond, Longest: time.Minute, Poll: never}, path)
+	for i := range 1000 {
+		write(t, path, strings.Repeat("x", i))
+		write(t, other, "y")
+	}
+	changed(t, w, path)
+	marker := filepath.Join(dir, "marker")
+	w.Set([]string{path, marker}, time.Now().Add(time.Hour))
+	write(t, marker, "now")
+	if got := <-w.Changes(); !slices.Equal(got, []string{marker}) {
+		t.Errorf("after the burst: %v, want only the marker", got)
+	}
+}
+
+// A stream of changes that never pauses must not postpone the report for ever.
+func TestEndlessBurst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nats.conf")
+	write(t, path, "a")
+	w := start(t, Options{Quiet: time.Hour, Longest: 50 * time.Millisecond, Poll: never}, path)
+	for i := 0; ; i++ {
+		write(t, path, fmt.Sprint(i))
+		select {
+		case <-w.Changes():
+			return
+		default:
+		}
+	}
+}
+
+// Where inotify sees nothing, the poll does.
+func TestPollFindsChanges(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nats.conf")
+	write(t, path, "a")
+	w := New(Options{Quiet: never, Longest: never, Poll: 10 * time.Millisecond}, logging.Discard())
+	defer w.Stop()
+	w.Set([]string{path}, time.Now().Add(time.Hour))
+	write(t, path, "changed")
+	changed(t, w, path)
+}
+
+// A file written while the configuration was being read may not be what was
+// read.
+func TestChangeWhileReading(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nats.conf")
+	began := time.Now()
+	write(t, path, "written after reading began")
+	w := New(Options{Quiet: time.Millisecond, Poll: never}, logging.Discard())
+	defer w.Stop()
+	w.Set([]string{path}, began)
+	changed(t, w, path)
+}
+
+func TestPlaces(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	loop := filepath.Join(dir, "loop")
+	do(t, os.Symlink("loop", loop))
+	p := placesFor([]string{loop, filepath.Join(dir, "deep", "er", "x.conf")})
+	for path, want := range map[string]bool{
+		loop: true, filepath.Join(dir, "deep"): true, dir: true,
+		filepath.Join(dir, "unrelated"): false, "/dev/null": false,
+	} {
+		if p.matters(path) != want {
+			t.Errorf("matters(%s) = %v", path, !want)
+		}
+	}
+}
