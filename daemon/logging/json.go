@@ -20,6 +20,7 @@ func (j jsonFormat) appendLine(b []byte, r *record) []byte {
 	log := zerolog.New(w)
 	e := log.Log()
 	if j.text.time {
+		e.Str("time", j.text.stamp(r.time).Format(jsonTime))
 	}
 	e.Str("level", r.level.String()).Int("pid", j.text.pid).Str("subsystem", r.subsystem)
 	if r.id != NoID {

@@ -71,7 +71,7 @@ func (f rfc5424) appendMessage(b []byte, r *record) []byte {
 		}
 	}
 	b = append(b, "] "...)
-	return append(b, trimNewlines(r.message)...)
+	return appendMessage(b, r.message)
 }
 
 // paramName shortens a journal field name to what it says inside our element: NATS_CLIENT_ID is client_id.
@@ -84,6 +84,7 @@ func appendParam(b []byte, name, value string) []byte {
 	b = append(b, ' ')
 	b = append(b, name...)
 	b = append(b, `="`...)
+	value = strings.ToValidUTF8(value, "\ufffd")
 	for i := range len(value) {
 		if c := value[i]; c == '"' || c == '\\' || c == ']' {
 			b = append(b, '\\')
@@ -136,9 +137,9 @@ func (f rfc3164) appendMessage(b []byte, r *record) []byte {
 	b = append(b, "]: "...)
 	// The format has no way to carry several lines, and a newline would begin a new message.
 	from := len(b)
-	b = append(b, trimNewlines(r.message)...)
+	b = appendMessage(b, r.message)
 	for i := from; i < len(b); i++ {
-		if b[i] < ' ' && b[i] != '\t' {
+		if b[i] == '\n' {
 			b[i] = ' '
 		}
 	}
