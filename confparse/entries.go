@@ -23,6 +23,9 @@ func (p *parser) top(into *Fields) {
 		case r == '}' && len(open) > 0:
 			open = p.closeTop(open)
 			continue
+		case r == '}' && len(p.errs) > 0:
+			p.pos++ // would be a key; more likely it closes something misread
+			continue
 		case r == '/':
 			p.pos++
 			p.fail(p.span(start), "unexpected '/'").WithHint("comments begin with // or #")

@@ -53,7 +53,7 @@ func (p *parser) failMissing(span Span, key string) {
 func (p *parser) failOpen(opened Span, what string, bracket rune) *Error {
 	p.stop = true
 	return p.fail(opened, "this %s is not closed", what).
-		WithNote(p.src.Span(p.pos, p.pos), "expected '%c', found the end of the file", bracket)
+		WithHint("expected '%c' before the end of the file", bracket)
 }
 
 // failOpenArray is failOpen for an array, one of whose values may have taken

@@ -58,6 +58,9 @@ type run struct {
 	tree *Tree
 	errs Errors
 	env  map[string]bool // environment variables being read, against cycles
+
+	// record keeps tokens for the formatter; nil when parsing for values.
+	record *recorder
 }
 
 func newRun(opts Options) *run {
@@ -101,9 +104,8 @@ type parser struct {
 	dir    string    // includes are relative to it
 	scopes []*Fields // the maps around the current place, outermost first
 	depth  int
-	quiet  int       // where resync stopped: a mistake right there is the same one
-	stop   bool      // reached a point where nothing after makes sense
-	record *recorder // tokens for the formatter; nil when parsing for values
+	quiet  int  // where resync stopped: a mistake right there is the same one
+	stop   bool // reached a point where nothing after makes sense
 }
 
 // parse reads the whole source into root.

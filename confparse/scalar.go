@@ -30,7 +30,7 @@ func (p *parser) value() *Value {
 	case r == '-', unicode.IsDigit(r):
 		v := p.number(r)
 		if v != nil {
-			p.record.add(tokScalar, v.Text(), start)
+			p.record.scalar(v.kind, v.Text(), start)
 		}
 		return v
 	case r == '.':
@@ -45,7 +45,7 @@ func (p *parser) value() *Value {
 	}
 	v := p.bare(start)
 	if v != nil {
-		p.record.add(tokScalar, p.text[start:p.pos], start)
+		p.record.scalar(v.kind, p.text[start:p.pos], start)
 	}
 	return v
 }
@@ -84,7 +84,7 @@ func (p *parser) singleQuoted() *Value {
 		return p.unclosed(start, "this string")
 	}
 	p.pos = start + 1 + n + 1
-	p.record.add(tokScalar, p.text[start:p.pos], start)
+	p.record.scalar(String, p.text[start:p.pos], start)
 	return NewString(p.span(start), p.text[start+1:start+1+n])
 }
 
@@ -107,7 +107,7 @@ func (p *parser) doubleQuoted() *Value {
 				s = string(append(parts, s...))
 			}
 			p.pos++
-			p.record.add(tokScalar, p.text[start:p.pos], start)
+			p.record.scalar(String, p.text[start:p.pos], start)
 			return NewString(p.span(start), s)
 		case 0:
 			return p.unclosed(start, "this string")
@@ -165,11 +165,11 @@ func (p *parser) block() *Value {
 		}
 		p.pos = i + 1
 		if p.atEnd() {
-			p.record.add(tokScalar, p.text[start:], start)
+			p.record.scalar(String, p.text[start:], start)
 			return NewString(p.span(start), p.text[start+1:])
 		}
 		if c := p.text[p.pos]; c == '\n' || c == 0 {
-			p.record.add(tokScalar, p.text[start:p.pos], start)
+			p.record.scalar(String, p.text[start:p.pos], start)
 			return NewString(p.span(start), p.text[start+1:i])
 		}
 	}

@@ -18,7 +18,8 @@ const (
 type token struct {
 	kind  tokenKind
 	text  string
-	start int // byte offset
+	start int  // byte offset
+	value Kind // of a scalar
 }
 
 // A recorder keeps the tokens of a parse for the formatter. A nil one keeps
@@ -27,7 +28,7 @@ type recorder struct{ tokens []token }
 
 func (r *recorder) add(kind tokenKind, text string, start int) {
 	if r != nil {
-		r.tokens = append(r.tokens, token{kind, text, start})
+		r.tokens = append(r.tokens, token{kind: kind, text: text, start: start})
 	}
 }
 
@@ -38,3 +39,9 @@ func (r *recorder) key(span Span) {
 }
 
 func (r *recorder) comment(text string, start int) { r.add(tokComment, text, start) }
+
+func (r *recorder) scalar(value Kind, text string, start int) {
+	if r != nil {
+		r.tokens = append(r.tokens, token{kind: tokScalar, text: text, start: start, value: value})
+	}
+}
