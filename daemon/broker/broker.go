@@ -1,0 +1,189 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nkeys"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// Broker is a message broker: make one by [New], give it listeners by [Broker.Listen]
+// or [Broker.Serve], end it by [Broker.Stop].
+type Broker struct {
+	log   *logging.Logger
+	id    string
+	xkey  string
+	start time.Time
+	opts  atomic.Pointer[Options]
+	hello atomic.Pointer[greeting]
+
+	lastCID   atomic.Uint64
+	totalConn atomic.Uint64
+	counts    counters
+
+	mu        sync.RWMutex
+	accounts  map[string]*Account
+	clients   map[uint64]*Client
+	listeners map[*Listener]struct{}
+	gone      Traffic
+	state     state
+	urls      []string // of other servers of the cluster
+
+	global, system *Account
+	closed         closedRing
+	work           sync.WaitGroup // connections and listeners
+	stopping       chan struct{}
+}
+
+// state is where a broker is in its life.
+type state int
+
+const (
+	running state = iota
+	lameDuck
+	stopped
+)
+
+// New makes a broker without listeners.
+func New(o Options, log *logging.Logger) (*Broker, error) {
+	o = o.withDefaults()
+	id, err := nkeys.CreateServer()
+	if err != nil {
+		return nil, fmt.Errorf("making the server's identity: %w", err)
+	}
+	curve, err := nkeys.CreateCurveKeys()
+	if err != nil {
+		return nil, fmt.Errorf("making the server's curve key: %w", err)
+	}
+	b := &Broker{log: log, start: time.Now(), stopping: make(chan struct{})}
+	if b.id, err = id.PublicKey(); err != nil {
+		return nil, fmt.Errorf("making the server's identity: %w", err)
+	}
+	if b.xkey, err = curve.PublicKey(); err != nil {
+		return nil, fmt.Errorf("making the server's curve key: %w", err)
+	}
+	b.accounts = make(map[string]*Account)
+	b.clients = make(map[uint64]*Client)
+	b.listeners = make(map[*Listener]struct{})
+	orDefault(&o.ServerName, b.id)
+	if o.Authenticator == nil {
+		o.Authenticator = everyone{}
+	}
+	b.global = b.addAccount(GlobalAccount)
+	b.system = b.addAccount(o.SystemAccount)
+	b.closed.limit = o.MaxClosedClients
+	b.opts.Store(&o)
+	b.refreshInfo()
+	return b, nil
+}
+
+// ID returns the server's id, a public nkey.
+func (b *Broker) ID() string { return b.id }
+
+// XKey returns the server's public curve key.
+func (b *Broker) XKey() string { return b.xkey }
+
+// Options returns the options in effect, with defaults filled in.
+func (b *Broker) Options() Options { return *b.opts.Load() }
+
+// Account returns the account of that name, nil if there is none.
+func (b *Broker) Account(name string) *Account {
+	if name == "" {
+		return b.global
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.accounts[name]
+}
+
+// AddAccount makes an account, or returns the one that has the name already.
+func (b *Broker) AddAccount(name string) *Account {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.addAccount(name)
+}
+
+func (b *Broker) addAccount(name string) *Account {
+	a := b.accounts[name]
+	if a == nil {
+		a = newAccount(b, name)
+		b.accounts[name] = a
+	}
+	return a
+}
+
+// info is INFO as it holds for every client.
+func (b *Broker) info() Info {
+	o := b.opts.Load()
+	i := Info{
+		ServerID: b.id, ServerName: o.ServerName, Version: o.Version, Proto: ProtocolLevel,
+		GitCommit: o.GitCommit, Go: o.GoVersion, Host: o.Host, Port: o.Port, Headers: !o.NoHeaders,
+		AuthRequired: o.Authenticator.Requires().Told, MaxPayload: o.MaxPayload, Cluster: o.Cluster,
+		APILevel: apiLevel, XKey: b.xkey,
+	}
+	return i
+}
+
+// refreshInfo makes the greeting of new connections anew.
+func (b *Broker) refreshInfo() { b.hello.Store(newGreeting(b.info())) }
+
+// errStopped is returned to those who come too late.
+var errStopped = errors.New("the broker is stopped")
+
+// register adds a connection; the error says why it cannot stay.
+func (b *Broker) register(c *Client) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state != running {
+		return errStopped
+	}
+	if max := b.opts.Load().MaxConnections; len(b.clients) >= max {
+		return errTooMany
+	}
+	b.clients[c.cid] = c
+	return nil
+}
+
+var errTooMany = errors.New("maximum connections exceeded")
+
+func (b *Broker) unregister(c *Client) {
+	b.mu.Lock()
+	delete(b.clients, c.cid)
+	b.gone.add(c.traffic())
+	b.mu.Unlock()
+}
+
+// Stop closes all listeners and connections and waits for them to be gone.
+func (b *Broker) Stop() {
+	b.mu.Lock()
+	if b.state == stopped {
+		b.mu.Unlock()
+		b.work.Wait()
+		return
+	}
+	b.state = stopped
+	close(b.stopping)
+	for l := range b.listeners {
+		l.close()
+	}
+	clients := make([]*Client, 0, len(b.clients))
+	for _, c := range b.clients {
+		clients = append(clients, c)
+	}
+	b.mu.Unlock()
+	for _, c := range clients {
+		c.close(ServerShutdown, nil)
+	}
+	b.work.Wait()
+}
+
+// Accept serves an established connection.
+func (b *Broker) Accept(nc net.Conn) {
+	b.work.Go(func() { b.serve(nc) })
+}

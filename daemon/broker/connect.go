@@ -1,0 +1,181 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// newNonce makes the text a client signs to prove that it has a key.
+func newNonce() string {
+	var raw [11]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// unasked handles a connection that must authenticate and sends something else
+// first.
+func (c *Client) unasked() error {
+	opts := defaultConnect()
+	id, err := c.authenticate(&opts, true)
+	if err != nil {
+		return c.authViolation(err)
+	}
+	c.mu.Lock()
+	c.ping.authenticated()
+	c.mu.Unlock()
+	return c.admit(id, &opts)
+}
+
+// processConnect handles CONNECT. What takes stack or time runs on a goroutine of
+// its own, so that this one's stack stays small.
+func (c *Client) processConnect(arg []byte) error {
+	done := make(chan error)
+	var id *Identity
+	opts := defaultConnect()
+	go func() { // ends when it has answered, below
+		err := json.Unmarshal(arg, &opts)
+		if err == nil {
+			c.beginConnect(&opts)
+			id, err = c.authenticate(&opts, false)
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		var denied *Denied
+		if errors.As(err, &denied) {
+			return c.authViolation(err)
+		}
+		return &closeError{ProtocolViolation, err}
+	}
+	if opts.NewAccount || opts.Account != "" {
+		return c.authViolation(&Denied{})
+	}
+	if err := c.admit(id, &opts); err != nil {
+		return err
+	}
+	if opts.Protocol < 0 || opts.Protocol > ProtocolLevel {
+		c.sendErr("invalid client protocol")
+		return &closeError{BadClientProtocolVersion, errors.New("invalid client protocol")}
+	}
+	if opts.NoResponders && !c.has(flagHeaders) {
+		c.sendErr("no responders requires headers support")
+		return &closeError{NoRespondersRequiresHeaders, errors.New("no responders requires headers support")}
+	}
+	if opts.Verbose {
+		c.sendOK()
+	}
+	return nil
+}
+
+// beginConnect notes what a CONNECT says, whether or not it is accepted.
+func (c *Client) beginConnect(o *ConnectOptions) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	again := c.has(flagConnected)
+	c.connect = o
+	c.ping.connected(c, again)
+}
+
+// authenticate asks the authenticator.
+func (c *Client) authenticate(o *ConnectOptions, implicit bool) (*Identity, error) {
+	opts := c.broker.opts.Load()
+	ctx, cancel := context.WithTimeout(context.Background(), opts.AuthTimeout)
+	defer cancel()
+	return opts.Authenticator.Authenticate(ctx, &AuthRequest{
+		CID: c.cid, Connect: o, Nonce: c.nonce, Remote: c.NetConn().RemoteAddr(), Implicit: implicit,
+	})
+}
+
+// authViolation refuses the connection.
+func (c *Client) authViolation(err error) error {
+	reason := AuthenticationViolation
+	var d *Denied
+	if errors.As(err, &d) && d.Reason != 0 {
+		reason = d.Reason
+	}
+	c.sendErr("Authorization Violation")
+	line := errors.New("authentication error")
+	c.mu.Lock()
+	if o := c.connect; o != nil && o.User != "" {
+		line = fmt.Errorf("authentication error - User %q", o.User)
+	}
+	c.mu.Unlock()
+	return &closeError{reason, line}
+}
+
+// admit binds the connection to an account.
+func (c *Client) admit(id *Identity, o *ConnectOptions) error {
+	acc := c.broker.Account(id.Account)
+	if acc == nil {
+		return c.authViolation(&Denied{})
+	}
+	if acc != c.acc || c.has(flagConnected) {
+		c.dropAll()
+	}
+	if old := c.acc; acc != old {
+		old.leave(c)
+		c.mu.Lock()
+		c.acc = acc
+		c.mu.Unlock()
+		acc.join(c)
+	}
+	opts := c.broker.opts.Load()
+	c.mu.Lock()
+	c.who, c.connect = id, o
+	c.maxSubs = lesser(opts.MaxSubscriptions, id.MaxSubscriptions)
+	c.limits.Payload = lesser(opts.MaxPayload, id.MaxPayload)
+	c.relabel()
+	c.mu.Unlock()
+	s := &c.sender
+	s.acc, s.perms, s.echo = acc, id.Permissions, o.Echo
+	s.forget()
+	c.awaiting = false
+	c.set(flagHeaders, o.Headers && !opts.NoHeaders)
+	c.set(flagVerbose, o.Verbose)
+	c.set(flagPedantic, o.Pedantic)
+	c.set(flagNoResponders, o.NoResponders)
+	c.set(flagAsyncInfo, o.Protocol >= 1)
+	c.set(flagConnected, true)
+	return nil
+}
+
+// lesser returns the smaller of two limits, of which 0 and less mean none.
+func lesser(a, b int) int { return min(orUnlimited(a), orUnlimited(b)) }
+
+// relabel puts what the client says of itself into the label of log lines. The
+// lock is held.
+func (c *Client) relabel() {
+	if !c.enabled(logging.Debug) && !c.enabled(logging.Error) {
+		return
+	}
+	o, text := c.connect, ""
+	if o.Version != "" {
+		text = "v" + o.Version
+	}
+	for _, s := range [...]string{o.Lang, o.Name} {
+		if s == "" {
+			continue
+		}
+		if text != "" {
+			text += ":"
+		}
+		text += s
+	}
+	c.label = fmt.Sprintf("%s - cid:%d", c.NetConn().RemoteAddr(), c.cid)
+	if text != "" {
+		c.label += fmt.Sprintf(" - %q", text)
+	}
+	if c.who != nil && c.who.User != "" {
+		c.label += fmt.Sprintf(" - %q", c.acc.name+"/"+c.who.User)
+	}
+}
+
+// mayAnswer reports whether the client may publish to a subject because a message
+// it received asked for it.
+func (c *Client) mayAnswer([]byte) bool { return false }

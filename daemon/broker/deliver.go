@@ -1,0 +1,200 @@
+package broker
+
+import (
+	"strconv"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// shareFrom is the size of a payload from which it is passed on by reference.
+const shareFrom = 16 << 10
+
+// publish delivers a message by its plan and reports whether somebody got it.
+func (s *sender) publish(p *plan, f *proto.Frame) bool {
+	s.uncounted++
+	if one := p.one; one != nil && f.Tail != nil && (f.Hdr < 0 || one.client.has(flagHeaders)) {
+		l := p.lane
+		if p.epoch != s.epoch {
+			l = s.in.Batch.Lane(&one.client.Out)
+			p.lane, p.epoch = l, s.epoch
+		}
+		if s.open != nil {
+			s.closeStages()
+		}
+		prefix := p.prefix
+		if f.Hdr < 0 {
+			prefix = prefix[1:] // MSG
+		}
+		if f.Size < shareFrom {
+			b := l.Reserve(len(prefix) + len(f.Tail))
+			copy(b[copy(b, prefix):], f.Tail)
+		} else {
+			s.shareTail(l, prefix, f)
+		}
+		l.Msgs++
+		l.Bytes += f.Size
+		return true
+	}
+	return s.publishAll(p, f)
+}
+
+// shareTail stages the line, and the payload by reference.
+func (s *sender) shareTail(l *transport.Lane, prefix string, f *proto.Frame) {
+	line := f.Tail[:len(f.Tail)-len(f.Body)]
+	b := l.Reserve(len(prefix) + len(line))
+	copy(b[copy(b, prefix):], line)
+	s.shareBody(l, f.Body)
+}
+
+// shareBody appends a slice of the input to a lane by reference.
+func (s *sender) shareBody(l *transport.Lane, body []byte) {
+	from := cap(s.in.Data) - cap(body)
+	s.in.Share(l, from, from+len(body))
+}
+
+func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
+	subject := f.Subject
+	if p.one != nil {
+		return s.to(p.one, subject, f)
+	}
+	for i := range p.fans {
+		delivered = s.toFan(p, &p.fans[i], subject, f) || delivered
+	}
+	for _, sub := range p.plain {
+		delivered = s.to(sub, subject, f) || delivered
+	}
+	for i := range p.groups {
+		delivered = s.toGroup(&p.groups[i], subject, f) || delivered
+	}
+	for _, st := range p.steps {
+		delivered = st.deliver(s, subject, f) || delivered
+	}
+	return delivered
+}
+
+// toGroup gives the message to one member of a queue group, by chance, and to the
+// next if that one cannot take it.
+func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
+	n := len(g.subs)
+	at := 0
+	if n > 1 {
+		at = int(s.draw(uint32(n)))
+	}
+	for range n {
+		sub := g.subs[at]
+		if sub.kind == kindInternal {
+			return internalStep{sub}.deliver(s, subject, f)
+		}
+		if (sub.client != s.self || s.echo) && s.to(sub, subject, f) {
+			sub.count.Add(1)
+			return true
+		}
+		if at++; at == n {
+			at = 0
+		}
+	}
+	return false
+}
+
+// draw returns a number below n.
+func (s *sender) draw(n uint32) uint32 {
+	s.random += 0x9E3779B97F4A7C15
+	z := s.random
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return uint32(uint64(uint32(z>>32)) * uint64(n) >> 32)
+}
+
+// to gives the message to one subscription of a client, whatever is special about
+// either.
+func (s *sender) to(sub *Subscription, subject []byte, f *proto.Frame) bool {
+	c := sub.client
+	if c.has(flagClosed) {
+		return false
+	}
+	if x := sub.more.Load(); x != nil && !s.admit(sub, x) {
+		return false
+	}
+	s.frame(s.lane(c), c.has(flagHeaders), subject, sub.sidSpace(), f)
+	return true
+}
+
+// admit counts the message against the maximum of a subscription, which it ends
+// with the last message.
+func (s *sender) admit(sub *Subscription, x *subExtra) bool {
+	if x.max == 0 {
+		return true
+	}
+	n := x.got.Add(1)
+	if n == x.max {
+		sub.client.debug("Auto-unsubscribe limit of %d reached for sid '%s'", x.max, sub.SID())
+	}
+	if n >= x.max {
+		sub.client.removeSubscription(sub)
+	}
+	return n <= x.max
+}
+
+// frame stages a message for a receiver that does or does not take headers.
+func (s *sender) frame(l *transport.Lane, headers bool, subject []byte, sid string, f *proto.Frame) {
+	verb, body := "MSG ", f.Body
+	if f.Hdr >= 0 && headers {
+		verb = "HMSG "
+	}
+	if f.Hdr > 0 && !headers {
+		body = body[f.Hdr:]
+	}
+	size := len(body) - 2
+	if f.Tail != nil && (f.Hdr < 0 || headers) {
+		line := f.Tail[:len(f.Tail)-len(f.Body)]
+		if size < shareFrom {
+			line = f.Tail
+		}
+		b := l.Reserve(len(verb) + len(subject) + 1 + len(sid) + len(line))
+		n := copy(b, verb)
+		n += copy(b[n:], subject)
+		b[n] = ' '
+		n += 1 + copy(b[n+1:], sid)
+		copy(b[n:], line)
+	} else {
+		s.spell(l, verb, subject, sid, f, size, body)
+	}
+	if size >= shareFrom {
+		s.shareBody(l, body)
+	}
+	l.Msgs++
+	l.Bytes += size
+}
+
+// spell stages a line that cannot be copied from the input, and the payload unless
+// it is large.
+func (s *sender) spell(l *transport.Lane, verb string, subject []byte, sid string, f *proto.Frame, size int, body []byte) {
+	var room [64]byte
+	sizes := room[:0]
+	switch {
+	case f.Hdr >= 0 && verb == "HMSG ":
+		sizes = append(append(append(sizes, f.HdrText...), ' '), f.SizeText...)
+	case f.Hdr >= 0:
+		sizes = strconv.AppendInt(sizes, int64(size), 10)
+	default:
+		sizes = append(sizes, f.SizeText...)
+	}
+	n := len(verb) + len(subject) + 1 + len(sid) + len(sizes) + 2
+	if len(f.Reply) > 0 {
+		n += len(f.Reply) + 1
+	}
+	if size < shareFrom {
+		n += len(body)
+	}
+	b := append(l.Reserve(n)[:0], verb...)
+	b = append(append(b, subject...), ' ')
+	b = append(b, sid...)
+	if len(f.Reply) > 0 {
+		b = append(append(b, f.Reply...), ' ')
+	}
+	b = append(append(b, sizes...), '\r', '\n')
+	if size < shareFrom {
+		_ = append(b, body...)
+	}
+}

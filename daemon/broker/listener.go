@@ -1,0 +1,105 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// Listener is a place where clients connect.
+type Listener struct {
+	broker *Broker
+	nl     net.Listener
+	done   chan struct{}
+}
+
+// Listen opens a TCP address ("host:port"; port 0 for any) or, on network "unix", a
+// path, and serves clients there.
+func (b *Broker) Listen(network, address string) (*Listener, error) {
+	nl, err := net.Listen(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return b.Serve(nl)
+}
+
+// Serve serves clients of a listener that is open already, an inherited one for
+// instance. The broker owns it from now on.
+func (b *Broker) Serve(nl net.Listener) (*Listener, error) {
+	l := &Listener{broker: b, nl: nl, done: make(chan struct{})}
+	b.mu.Lock()
+	if b.state != running {
+		b.mu.Unlock()
+		_ = nl.Close()
+		return nil, errStopped
+	}
+	b.listeners[l] = struct{}{}
+	b.mu.Unlock()
+	if tcp, ok := nl.Addr().(*net.TCPAddr); ok && b.opts.Load().Port <= 0 {
+		o := *b.opts.Load()
+		o.Port = tcp.Port
+		b.opts.Store(&o)
+		b.refreshInfo()
+	}
+	b.work.Go(l.accept)
+	return l, nil
+}
+
+// Addr returns the address the listener is bound to.
+func (l *Listener) Addr() net.Addr { return l.nl.Addr() }
+
+// Close stops listening and waits until no connection is accepted any more. Those
+// that were accepted stay.
+func (l *Listener) Close() {
+	l.close()
+	<-l.done
+	l.broker.mu.Lock()
+	delete(l.broker.listeners, l)
+	l.broker.mu.Unlock()
+}
+
+func (l *Listener) close() { _ = l.nl.Close() }
+
+// Pauses after a failure to accept.
+const (
+	minAcceptPause = 10 * time.Millisecond
+	maxAcceptPause = time.Second
+)
+
+// accept accepts until the listener is closed.
+func (l *Listener) accept() {
+	defer close(l.done)
+	pause := minAcceptPause
+	for {
+		nc, err := l.nl.Accept()
+		if err == nil {
+			pause = minAcceptPause
+			l.broker.Accept(nc)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		l.report(err, pause)
+		select {
+		case <-time.After(pause):
+		case <-l.broker.stopping:
+			return
+		}
+		pause = min(pause*2, maxAcceptPause)
+	}
+}
+
+func (l *Listener) report(err error, pause time.Duration) {
+	log := l.broker.log
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		log.Event(logging.Error, logging.FilesExhausted,
+			fmt.Sprintf("Client Accept Error (%v), sleeping %dms", err, pause.Milliseconds()), logging.Err(err))
+		return
+	}
+	log.Error(fmt.Sprintf("Client Accept Error: %v", err), logging.Err(err))
+}

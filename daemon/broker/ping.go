@@ -1,0 +1,140 @@
+package broker
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// firstPing is when the first PING is sent at the latest, to learn the RTT.
+const firstPing = 2 * time.Second
+
+// rttInterval is how often the RTT is measured of a connection that needs no PING.
+const rttInterval = time.Hour
+
+// pinger watches whether the peer is there. The client's lock protects it.
+type pinger struct {
+	timer *time.Timer
+	auth  *time.Timer // ends the time for CONNECT
+	out   int         // PINGs not answered
+	sent  time.Time
+	rtt   time.Duration
+}
+
+// begin starts watching a new connection.
+func (p *pinger) begin(c *Client, auth bool) {
+	o := c.broker.opts.Load()
+	if auth {
+		p.auth = time.AfterFunc(o.AuthTimeout, c.authTimeout)
+	}
+	p.timer = time.AfterFunc(o.PingInterval, c.pingDue)
+}
+
+// authenticated ends the time for CONNECT.
+func (p *pinger) authenticated() {
+	if p.auth != nil {
+		p.auth.Stop()
+		p.auth = nil
+	}
+}
+
+// connected notes a CONNECT.
+func (p *pinger) connected(c *Client, again bool) {
+	p.authenticated()
+	if p.timer == nil {
+		return
+	}
+	p.rtt = max(time.Since(c.start), 1)
+	o := c.broker.opts.Load()
+	d := o.PingInterval
+	if !o.NoShortFirstPing {
+		d = min(d, firstPing)
+	}
+	if jitter := int64(d / 5); jitter > 0 {
+		d += time.Duration(rand.Int64N(jitter))
+	}
+	p.timer.Reset(d)
+}
+
+// answered notes a PONG.
+func (p *pinger) answered() {
+	p.out = 0
+	if !p.sent.IsZero() {
+		p.rtt = max(time.Since(p.sent), 1)
+	}
+}
+
+// stop ends the watch.
+func (p *pinger) stop() {
+	p.authenticated()
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
+}
+
+// authTimeout ends a connection that has not authenticated in time.
+func (c *Client) authTimeout() {
+	c.Out.Send(errFrame("Authentication Timeout"))
+	c.debug("Authentication Timeout")
+	c.close(AuthenticationTimeout, nil)
+}
+
+// pingDue sends a PING, or ends a connection that left too many unanswered.
+func (c *Client) pingDue() {
+	c.mu.Lock()
+	p := &c.ping
+	if p.timer == nil {
+		c.mu.Unlock()
+		return
+	}
+	if c.enabled(logging.Debug) {
+		c.broker.log.Debug(c.label + " - Client Ping Timer")
+	}
+	o := c.broker.opts.Load()
+	now := time.Now()
+	quiet := now.Sub(time.Unix(0, c.heard.Load()))
+	ping := quiet >= o.PingInterval || p.rtt == 0 || now.Sub(p.sent) > rttInterval
+	if ping && p.out+1 > o.PingMax {
+		c.mu.Unlock()
+		c.debug("Stale Client Connection - Closing")
+		c.Out.Send(errFrame("Stale Connection"))
+		c.close(StaleConnection, nil)
+		return
+	}
+	if ping {
+		p.out++
+		p.sent = now
+	}
+	p.timer.Reset(o.PingInterval)
+	c.mu.Unlock()
+	if ping {
+		c.Out.Send(asBytes("PING\r\n"))
+	}
+}
+
+// processPing answers PING.
+func (c *Client) processPing() {
+	c.heard.Store(time.Now().UnixNano())
+	c.reply(asBytes("PONG\r\n"))
+	if c.ponged || !c.has(flagConnected) {
+		return
+	}
+	c.ponged = true
+	if c.has(flagAsyncInfo) {
+		c.reply(c.connectInfo())
+	}
+}
+
+// connectInfo is the INFO that tells a client its account.
+func (c *Client) connectInfo() []byte {
+	frame := make(chan []byte)
+	go func() { // ends when the frame is taken; encoding takes more stack than an idle reader should have
+		i := c.broker.info()
+		i.ClientID, i.ClientIP = c.cid, c.ip
+		i.ConnectInfo, i.Account, i.IsSystem = true, c.acc.name, c.acc == c.broker.system
+		frame <- i.frame()
+	}()
+	return <-frame
+}

@@ -1,0 +1,120 @@
+package broker
+
+import (
+	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/sublist"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// plan says what happens to messages that one sender publishes on one subject. It
+// belongs to the sender and is good for as long as its stamp is current.
+type plan struct {
+	subject string // "" for the scratch plan of a sender that has not been used
+	hash    uint64
+	shard   sublist.Shard
+	stamp   sublist.Stamp
+
+	denied bool // publishing here is not allowed
+
+	// The common case: one receiver, a client, with nothing special about it.
+	one    *Subscription
+	prefix string // "HMSG <subject> <sid> "
+
+	// Everything else.
+	plain  []*Subscription // receivers that are their pattern's only one
+	fans   []fan           // patterns with several plain receivers
+	groups []queueGroup    // queue groups; one of each receives
+	steps  []step          // what other parts of the broker add
+
+	nodes []*node // patterns matched, for their counters
+
+	lane  *transport.Lane // of one, if epoch is the sender's
+	lanes []*transport.Lane
+	epoch uint64
+}
+
+// step is a part of a plan that is not delivery to clients of the same account.
+type step interface {
+	// deliver reports whether the message was given to somebody.
+	deliver(s *sender, subject []byte, f *proto.Frame) bool
+}
+
+type fan struct {
+	out  *fanout
+	lane int // where its lanes begin in plan.lanes
+}
+
+// queueGroup is the members of a queue group, over all patterns that match.
+type queueGroup struct {
+	name string
+	subs []*Subscription
+}
+
+// current reports whether the plan is still what the index would give.
+func (p *plan) current(x *index) bool { return x.Stamp(p.shard) == p.stamp }
+
+// empty reports whether nobody receives.
+func (p *plan) empty() bool {
+	return p.one == nil && len(p.plain) == 0 && len(p.fans) == 0 && len(p.groups) == 0 && len(p.steps) == 0
+}
+
+// reset makes the plan ready to be filled in again, keeping its memory.
+func (p *plan) reset() {
+	clear(p.plain)
+	clear(p.fans)
+	clear(p.groups)
+	clear(p.steps)
+	p.denied, p.one, p.prefix = false, nil, ""
+	p.plain, p.fans, p.groups, p.steps = p.plain[:0], p.fans[:0], p.groups[:0], p.steps[:0]
+	p.lane, p.lanes, p.epoch = nil, p.lanes[:0], 0
+}
+
+// fanout is how a message reaches the plain receivers of one pattern: those that
+// are sent the same bytes are together. It is derived from a list of the index once
+// and shared by all senders.
+type fanout struct {
+	groups   []fanGroup
+	apart    bool // no client occurs twice
+	internal []*Subscription
+}
+
+// fanGroup is receivers that are sent the same bytes.
+type fanGroup struct {
+	line    string // "HMSG <subject> <sid> "; the subject counts only if literal
+	sid     string // "<sid> "
+	headers bool
+	simple  bool
+	subs    []*Subscription
+}
+
+// fanoutOf returns the fan-out of a list, deriving it if nobody has before.
+func fanoutOf(l *list) *fanout {
+	if f := l.Derived.Load(); f != nil {
+		return f
+	}
+	f := &fanout{apart: true}
+	type key struct {
+		sid             string
+		headers, simple bool
+	}
+	at := make(map[key]int)
+	seen := make(map[*Client]bool, len(l.Plain))
+	for _, s := range l.Plain {
+		if s.kind != kindClient {
+			f.internal = append(f.internal, s)
+			continue
+		}
+		k := key{s.sidSpace(), s.client.has(flagHeaders), s.simple()}
+		i, ok := at[k]
+		if !ok || !k.simple {
+			i = len(f.groups)
+			at[k] = i
+			f.groups = append(f.groups, fanGroup{line: s.line, sid: k.sid, headers: k.headers, simple: k.simple})
+		}
+		f.groups[i].subs = append(f.groups[i].subs, s)
+		f.apart = f.apart && !seen[s.client]
+		seen[s.client] = true
+	}
+	l.Derived.Store(f)
+	return f
+}

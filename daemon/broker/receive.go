@@ -1,0 +1,208 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/subject"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// Receive handles what has arrived: see [transport.Handler].
+func (c *Client) Receive(in *transport.Input) (used, need int, err error) {
+	s := &c.sender
+	s.begin(in)
+	var f proto.Frame
+	var msgs, bytes int
+	for buf := in.Data; used < len(buf); {
+		if c.awaiting && buf[used]|0x20 != 'c' {
+			if err = c.unasked(); err != nil {
+				break
+			}
+		}
+		n, want, e := proto.Next(buf[used:], &c.limits, &f)
+		if e != nil {
+			err = c.refuse(e, &f, buf[used:])
+			break
+		}
+		if n == 0 {
+			need = want
+			if want > 0 && f.Op == proto.HPub && !c.has(flagHeaders) {
+				err = &closeError{ProtocolViolation, errNoHeaders}
+			}
+			break
+		}
+		used += n
+		if f.Op == proto.Pub || f.Op == proto.HPub {
+			msgs++
+			bytes += f.Size
+			err = c.publish(&f)
+		} else {
+			err = c.command(&f)
+		}
+		if err != nil {
+			break
+		}
+	}
+	if msgs > 0 {
+		c.inMsgs.Add(int64(msgs))
+		c.inBytes.Add(int64(bytes))
+		now := time.Now().UnixNano()
+		c.last.Store(now)
+		c.heard.Store(now)
+	}
+	s.end()
+	return used, need, err
+}
+
+var errNoHeaders = errors.New("message headers not supported")
+
+// publish handles PUB and HPUB.
+func (c *Client) publish(f *proto.Frame) error {
+	s := &c.sender
+	p := s.plan(f.Subject)
+	flags := c.flags.Load()
+	const special = flagVerbose | flagPedantic
+	if flags&special != 0 || p.denied || f.Hdr >= 0 && flags&flagHeaders == 0 || len(f.Reply) > 2 && reserved(f.Reply) {
+		if stop, err := c.checked(p, f, flags); stop {
+			return err
+		}
+	}
+	if !s.publish(p, f) && len(f.Reply) > 0 && flags&flagNoResponders != 0 {
+		c.noResponders(f)
+	}
+	return nil
+}
+
+// checked does what is to be done with some messages before they are delivered.
+// stop says that this one is not.
+func (c *Client) checked(p *plan, f *proto.Frame, flags uint32) (stop bool, err error) {
+	if f.Hdr >= 0 && flags&flagHeaders == 0 {
+		return true, &closeError{ProtocolViolation, errNoHeaders}
+	}
+	if flags&flagPedantic != 0 && !subject.ValidLiteral(f.Subject) {
+		c.sendErr("Invalid Publish Subject")
+	}
+	if p.denied && !c.mayAnswer(f.Subject) {
+		c.sendErr(fmt.Sprintf("Permissions Violation for Publish to %q", f.Subject))
+		c.errorLine(fmt.Sprintf("Publish Violation - Subject %q", f.Subject))
+		return true, nil
+	}
+	if len(f.Reply) > 0 && reserved(f.Reply) {
+		c.sendErr(fmt.Sprintf("Permissions Violation for Publish with Reply of %q", f.Reply))
+		c.errorLine(fmt.Sprintf("Publish Violation - Reply %q", f.Reply))
+		return true, nil
+	}
+	if flags&flagVerbose != 0 {
+		c.sendOK()
+	}
+	return false, nil
+}
+
+// reserved reports whether a reply subject is one that only servers may use.
+func reserved(reply []byte) bool {
+	if reply[0] != '_' && reply[0] != '$' {
+		return false
+	}
+	for _, p := range [...]string{"_R_.", "$JS.ACK.", "_GR_.", "$GR."} {
+		if len(reply) >= len(p) && string(reply[:len(p)]) == p {
+			return true
+		}
+	}
+	return false
+}
+
+// noResponders tells the publisher that nobody gets its request.
+func (c *Client) noResponders(f *proto.Frame) {
+	sub := c.replySubscription(f.Reply)
+	if sub == nil {
+		return
+	}
+	n := len("NATS/1.0 503\r\nNats-Subject: \r\n\r\n") + len(f.Subject)
+	c.reply(fmt.Appendf(nil, "HMSG %s %s %d %d\r\nNATS/1.0 503\r\nNats-Subject: %s\r\n\r\n\r\n",
+		f.Reply, sub.SID(), n, n, f.Subject))
+}
+
+// replySubscription finds this client's plain subscription for a reply subject.
+func (c *Client) replySubscription(reply []byte) *Subscription {
+	p := c.sender.lookup(reply)
+	for _, n := range p {
+		one, l := n.Members()
+		if one != nil && one.client == c {
+			return one
+		}
+		if l == nil {
+			continue
+		}
+		for _, sub := range l.Plain {
+			if sub.client == c {
+				return sub
+			}
+		}
+	}
+	return nil
+}
+
+// command handles everything but messages.
+func (c *Client) command(f *proto.Frame) error {
+	switch f.Op {
+	case proto.Ping:
+		c.processPing()
+	case proto.Pong:
+		c.mu.Lock()
+		c.ping.answered()
+		c.mu.Unlock()
+	case proto.Sub:
+		c.active()
+		c.subscribe(f)
+	case proto.Unsub:
+		c.active()
+		c.unsubscribe(f)
+	case proto.Connect:
+		return c.processConnect(f.Arg)
+	case proto.Info:
+		if !json.Valid(f.Arg) {
+			return &closeError{ProtocolViolation, errors.New("invalid INFO")}
+		}
+	case proto.Err:
+		return &closeError{ParseFailed, fmt.Errorf("Client Error %s", f.Arg)}
+	}
+	return nil
+}
+
+func (c *Client) active() {
+	now := time.Now().UnixNano()
+	c.last.Store(now)
+	c.heard.Store(now)
+}
+
+// refuse answers what cannot be understood and ends the connection.
+func (c *Client) refuse(err error, f *proto.Frame, at []byte) error {
+	switch {
+	case errors.Is(err, proto.ErrUnknownOp):
+		c.sendErr(err.Error())
+		return &closeError{ProtocolViolation, fmt.Errorf("Client parser ERROR, proto='%q...'", at[:min(len(at), 32)])}
+	case errors.Is(err, proto.ErrControlLine):
+		c.sendErr(err.Error())
+		return &closeError{MaxControlLineExceeded, fmt.Errorf("%w: max_control_line %d (snip: %q...)",
+			err, c.limits.ControlLine, at[:min(len(at), 128)])}
+	case errors.Is(err, proto.ErrPayload):
+		c.sendErr("Maximum Payload Violation")
+		return &closeError{MaxPayloadExceeded, fmt.Errorf("%w: %d vs %d", err, f.Size, c.limits.Payload)}
+	}
+	return &closeError{ProtocolViolation, err}
+}
+
+// reply stages bytes for this client itself, behind what was staged for it before.
+func (c *Client) reply(p []byte) {
+	copy(c.sender.lane(c).Reserve(len(p)), p)
+}
+
+func (c *Client) sendOK() { c.reply(asBytes("+OK\r\n")) }
+
+func (c *Client) sendErr(text string) { c.reply(errFrame(text)) }
+
+func errFrame(text string) []byte { return append(append([]byte("-ERR '"), text...), "'\r\n"...) }

@@ -1,0 +1,195 @@
+package broker
+
+import (
+	"github.com/nats-broker/nats-broker/daemon/sublist"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// sender delivers what one connection publishes. It belongs to the goroutine that
+// reads from the connection.
+type sender struct {
+	acc   *Account
+	self  *Client // the publisher
+	perms Permissions
+	echo  bool // what self publishes comes back to it
+
+	in    *transport.Input // during one call of Receive
+	epoch uint64           // counts those calls
+	cache planCache
+	last  *plan // of the message before
+	once  plan  // for a subject that has no place in the cache
+	text  []byte
+	found []*node
+
+	uncounted uint64 // messages of last that its nodes have not been told of
+	settler   func() // settle, made once
+
+	open   *fanout // whose bytes are in stages
+	stages []transport.Stage
+	random uint64
+}
+
+// begin starts the work on one buffer of input.
+func (s *sender) begin(in *transport.Input) {
+	s.in = in
+	s.epoch++
+	if s.settler == nil {
+		s.settler = s.settle
+	}
+	in.Batch.BeforeFlush = s.settler
+}
+
+// end finishes it: everything staged is in the batch's lanes.
+func (s *sender) end() {
+	s.closeStages()
+	for i := range s.stages {
+		s.stages[i].Release()
+	}
+	s.settle()
+	s.in = nil
+}
+
+// forget drops all plans, since the account or what is allowed has changed.
+func (s *sender) forget() {
+	s.settle()
+	s.last = nil
+	s.cache.clear()
+	s.once = plan{}
+}
+
+// settle adds the messages not counted yet to the counters of their patterns.
+func (s *sender) settle() {
+	if s.uncounted == 0 {
+		return
+	}
+	for _, n := range s.last.nodes {
+		n.Msgs.Add(s.uncounted)
+	}
+	s.uncounted = 0
+}
+
+// lane returns the lane to a client, for a frame that must come behind everything
+// staged before.
+func (s *sender) lane(c *Client) *transport.Lane {
+	if s.open != nil {
+		s.closeStages()
+	}
+	return s.in.Batch.Lane(&c.Out)
+}
+
+// plan returns the plan for a subject.
+func (s *sender) plan(subject []byte) *plan {
+	if p := s.last; p != nil && p.subject == string(subject) && p.current(s.acc.index) {
+		return p
+	}
+	s.settle()
+	hash := sublist.Hash(subject)
+	p := s.cache.get(subject, hash)
+	switch {
+	case p == nil && s.cache.worthy(hash):
+		p = &plan{subject: string(subject), hash: hash, shard: sublist.ShardOf(subject)}
+		s.fill(p)
+		s.cache.put(p)
+	case p == nil:
+		p = &s.once
+		s.text = append(s.text[:0], subject...)
+		p.subject, p.hash, p.shard = asString(s.text), hash, sublist.ShardOf(subject)
+		s.fill(p)
+	case !p.current(s.acc.index):
+		s.fill(p)
+	}
+	s.last = p
+	return p
+}
+
+// fill makes the plan for p.subject.
+func (s *sender) fill(p *plan) {
+	p.reset()
+	x := s.acc.index
+	p.stamp = x.Stamp(p.shard)
+	subject := asBytes(p.subject)
+	p.nodes = x.Match(subject, p.hash, p.nodes[:0])
+	if s.perms != nil && !s.perms.CanPublish(p.subject) {
+		p.denied = true
+		return
+	}
+	for _, n := range p.nodes {
+		s.add(p, n)
+	}
+	if len(p.plain) == 1 && len(p.fans) == 0 && len(p.groups) == 0 && len(p.steps) == 0 {
+		s.single(p)
+	}
+}
+
+// single turns a plan with one plain receiver into the short form, if it can.
+func (s *sender) single(p *plan) {
+	sub := p.plain[0]
+	if !sub.simple() {
+		return
+	}
+	p.one = sub
+	if sub.Subject() == p.subject {
+		p.prefix = sub.line
+	} else if p != &s.once {
+		p.prefix = "HMSG " + p.subject + " " + sub.sidSpace()
+	} else {
+		p.one = nil // not worth making a prefix for
+		return
+	}
+	p.plain = p.plain[:0]
+}
+
+// add adds the receivers of one matching pattern.
+func (s *sender) add(p *plan, n *node) {
+	one, l := n.Members()
+	if one != nil {
+		s.addPlain(p, one)
+		return
+	}
+	if l == nil {
+		return
+	}
+	if len(l.Plain) == 1 {
+		s.addPlain(p, l.Plain[0])
+	} else if len(l.Plain) > 1 {
+		f := fanoutOf(l)
+		p.fans = append(p.fans, fan{f, len(p.lanes)})
+		for range f.groups {
+			p.lanes = append(p.lanes, nil)
+		}
+		for _, sub := range f.internal {
+			s.addPlain(p, sub)
+		}
+	}
+	for i := range l.Queues {
+		g := &l.Queues[i]
+		p.joinGroup(g.Name, g.Subs)
+	}
+}
+
+func (s *sender) addPlain(p *plan, sub *Subscription) {
+	if sub.kind == kindInternal {
+		p.steps = append(p.steps, internalStep{sub})
+		return
+	}
+	if sub.client == s.self && !s.echo {
+		return
+	}
+	p.plain = append(p.plain, sub)
+}
+
+func (p *plan) joinGroup(name string, subs []*Subscription) {
+	for i := range p.groups {
+		if g := &p.groups[i]; g.name == name {
+			g.subs = append(append(make([]*Subscription, 0, len(g.subs)+len(subs)), g.subs...), subs...)
+			return
+		}
+	}
+	p.groups = append(p.groups, queueGroup{name, subs})
+}
+
+// lookup returns the patterns that match a subject, valid until the next call.
+func (s *sender) lookup(subject []byte) []*node {
+	s.found = s.acc.index.Match(subject, sublist.Hash(subject), s.found[:0])
+	return s.found
+}

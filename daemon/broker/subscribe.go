@@ -1,0 +1,121 @@
+package broker
+
+import (
+	"fmt"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/subject"
+)
+
+// systemQueue is a queue group only servers may join.
+const systemQueue = "_sys_"
+
+// subscribe handles SUB. An error is told to the client, which may go on.
+func (c *Client) subscribe(f *proto.Frame) {
+	var filter bool
+	if p := c.sender.perms; p != nil || f.Queue != nil {
+		ok := string(f.Queue) != systemQueue
+		if p != nil && ok {
+			ok, filter = p.CanSubscribe(string(f.Subject), string(f.Queue))
+		}
+		if !ok {
+			c.refuseSubscription(f)
+			return
+		}
+	}
+	if n := c.broker.opts.Load().MaxSubTokens; n > 0 && subject.Tokens(f.Subject) > n {
+		c.sendErr(fmt.Sprintf("Permissions Violation for Subscription to %q, too many tokens", f.Subject))
+		c.errorLine(fmt.Sprintf("Subscription Violation Too Many Tokens - Subject %q, SID %s", f.Subject, f.SID))
+		return
+	}
+	switch c.addSubscription(f, filter) {
+	case errTooManySubs:
+		c.errorLine(errTooManySubs.Error())
+		c.sendErr(errTooManySubs.Error())
+	case nil:
+		if c.has(flagVerbose) {
+			c.sendOK()
+		}
+	default:
+		c.sendErr("Invalid Subject")
+	}
+}
+
+var errTooManySubs = fmt.Errorf("maximum subscriptions exceeded")
+
+func (c *Client) refuseSubscription(f *proto.Frame) {
+	to := fmt.Sprintf("Permissions Violation for Subscription to %q", f.Subject)
+	line := fmt.Sprintf("Subscription Violation - Subject %q, SID %s", f.Subject, f.SID)
+	if f.Queue != nil {
+		to = fmt.Sprintf("Permissions Violation for Subscription to %q using queue %q", f.Subject, f.Queue)
+		line = fmt.Sprintf("Subscription Violation - Subject %q, Queue: %q, SID %s", f.Subject, f.Queue, f.SID)
+	}
+	c.sendErr(to)
+	c.errorLine(line)
+}
+
+// addSubscription adds a subscription. A sid that is in use stays what it is.
+func (c *Client) addSubscription(f *proto.Frame, filter bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.subs.n >= c.maxSubs {
+		return errTooManySubs
+	}
+	if c.subs.get(asString(f.SID)) != nil {
+		return nil
+	}
+	var queue *string
+	if f.Queue != nil {
+		if c.queue == nil || *c.queue != string(f.Queue) {
+			q := string(f.Queue)
+			c.queue = &q
+		}
+		queue = c.queue
+	}
+	sub := newSubscription(c, f.Subject, f.SID, queue)
+	if filter {
+		sub.more.Store(&subExtra{filter: true})
+	}
+	n, err := c.acc.index.Insert(sub)
+	if err != nil {
+		return err
+	}
+	sub.started(n)
+	c.subs.add(sub)
+	return nil
+}
+
+// unsubscribe handles UNSUB.
+func (c *Client) unsubscribe(f *proto.Frame) {
+	c.sender.settle()
+	c.mu.Lock()
+	if sub := c.subs.get(asString(f.SID)); sub != nil {
+		got := sub.delivered(c.acc.index)
+		if int64(f.Max) > got {
+			x := &subExtra{max: int64(f.Max)}
+			x.got.Store(got)
+			if old := sub.more.Load(); old != nil {
+				x.filter = old.filter
+			}
+			sub.more.Store(x)
+			c.acc.index.Touch(sub.Subject())
+		} else {
+			c.subs.remove(sub)
+			c.acc.index.Remove(sub)
+		}
+	}
+	c.mu.Unlock()
+	if c.has(flagVerbose) {
+		c.sendOK()
+	}
+}
+
+// removeSubscription ends a subscription that has had its messages. It may be
+// called from any goroutine.
+func (c *Client) removeSubscription(sub *Subscription) {
+	c.mu.Lock()
+	if c.subs.remove(sub) {
+		c.acc.index.Remove(sub)
+	}
+	c.mu.Unlock()
+}

@@ -1,0 +1,229 @@
+package sublist
+
+import (
+	"errors"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nats-broker/nats-broker/daemon/subject"
+)
+
+// ErrSubject is returned for a pattern that is no valid subject.
+var ErrSubject = errors.New("invalid subject")
+
+// seed is one for the process, so that a hash made once serves every index and
+// every cache above it.
+var seed = maphash.MakeSeed()
+
+// Hash is the hash of a whole subject that [Index.Match] wants. It differs from
+// process to process.
+func Hash(subject []byte) uint64 { return maphash.Bytes(seed, subject) }
+
+const shards = 256
+
+// Index is the set of subscriptions of one account. The zero value is not ready:
+// use [New]. See the package documentation for concurrency.
+type Index[E, A any, P Member[E]] struct {
+	literal table[Node[E, A]] // by the whole pattern
+	edges   table[branch[E, A]]
+	root    branch[E, A]
+	wild    atomic.Int64 // patterns with wildcards
+
+	changed [shards]atomic.Uint64 // by the first token of the pattern
+	anyHead atomic.Uint64         // patterns that begin with a wildcard
+
+	subs, inserts, removes atomic.Uint64
+
+	mu     sync.Mutex // held by the one writer
+	lastID uint64
+	watch  func(Change)
+}
+
+// Change tells a watcher that members of kind 0 came or went.
+type Change struct {
+	Subject, Queue string
+	Count          int  // members of kind 0 with this subject and queue now
+	Added          bool // one came; otherwise one went
+}
+
+// New makes an empty index.
+func New[E, A any, P Member[E]]() *Index[E, A, P] {
+	x := &Index[E, A, P]{}
+	x.literal.init()
+	x.edges.init()
+	return x
+}
+
+// Watch has f called for every change of the number of members of kind 0 of a
+// subject and queue. f runs under the writers' lock, so that changes arrive in
+// order: it must be quick and must not use the index. Watch may be set once, at
+// any time; f is told of the members that are there already, as added.
+func (x *Index[E, A, P]) Watch(f func(Change)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.watch = f
+	if f == nil {
+		return
+	}
+	x.each(func(n *Node[E, A]) bool {
+		one, list := n.Members()
+		if one != nil && P(one).Kind() == 0 {
+			f(Change{Subject: n.Pattern, Count: 1, Added: true})
+		}
+		if list == nil {
+			return true
+		}
+		if list.Own > 0 {
+			f(Change{Subject: n.Pattern, Count: list.Own, Added: true})
+		}
+		for _, g := range list.Queues {
+			if g.Own > 0 {
+				f(Change{Subject: n.Pattern, Queue: g.Name, Count: g.Own, Added: true})
+			}
+		}
+		return true
+	})
+}
+
+// Insert adds m. It returns [ErrSubject] when m's subject is invalid, and the
+// pattern's node otherwise.
+func (x *Index[E, A, P]) Insert(m P) (*Node[E, A], error) {
+	pattern := m.Subject()
+	if !subject.Valid(pattern) {
+		return nil, ErrSubject
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := x.node(pattern)
+	count := add(n, m)
+	x.subs.Add(1)
+	x.inserts.Add(1)
+	x.bump(pattern)
+	if x.watch != nil && m.Kind() == 0 {
+		x.watch(Change{Subject: n.Pattern, Queue: m.Queue(), Count: count, Added: true})
+	}
+	return n, nil
+}
+
+// Remove takes m out and reports whether it was there.
+func (x *Index[E, A, P]) Remove(m P) bool {
+	pattern := m.Subject()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := x.find(pattern)
+	if n == nil {
+		return false
+	}
+	count, ok := drop(n, m)
+	if !ok {
+		return false
+	}
+	if n.empty() {
+		x.forget(n)
+	}
+	x.subs.Add(^uint64(0))
+	x.removes.Add(1)
+	x.bump(pattern)
+	if x.watch != nil && m.Kind() == 0 {
+		x.watch(Change{Subject: pattern, Queue: m.Queue(), Count: count})
+	}
+	return true
+}
+
+// Find returns the node of exactly this pattern, nil if there is none.
+func (x *Index[E, A, P]) Find(pattern string) *Node[E, A] {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.find(pattern)
+}
+
+// node finds the pattern's node or makes it. The lock is held.
+func (x *Index[E, A, P]) node(pattern string) *Node[E, A] {
+	if !subject.IsLiteral(pattern) {
+		b := x.grow(pattern)
+		n := b.end.Load()
+		if n == nil {
+			n = &Node[E, A]{Pattern: pattern}
+			b.end.Store(n)
+			x.wild.Add(1)
+		}
+		return n
+	}
+	h := maphash.String(seed, pattern)
+	if n := x.exact(pattern, h); n != nil {
+		return n
+	}
+	n := &Node[E, A]{Pattern: pattern}
+	x.literal.insert(h, n, hashNode[E, A])
+	return n
+}
+
+func (x *Index[E, A, P]) find(pattern string) *Node[E, A] {
+	if subject.IsLiteral(pattern) {
+		return x.exact(pattern, maphash.String(seed, pattern))
+	}
+	if b := x.branch(pattern); b != nil {
+		return b.end.Load()
+	}
+	return nil
+}
+
+// forget drops a node that has no members. The lock is held.
+func (x *Index[E, A, P]) forget(n *Node[E, A]) {
+	if subject.IsLiteral(n.Pattern) {
+		x.literal.remove(maphash.String(seed, n.Pattern), n, hashNode[E, A])
+		return
+	}
+	b := x.branch(n.Pattern)
+	b.end.Store(nil)
+	x.wild.Add(-1)
+	x.prune(b)
+}
+
+func hashNode[E, A any](n *Node[E, A]) uint64 { return maphash.String(seed, n.Pattern) }
+
+// exact looks a literal pattern up. Readers use it without the lock.
+func (x *Index[E, A, P]) exact(pattern string, h uint64) *Node[E, A] {
+	s := x.literal.slots.Load()
+	for i := h & s.mask; ; i = (i + 1) & s.mask {
+		n := s.at[i].Load()
+		if n == nil {
+			return nil
+		}
+		if n.Pattern == pattern && n != x.literal.tomb {
+			return n
+		}
+	}
+}
+
+// Each calls f for every pattern until it returns false. It takes no lock;
+// patterns that come or go meanwhile may or may not be seen.
+func (x *Index[E, A, P]) Each(f func(*Node[E, A]) bool) { x.each(f) }
+
+// each is Each; writers may use it too.
+func (x *Index[E, A, P]) each(f func(*Node[E, A]) bool) {
+	more := true
+	x.literal.each(func(n *Node[E, A]) bool {
+		more = f(n)
+		return more
+	})
+	if !more {
+		return
+	}
+	if !x.root.each(f) {
+		return
+	}
+	x.edges.each(func(b *branch[E, A]) bool { return b.each(f) })
+}
+
+// Stats are counts since the index was made; Subs is how many members it holds.
+type Stats struct{ Subs, Inserts, Removes uint64 }
+
+// Stats returns the counts.
+func (x *Index[E, A, P]) Stats() Stats {
+	return Stats{Subs: x.subs.Load(), Inserts: x.inserts.Load(), Removes: x.removes.Load()}
+}
+
+// Len returns how many members the index holds.
+func (x *Index[E, A, P]) Len() int { return int(x.subs.Load()) }

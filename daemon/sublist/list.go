@@ -1,0 +1,188 @@
+package sublist
+
+import "sync/atomic"
+
+// Member is what an index holds: a pointer to a subscription. Subject and Queue
+// must give the same answer for as long as the member is in an index.
+type Member[E any] interface {
+	*E
+	// Subject is the pattern subscribed to. The index keeps the string.
+	Subject() string
+	// Queue names the queue group; empty for none.
+	Queue() string
+	// Kind is a class of receivers, a bit of the mask in [List.Kinds]; 0 is the
+	// common one, of which members are counted for the watcher.
+	Kind() uint8
+}
+
+// List is the members of one pattern when they are not just one plain member.
+// What a reader sees of it is immutable. A is whatever the user of the index
+// derives from a list and wants to keep with it.
+type List[E, A any] struct {
+	Plain  []*E       // each gets the message
+	Queues []Group[E] // one of each group gets it
+	Kinds  uint8      // the kinds of all members or-ed together
+	Own    int        // plain members of kind 0
+
+	Derived atomic.Pointer[A] // set by readers, dropped with the list
+}
+
+// Group is a queue group of one pattern.
+type Group[E any] struct {
+	Name string
+	Subs []*E // never empty
+	Own  int  // members of kind 0
+}
+
+// Node is one distinct pattern.
+type Node[E, A any] struct {
+	Pattern string
+	Msgs    atomic.Uint64 // messages that matched: counted by whoever delivers
+
+	one  atomic.Pointer[E]          // the member, if there is one only and it is plain
+	list atomic.Pointer[List[E, A]] // all members otherwise; wins over one
+}
+
+// Members returns what is subscribed to the pattern: either one plain member, or
+// a list, or neither.
+func (n *Node[E, A]) Members() (one *E, list *List[E, A]) {
+	if l := n.list.Load(); l != nil {
+		return nil, l
+	}
+	return n.one.Load(), nil
+}
+
+func (n *Node[E, A]) empty() bool { return n.list.Load() == nil && n.one.Load() == nil }
+
+// add puts m into the node and returns how many members of kind 0 with m's
+// queue it has now.
+func add[E, A any, P Member[E]](n *Node[E, A], m P) int {
+	one, old := n.Members()
+	if one == nil && old == nil && m.Queue() == "" {
+		n.one.Store(m)
+		return own[E](m)
+	}
+	l := &List[E, A]{Kinds: m.Kind()}
+	switch {
+	case old != nil:
+		l.Plain, l.Queues, l.Kinds, l.Own = old.Plain, old.Queues, old.Kinds|m.Kind(), old.Own
+	case one != nil:
+		l.Plain, l.Kinds, l.Own = []*E{one}, P(one).Kind()|m.Kind(), own[E](P(one))
+	}
+	count := 0
+	if q := m.Queue(); q == "" {
+		// Spare capacity is shared with older lists, which end before it.
+		l.Plain = append(l.Plain, m)
+		l.Own += own[E](m)
+		count = l.Own
+	} else {
+		l.Queues, count = joinGroup[E, P](l.Queues, q, m)
+	}
+	n.list.Store(l)
+	return count
+}
+
+func joinGroup[E any, P Member[E]](old []Group[E], name string, m P) ([]Group[E], int) {
+	groups := make([]Group[E], len(old), len(old)+1)
+	copy(groups, old)
+	for i := range groups {
+		if g := &groups[i]; g.Name == name {
+			g.Subs = append(g.Subs, m)
+			g.Own += own[E](m)
+			return groups, g.Own
+		}
+	}
+	return append(groups, Group[E]{Name: name, Subs: []*E{m}, Own: own[E](m)}), own[E](m)
+}
+
+// drop takes m out of the node. ok is false if it was not there; count is as in add.
+func drop[E, A any, P Member[E]](n *Node[E, A], m P) (count int, ok bool) {
+	one, old := n.Members()
+	if old == nil {
+		if one != (*E)(m) {
+			return 0, false
+		}
+		n.one.Store(nil)
+		return 0, true
+	}
+	l := &List[E, A]{Plain: old.Plain, Queues: old.Queues, Own: old.Own, Kinds: old.Kinds}
+	if q := m.Queue(); q == "" {
+		if l.Plain, ok = without(old.Plain, m); !ok {
+			return 0, false
+		}
+		l.Own -= own[E](m)
+		count = l.Own
+	} else if l.Queues, count, ok = leaveGroup[E, P](old.Queues, q, m); !ok {
+		return 0, false
+	}
+	if len(l.Queues) == 0 && len(l.Plain) <= 1 {
+		var last *E
+		if len(l.Plain) == 1 {
+			last = l.Plain[0]
+		}
+		n.one.Store(last)
+		n.list.Store(nil)
+		return count, true
+	}
+	if m.Kind() != 0 {
+		l.Kinds = kinds[E, A, P](l)
+	}
+	n.list.Store(l)
+	return count, true
+}
+
+func leaveGroup[E any, P Member[E]](old []Group[E], name string, m P) ([]Group[E], int, bool) {
+	for i := range old {
+		if old[i].Name != name {
+			continue
+		}
+		subs, ok := without(old[i].Subs, m)
+		if !ok {
+			return old, 0, false
+		}
+		left := old[i].Own - own[E](m)
+		groups := make([]Group[E], 0, len(old))
+		groups = append(groups, old[:i]...)
+		if len(subs) > 0 {
+			groups = append(groups, Group[E]{Name: name, Subs: subs, Own: left})
+		}
+		return append(groups, old[i+1:]...), left, true
+	}
+	return old, 0, false
+}
+
+// without returns a copy of list that lacks m.
+func without[E any](list []*E, m *E) ([]*E, bool) {
+	for i, e := range list {
+		if e != m {
+			continue
+		}
+		if len(list) == 1 {
+			return nil, true
+		}
+		shorter := make([]*E, 0, len(list)-1)
+		shorter = append(shorter, list[:i]...)
+		return append(shorter, list[i+1:]...), true
+	}
+	return list, false
+}
+
+// own is 1 for a member of kind 0.
+func own[E any, P Member[E]](m P) int {
+	if m.Kind() == 0 {
+		return 1
+	}
+	return 0
+}
+
+func kinds[E, A any, P Member[E]](l *List[E, A]) (k uint8) {
+	for _, e := range l.Plain {
+		k |= P(e).Kind()
+	}
+	for _, g := range l.Queues {
+		for _, e := range g.Subs {
+			k |= P(e).Kind()
+		}
+	}
+	return k
+}

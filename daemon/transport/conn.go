@@ -1,0 +1,399 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Handler is what a connection's owner does with what arrives.
+type Handler interface {
+	// Receive looks at in.Data, all bytes that have arrived and were not consumed
+	// yet, and returns how many it consumed. need is how many bytes must have
+	// arrived, of what was not consumed, before it makes sense to call again; 0 if
+	// that is unknown. What it wants to send it puts into in.Batch. It runs on the
+	// connection's reader and keeps no reference to Data; an error ends [Conn.Serve],
+	// after the batch was flushed.
+	Receive(in *Input) (used, need int, err error)
+}
+
+// Input is one call's worth of input.
+type Input struct {
+	Data  []byte
+	Batch *Batch
+	block *Block
+	base  int
+}
+
+// Share appends Data[from:to] to a lane without copying it. It is for payloads so
+// large that copying costs more than counting references.
+func (in *Input) Share(l *Lane, from, to int) { l.Share(in.block, in.base+from, in.base+to) }
+
+// ErrClosed is the cause of a connection that was closed from this side without
+// an error.
+var ErrClosed = errors.New("connection closed")
+
+// Conn is a byte stream with a peer. Make one by [NewConn]; its methods may be
+// called from any goroutine unless they say otherwise.
+type Conn struct {
+	Out Outbound
+
+	nc    net.Conn
+	raw   syscall.RawConn
+	fd    int
+	src   io.Reader // nil: the descriptor; otherwise fails with os.ErrDeadlineExceeded instead of blocking
+	h     Handler
+	rest  seg // what was read and not consumed, while waiting for more
+	need  int // how many bytes the handler wants before it is called again
+	cause atomic.Pointer[error]
+	in    Input
+	burst bool // the last reads filled the buffer
+	fresh bool // rest was not shown to the handler yet
+}
+
+// NewConn makes a connection of an established stream, which must have a
+// descriptor (TCP, unix). The Conn owns nc from now on. The caller sets the limits
+// of Out.
+func NewConn(c *Conn, nc net.Conn) error {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return errors.New("connection without a descriptor")
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if err := raw.Control(func(fd uintptr) { c.fd = int(fd) }); err != nil {
+		return err
+	}
+	c.nc, c.raw = nc, raw
+	c.Out.conn = c
+	c.Out.id = outboundIDs.Add(1)
+	return nil
+}
+
+// NetConn returns the stream, for its addresses.
+func (c *Conn) NetConn() net.Conn { return c.nc }
+
+// Abort ends the connection: Serve returns err. The first call decides.
+func (c *Conn) Abort(err error) {
+	if c.cause.CompareAndSwap(nil, &err) {
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+	}
+}
+
+// Aborted returns the cause given to Abort, nil if there is none.
+func (c *Conn) Aborted() error {
+	if p := c.cause.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Serve reads until the stream ends, the handler fails or Abort is called, and
+// returns why: io.EOF if the peer closed it. Bytes in first are handled as if they
+// had just been read. The caller must call Close after it.
+func (c *Conn) Serve(h Handler, first []byte) error {
+	c.h = h
+	if len(first) > 0 {
+		c.rest = seg{blk: getBlock(len(first))}
+		c.rest.to = copy(c.rest.blk.buf, first)
+		c.fresh = true
+	}
+	var result error
+	err := c.raw.Read(func(uintptr) bool {
+		again, err := c.readable()
+		result = err
+		return !again
+	})
+	if c.rest.blk != nil {
+		c.rest.blk.release()
+		c.rest = seg{}
+	}
+	if cause := c.Aborted(); cause != nil {
+		return cause
+	}
+	if err != nil {
+		return err
+	}
+	return result
+}
+
+// readable reads and handles until nothing is left to read. again means that it
+// has to be called when the descriptor is readable.
+func (c *Conn) readable() (again bool, err error) {
+	b := getBatch(&c.Out)
+	r := reader{c: c}
+	if err := r.restore(b); err != nil {
+		r.blk.release()
+		b.put()
+		return false, err
+	}
+	for {
+		if c.cause.Load() != nil {
+			break
+		}
+		n, errno := r.read()
+		if errno == syscall.EAGAIN {
+			r.stash()
+			again = true
+			break
+		}
+		if errno != 0 {
+			err = os.NewSyscallError("read", errno)
+			break
+		}
+		if n == 0 {
+			err = io.EOF
+			break
+		}
+		if err = r.handle(b); err != nil {
+			break
+		}
+	}
+	r.blk.release()
+	b.put()
+	return again, err
+}
+
+// reader is the state of one call of readable: blk.buf[from:to] is unconsumed.
+type reader struct {
+	c        *Conn
+	blk      *Block
+	from, to int
+	full     int // reads in a row that filled the buffer
+}
+
+// restore takes a buffer, with what was left over in it.
+func (r *reader) restore(b *Batch) error {
+	c := r.c
+	size := readBlock
+	if c.burst {
+		size = burstBlock
+	}
+	if c.rest.blk == nil {
+		r.blk = getBlock(size)
+		return nil
+	}
+	r.blk, r.from, r.to = c.rest.blk, c.rest.from, c.rest.to
+	c.rest = seg{}
+	if c.fresh {
+		c.fresh = false
+		return r.handle(b)
+	}
+	r.makeRoom()
+	return nil
+}
+
+// stash keeps what is unconsumed until more arrives: in a small block if it fits,
+// so that a peer that stops in the middle of a frame binds little memory.
+func (r *reader) stash() {
+	c := r.c
+	c.burst = r.full > 1
+	if r.from == r.to {
+		return
+	}
+	if left := r.to - r.from; left <= smallBlock && len(r.blk.buf) > smallBlock {
+		c.rest = seg{blk: getBlock(smallBlock)}
+		c.rest.to = copy(c.rest.blk.buf, r.blk.buf[r.from:r.to])
+		return
+	}
+	r.blk.hold()
+	c.rest = seg{r.blk, r.from, r.to}
+}
+
+func (r *reader) read() (int, syscall.Errno) {
+	space := r.blk.buf[r.to:]
+	var n int
+	var errno syscall.Errno
+	if r.c.src == nil {
+		n, errno = readNow(r.c.fd, space)
+	} else {
+		n, errno = readFrom(r.c.src, space)
+	}
+	if n == len(space) {
+		r.full++
+	} else if n > 0 {
+		r.full = 0
+	}
+	r.to += n
+	return n, errno
+}
+
+// handle gives the handler what is there, flushes what it sends, and makes room.
+func (r *reader) handle(b *Batch) error {
+	c := r.c
+	if r.to-r.from >= c.need {
+		in := &c.in
+		in.Data, in.Batch, in.block, in.base = r.blk.buf[r.from:r.to], b, r.blk, r.from
+		used, need, err := c.h.Receive(in)
+		in.Data, in.Batch, in.block = nil, nil, nil
+		b.Flush()
+		if err != nil {
+			return err
+		}
+		r.from += used
+		c.need = need
+	}
+	r.makeRoom()
+	return nil
+}
+
+// makeRoom sees to it that the next read has a useful amount of space, behind what
+// is unconsumed, in a block that nobody else uses.
+func (r *reader) makeRoom() {
+	left := r.to - r.from
+	size := r.c.need
+	if size == 0 && left > 0 {
+		size = left + smallBlock
+	}
+	want := readBlock
+	if r.full > 1 {
+		want = burstBlock
+	}
+	want = max(want, size)
+	shared := r.blk.shared()
+	switch {
+	case left == 0 && !shared && (len(r.blk.buf) >= want && len(r.blk.buf) <= burstBlock):
+		r.from, r.to = 0, 0
+		return
+	case left > 0 && !shared && len(r.blk.buf)-r.from >= size && len(r.blk.buf)-r.to >= smallBlock:
+		return // goes on behind what is there
+	case left > 0 && !shared && len(r.blk.buf) >= want:
+		copy(r.blk.buf, r.blk.buf[r.from:r.to])
+		r.from, r.to = 0, left
+		return
+	}
+	next := getBlock(want)
+	copy(next.buf, r.blk.buf[r.from:r.to])
+	r.blk.release()
+	r.blk, r.from, r.to = next, 0, left
+}
+
+// Close ends the connection after Serve has returned. With flush, what is queued
+// is still sent, by a goroutine if need be, within the write deadline.
+func (c *Conn) Close(flush bool) {
+	o := &c.Out
+	o.mu.Lock()
+	o.closing = true
+	if !flush {
+		o.kill()
+	}
+	busy := o.busy
+	o.mu.Unlock()
+	if !busy {
+		c.shut()
+	}
+}
+
+// shut closes the descriptor. It runs once: in Close, or in whoever was writing then.
+func (c *Conn) shut() {
+	o := &c.Out
+	o.mu.Lock()
+	o.kill()
+	o.mu.Unlock()
+	_ = c.nc.Close()
+}
+
+// writeOut writes the queue whenever the descriptor is writable. It is started by
+// whoever wrote last, on behalf of the one writer, and ends when the queue is empty
+// or the connection dead.
+func (c *Conn) writeOut() {
+	o := &c.Out
+	w := writeRun{c: c}
+	w.begin()
+	err := c.raw.Write(func(uintptr) bool { return w.step() })
+	_ = c.nc.SetWriteDeadline(time.Time{})
+	o.mu.Lock()
+	if err != nil && !o.dead {
+		o.kill()
+		o.idle()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = &DeadlineError{Deadline: w.limit, Chunks: w.chunks, Bytes: w.bytes}
+		} else {
+			err = &WriteError{err}
+		}
+		c.Abort(err)
+		return
+	}
+	if w.errno != 0 && !o.dead {
+		o.kill()
+		o.idle()
+		c.Abort(&WriteError{w.errno})
+		return
+	}
+	if o.head < len(o.queue) && !o.dead { // came after the last step
+		o.carryOn(0, 1)
+		return
+	}
+	o.idle()
+}
+
+// writeRun is one run of writeOut. What is waiting when it begins must be written
+// before the deadline; then the next deadline is set for what is waiting by then.
+type writeRun struct {
+	c      *Conn
+	limit  time.Duration
+	left   int64 // of bytes
+	chunks int
+	bytes  int64
+	errno  syscall.Errno
+}
+
+func (w *writeRun) begin() {
+	o := &w.c.Out
+	o.mu.Lock()
+	w.limit, w.chunks, w.bytes = o.writeDeadline, len(o.queue)-o.head, o.pending
+	o.mu.Unlock()
+	w.left = w.bytes
+	if w.limit > 0 {
+		_ = w.c.nc.SetWriteDeadline(time.Now().Add(w.limit))
+	}
+}
+
+// step writes until the descriptor takes no more; done means that nothing is left.
+func (w *writeRun) step() (done bool) {
+	o := &w.c.Out
+	o.mu.Lock()
+	for {
+		if o.dead || o.head == len(o.queue) {
+			o.mu.Unlock()
+			return true
+		}
+		n, errno := o.writeSome()
+		w.left -= int64(n)
+		if errno == syscall.EAGAIN {
+			o.mu.Unlock()
+			return false
+		}
+		if errno != 0 {
+			w.errno = errno
+			o.mu.Unlock()
+			return true
+		}
+		if w.left <= 0 {
+			o.mu.Unlock()
+			w.begin()
+			o.mu.Lock()
+		}
+	}
+}
+
+// readFrom reads from a source above the descriptor.
+func readFrom(src io.Reader, p []byte) (int, syscall.Errno) {
+	n, err := src.Read(p)
+	switch {
+	case n > 0:
+		return n, 0
+	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, syscall.EAGAIN
+	case errors.Is(err, io.EOF):
+		return 0, 0
+	default:
+		return 0, syscall.EIO
+	}
+}

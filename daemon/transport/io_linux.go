@@ -1,0 +1,79 @@
+package transport
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// maxIov is how many pieces one system call writes.
+const maxIov = 64
+
+// readNow reads into p without blocking and without telling the scheduler, which
+// a non-blocking call need not: the descriptor is in non-blocking mode.
+func readNow(fd int, p []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		if errno == 0 {
+			return int(n), 0
+		}
+		if errno != syscall.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// writeNow writes p without blocking, as readNow reads.
+func writeNow(fd int, p []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		if errno == 0 {
+			return int(n), 0
+		}
+		if errno != syscall.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// writev writes segs until all is written or the descriptor takes no more.
+func writev(fd int, segs []seg) (n int, errno syscall.Errno) {
+	for len(segs) > 0 {
+		var w, want int
+		if len(segs) == 1 {
+			p := segs[0].bytes()
+			want = len(p)
+			w, errno = writeNow(fd, p)
+		} else {
+			w, want, errno = writeIov(fd, segs)
+		}
+		n += w
+		if errno != 0 {
+			return n, errno
+		}
+		if w < want {
+			return n, syscall.EAGAIN
+		}
+		segs = segs[min(len(segs), maxIov):]
+	}
+	return n, 0
+}
+
+func writeIov(fd int, segs []seg) (n, want int, errno syscall.Errno) {
+	var iov [maxIov]syscall.Iovec
+	k := min(len(segs), maxIov)
+	for i := range k {
+		p := segs[i].bytes()
+		iov[i].Base = unsafe.SliceData(p)
+		iov[i].SetLen(len(p))
+		want += len(p)
+	}
+	for {
+		r, _, e := syscall.RawSyscall(syscall.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(k))
+		if e == 0 {
+			return int(r), want, 0
+		}
+		if e != syscall.EINTR {
+			return 0, want, e
+		}
+	}
+}

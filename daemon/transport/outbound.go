@@ -1,0 +1,301 @@
+package transport
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Outbound is the queue of what a connection has still to send.
+//
+// At any time at most one goroutine writes: the one that found the queue idle and
+// set busy. Whoever comes meanwhile queues behind it, and the writer takes that
+// along. The mutex protects all fields and is held across no system call and no
+// call out of the package; it is a leaf of the lock order.
+type Outbound struct {
+	mu   sync.Mutex
+	id   uint32 // spreads connections over the slots of a batch
+	conn *Conn
+	sink sink // nil: the descriptor
+
+	queue   []seg // waiting, from head on
+	head    int
+	tail    *Block // the block of the last piece, if it may be appended to
+	tailEnd int
+	pending int64 // bytes accepted and not yet written
+
+	busy    bool // somebody writes, or waits for the descriptor to be writable
+	dead    bool // nothing is accepted any more
+	closing bool // the connection is closed when all is written
+
+	maxPending    int64
+	writeDeadline time.Duration
+	msgs, bytes   uint64
+}
+
+// sink takes plain bytes and sends them some other way than as they are. It never
+// blocks: what it cannot send it keeps, and says so by EAGAIN; flush tries again.
+type sink interface {
+	writev(segs []seg) (n int, errno syscall.Errno)
+	flush() syscall.Errno
+}
+
+var outboundIDs atomic.Uint32
+
+// PendingError: more was waiting to be sent than may.
+type PendingError struct{ Max int64 }
+
+func (e *PendingError) Error() string {
+	return fmt.Sprintf("Slow Consumer Detected: MaxPending of %d Exceeded", e.Max)
+}
+
+// DeadlineError: what was waiting could not be sent in time.
+type DeadlineError struct {
+	Deadline time.Duration
+	Chunks   int
+	Bytes    int64
+}
+
+func (e *DeadlineError) Error() string {
+	return fmt.Sprintf("Slow Consumer Detected: WriteDeadline of %v exceeded with %d chunks of %d total bytes.",
+		e.Deadline, e.Chunks, e.Bytes)
+}
+
+// WriteError: the descriptor can no longer be written to.
+type WriteError struct{ Err error }
+
+func (e *WriteError) Error() string { return fmt.Sprintf("Error flushing: %v", e.Err) }
+
+// Unwrap gives the system's error.
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// Limits bounds what may wait and for how long. It takes effect at once.
+func (o *Outbound) Limits(maxPending int64, writeDeadline time.Duration) {
+	o.mu.Lock()
+	o.maxPending, o.writeDeadline = maxPending, writeDeadline
+	o.mu.Unlock()
+}
+
+// OutboundStats are the counters of a queue.
+type OutboundStats struct {
+	Pending     int64  // bytes waiting
+	Msgs, Bytes uint64 // messages handed over, and their size
+}
+
+// Stats returns the counters.
+func (o *Outbound) Stats() OutboundStats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return OutboundStats{Pending: o.pending, Msgs: o.msgs, Bytes: o.bytes}
+}
+
+// Send queues a copy of p and writes it if nobody else is writing. It is for what
+// does not belong to a batch.
+func (o *Outbound) Send(p []byte) {
+	l := Lane{out: o}
+	copy(l.Reserve(len(p)), p)
+	l.flush()
+}
+
+// put takes over what a lane has staged.
+func (o *Outbound) put(l *Lane) {
+	o.mu.Lock()
+	o.msgs += uint64(l.Msgs)
+	o.bytes += uint64(l.Bytes)
+	if o.dead || o.closing {
+		o.mu.Unlock()
+		releaseAll(l.segs)
+		return
+	}
+	o.pending += int64(l.staged)
+	if o.busy {
+		o.adopt(l.segs)
+		over := o.overflow()
+		o.mu.Unlock()
+		if over != nil {
+			o.conn.Abort(over)
+		}
+		return
+	}
+	o.busy = true
+	sink := o.sink
+	o.mu.Unlock()
+
+	n, errno := o.write(sink, l.segs)
+	left := advance(l.segs, n)
+	o.mu.Lock()
+	o.pending -= int64(n)
+	if len(left) > 0 && !o.dead {
+		o.prepend(left)
+	} else {
+		releaseAll(left)
+	}
+	o.carryOn(errno, writerRounds)
+}
+
+// writerRounds is how often a publisher writes what others queued behind it
+// before it leaves the rest to a goroutine and goes back to its own peer.
+const writerRounds = 4
+
+// carryOn goes on writing as the one writer until the queue is empty, the
+// descriptor takes no more, or rounds is used up. The lock is held on entry and
+// released.
+func (o *Outbound) carryOn(errno syscall.Errno, rounds int) {
+	for {
+		switch {
+		case o.dead:
+			o.idle()
+			return
+		case errno == syscall.EAGAIN || rounds == 0 && o.head < len(o.queue):
+			over := o.overflow()
+			if over != nil {
+				o.idle()
+				o.conn.Abort(over)
+				return
+			}
+			o.mu.Unlock()
+			go o.conn.writeOut() // ends when the queue is empty or the connection dead
+			return
+		case errno != 0:
+			o.kill()
+			o.idle()
+			o.conn.Abort(&WriteError{errno})
+			return
+		case o.head == len(o.queue):
+			o.idle()
+			return
+		}
+		rounds--
+		_, errno = o.writeSome()
+	}
+}
+
+// idle ends the caller's time as the writer. The lock is held and released.
+func (o *Outbound) idle() {
+	o.busy = false
+	last := o.closing
+	o.mu.Unlock()
+	if last {
+		o.conn.shut()
+	}
+}
+
+// writeSome writes the head of the queue. The lock is held, released during the
+// system call, and held again. What is being written is out of the queue, so that
+// nobody can release it meanwhile.
+func (o *Outbound) writeSome() (int, syscall.Errno) {
+	var few [maxIov]seg
+	waiting := o.queue[o.head:]
+	some := few[:copy(few[:], waiting)]
+	clear(waiting[:len(some)])
+	o.head += len(some)
+	o.tail = nil
+	sink := o.sink
+	o.mu.Unlock()
+	w, errno := o.write(sink, some)
+	left := advance(some, w)
+	o.mu.Lock()
+	if o.dead {
+		releaseAll(left)
+		return w, 0
+	}
+	o.pending -= int64(w)
+	o.head -= len(left)
+	copy(o.queue[o.head:], left)
+	if o.head == len(o.queue) {
+		o.queue, o.head = o.queue[:0], 0
+		if cap(o.queue) > 1024 {
+			o.queue = nil
+		}
+	}
+	return w, errno
+}
+
+func (o *Outbound) write(s sink, segs []seg) (int, syscall.Errno) {
+	if s != nil {
+		return s.writev(segs)
+	}
+	return writev(o.conn.fd, segs)
+}
+
+// advance releases what n written bytes cover and returns the rest of segs.
+func advance(segs []seg, n int) []seg {
+	for len(segs) > 0 {
+		s := &segs[0]
+		if n < s.len() {
+			s.from += n
+			return segs
+		}
+		n -= s.len()
+		s.blk.release()
+		*s = seg{}
+		segs = segs[1:]
+	}
+	return nil
+}
+
+// adopt queues segs; their references become the queue's. Small pieces are copied
+// together, so that what waits takes hardly more memory than it has bytes.
+func (o *Outbound) adopt(segs []seg) {
+	for i := range segs {
+		s := segs[i]
+		segs[i] = seg{}
+		if s.len() > maxCoalesce {
+			o.queue = append(o.queue, s)
+			o.tail = nil
+			continue
+		}
+		p := s.bytes()
+		for len(p) > 0 {
+			if o.tail == nil || o.tailEnd == len(o.tail.buf) {
+				size := smallBlock
+				if o.pending > readBlock {
+					size = readBlock
+				}
+				b := getBlock(size)
+				o.tail, o.tailEnd = b, 0
+				o.queue = append(o.queue, seg{blk: b})
+			}
+			n := copy(o.tail.buf[o.tailEnd:], p)
+			p = p[n:]
+			o.tailEnd += n
+			o.queue[len(o.queue)-1].to = o.tailEnd
+		}
+		s.blk.release()
+	}
+}
+
+// prepend puts what could not be written before what others queued meanwhile.
+func (o *Outbound) prepend(segs []seg) {
+	later := append([]seg(nil), o.queue[o.head:]...)
+	tail, end := o.tail, o.tailEnd
+	clear(o.queue)
+	o.queue, o.head, o.tail = o.queue[:0], 0, nil
+	o.adopt(segs)
+	if len(later) > 0 {
+		o.queue = append(o.queue, later...)
+		o.tail, o.tailEnd = tail, end
+	}
+}
+
+// overflow kills the queue if more is waiting than may. The lock is held; the
+// caller reports the error after releasing it.
+func (o *Outbound) overflow() error {
+	if o.maxPending <= 0 || o.pending <= o.maxPending {
+		return nil
+	}
+	o.kill()
+	return &PendingError{Max: o.maxPending}
+}
+
+// kill drops the queue and accepts nothing any more. The lock is held.
+func (o *Outbound) kill() {
+	if o.dead {
+		return
+	}
+	o.dead = true
+	releaseAll(o.queue[o.head:])
+	o.queue, o.head, o.tail, o.pending = nil, 0, nil, 0
+}
