@@ -18,6 +18,10 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error)
 	// LookupEnv looks up variables that no entry defines; nil means os.LookupEnv.
 	LookupEnv func(name string) (string, bool)
+	// LookupText is asked before LookupEnv. What it finds is a string as it
+	// stands, not a value of the dialect, and never shown in errors. Nil finds
+	// nothing.
+	LookupText func(name string) (text string, ok bool, err error)
 }
 
 // A Tree is a parsed file with everything it includes.

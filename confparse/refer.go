@@ -106,6 +106,18 @@ func (p *parser) variable(name string, span Span) *Value {
 			return &v
 		}
 	}
+	if p.opts.LookupText != nil {
+		text, ok, err := p.opts.LookupText(name)
+		if err != nil {
+			p.fail(span, "variable $%s: %v", name, err)
+			return nil
+		}
+		if ok {
+			v := NewString(span, text)
+			v.ref = &Reference{Name: name, Environment: true}
+			return v
+		}
+	}
 	if p.env[name] {
 		p.fail(span, "environment variable %s refers to itself", name)
 		return nil

@@ -70,6 +70,13 @@ func (s *Source) Span(start, end int) Span {
 // All is the span of the whole text.
 func (s *Source) All() Span { return s.Span(0, len(s.text)) }
 
+// Mask keeps the text of s out of rendered errors, because it may be a secret,
+// and returns s. It must be called before s is shared.
+func (s *Source) Mask() *Source {
+	s.masked = true
+	return s
+}
+
 // line returns the text of the 1-based line n without its line end.
 func (s *Source) line(n int) string {
 	from, to := s.lines[n-1], len(s.text)
