@@ -58,7 +58,7 @@ var thirdParty = []struct {
 	{"github.com/fsnotify/fsnotify", []string{"daemon"}, "files are watched by the reload transaction alone"},
 	{"github.com/prometheus/", []string{"daemon/monitor"}, "metrics are made in one room from snapshots"},
 	{"github.com/nats-io/nats.go", []string{"cmd/nats-broker", "daemon"}, "client verbs only: the broker never uses a client library to serve"},
-	{"github.com/nats-io/nkeys", []string{"daemon/auth", "daemon/broker", "daemon"}, "identities"},
+	{"github.com/nats-io/nkeys", []string{"daemon/auth", "daemon/broker", "daemon/config", "daemon"}, "identities; config checks that a key is a key"},
 	{"github.com/nats-io/jwt/v2", []string{"daemon/auth"}, "identities"},
 	{"github.com/klauspost/compress", []string{"daemon/cluster", "daemon/monitor"}, "route compression and HTTP encodings"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "cmd/nats-broker"}, "bcrypt"},

@@ -1,0 +1,210 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nats-broker/nats-broker/confparse"
+)
+
+// startMark is the hint of errors that only a start finds: nats-server's -t accepts such a file, and so does ours, but
+// neither starts with it.
+const startMark = "nats-server -t does not look at this, but neither it nor nats-broker starts with it"
+
+// StartOnly splits the mistakes of a [Load] into those that nats-server's -t finds as well and those that it accepts but
+// does not start with.
+func StartOnly(err error) (always, start confparse.Errors) {
+	var all confparse.Errors
+	if !errors.As(err, &all) {
+		return nil, nil
+	}
+	for _, e := range all {
+		if e.Hint == startMark {
+			start = append(start, e)
+		} else {
+			always = append(always, e)
+		}
+	}
+	return always, start
+}
+
+// Verdict is the verdict of nats-server's -t on what [Load] returned: nil if the file is valid.
+func Verdict(warns Warnings, err error) error {
+	always, _ := StartOnly(err)
+	for _, w := range warns {
+		if w.Fatal {
+			always = append(always, w.Error)
+		}
+	}
+	return always.Err()
+}
+
+// check looks at options that concern each other.
+func (d *decoder) check(o *Options) {
+	d.checkLogins(o)
+	d.checkAccounts(o)
+	d.checkStart(o)
+}
+
+// at returns the place of the value of a path; zero if it is a default.
+func (d *decoder) at(path string) confparse.Span { return d.origins[path].Value }
+
+// wrong notes a mistake that is about several options.
+func (d *decoder) wrong(path, format string, args ...any) *confparse.Error {
+	e := confparse.Errorf(d.at(path), format, args...)
+	if row := Lookup(path); row != nil {
+		e.Secret = row.Secret
+	}
+	d.errs = append(d.errs, e)
+	return e
+}
+
+// unable notes a mistake that keeps the broker from starting but that -t does not look at.
+func (d *decoder) unable(path, format string, args ...any) *confparse.Error {
+	e := d.wrong(path, format, args...)
+	e.Hint = startMark
+	return e
+}
+
+// checkStart looks at what nats-server looks at when it starts.
+func (d *decoder) checkStart(o *Options) {
+	if l := o.LameDuck; l.GracePeriod >= l.Duration {
+		d.unable(d.said("lame_duck_grace_period", "lame_duck_duration"),
+			"lame duck grace period (%v) should be strictly lower than lame duck duration (%v)", l.GracePeriod, l.Duration)
+	}
+	if o.Limits.MaxPayload > o.Limits.MaxPending {
+		path := d.said("max_payload", "max_pending")
+		e := d.unable(path, "max_payload (%d) cannot be higher than max_pending (%d)", o.Limits.MaxPayload, o.Limits.MaxPending)
+		d.second(e, path, "max_payload", "max_pending")
+	}
+	d.checkPorts(o)
+	d.checkNoAuthUser(o)
+	d.checkClusterStart(o)
+	if (o.Monitor.HTTPSPort != 0) && !o.TLS.Defined {
+		d.unable(d.said("https_port", "https"), "monitoring over HTTPS needs a tls block with a certificate")
+	}
+	if o.Monitor.Port != 0 && o.Monitor.HTTPSPort != 0 {
+		e := d.unable(d.said("https_port", "https"), "can't specify both HTTP (%d) and HTTPS (%d) ports", o.Monitor.Port, o.Monitor.HTTPSPort)
+		if p := d.said("http_port", "http"); !d.at(p).IsZero() {
+			e.WithNote(d.at(p), "the HTTP port is here")
+		}
+	}
+}
+
+// said returns the first of the paths that was written, or the first.
+func (d *decoder) said(paths ...string) string {
+	for _, p := range paths {
+		if _, ok := d.origins[p]; ok {
+			return p
+		}
+	}
+	return paths[0]
+}
+
+// second adds the place of the path that is not the error's own, if it was written.
+func (d *decoder) second(e *confparse.Error, path string, paths ...string) {
+	for _, p := range paths {
+		if p != path && !d.at(p).IsZero() {
+			e.WithNote(d.at(p), "%s is set here", Lookup(p).Name)
+		}
+	}
+}
+
+// checkPorts holds ports in range and no two listeners on one address.
+func (d *decoder) checkPorts(o *Options) {
+	type listener struct {
+		what, path string
+		host       string
+		port       int
+	}
+	all := []listener{
+		{"the client port", d.said("port", "listen"), o.Host, o.Port},
+		{"the HTTP monitoring port", d.said("http_port", "http"), o.Monitor.Host, o.Monitor.Port},
+		{"the HTTPS monitoring port", d.said("https_port", "https"), o.Monitor.Host, o.Monitor.HTTPSPort},
+		{"the cluster port", d.said("cluster.port", "cluster.listen"), o.Cluster.Host, o.Cluster.Port},
+		{"the profiling port", "prof_port", o.Host, o.Process.ProfPort},
+	}
+	for i, a := range all {
+		if a.port < -1 || a.port > 65535 {
+			d.unable(a.path, "%s must be from 1 to 65535, or -1 for a free one, found %d", a.what, a.port)
+			continue
+		}
+		for _, b := range all[:i] {
+			if a.port > 0 && a.port == b.port && overlap(a.host, b.host) {
+				path := a.path
+				if d.at(path).IsZero() {
+					path = b.path
+				}
+				e := d.unable(path, "%s and %s are both %d", b.what, a.what, a.port)
+				if other := b.path; other != path && !d.at(other).IsZero() {
+					e.WithNote(d.at(other), "%s is set here", b.what)
+				}
+			}
+		}
+	}
+}
+
+// overlap reports whether listeners on two hosts are in each other's way.
+func overlap(a, b string) bool {
+	any := func(h string) bool { return h == "" || h == "0.0.0.0" || h == "::" }
+	return a == b || any(a) || any(b)
+}
+
+func (d *decoder) checkNoAuthUser(o *Options) {
+	if o.NoAuthUser == "" {
+		return
+	}
+	known := append([]User{}, o.Authorization.Users...)
+	for _, a := range o.Accounts {
+		known = append(known, a.Users...)
+	}
+	var names []string
+	for _, u := range known {
+		if u.Name == o.NoAuthUser || u.Nkey == o.NoAuthUser {
+			return
+		}
+		names = append(names, u.Name)
+	}
+	text := fmt.Sprintf("no_auth_user: %q not present as user or nkey in authorization block or account configuration", o.NoAuthUser)
+	if len(known) == 0 {
+		text = fmt.Sprintf("no_auth_user: %q present, but users/nkeys are not defined", o.NoAuthUser)
+	}
+	d.unable("no_auth_user", "%s", text)
+	_ = names
+}
+
+func (d *decoder) checkClusterStart(o *Options) {
+	c := &o.Cluster
+	if len(c.Routes) > 0 && c.Port == 0 {
+		d.wrongRoutes()
+	}
+	if c.Compression.Mode != "" {
+		mode, ok := normalMode(c.Compression.Mode, "s2_fast")
+		if !ok {
+			e := d.unable(d.said("cluster.compression.mode", "cluster.compression"), "unsupported compression mode %q", c.Compression.Mode)
+			_ = e
+		} else {
+			c.Compression.Mode = mode
+		}
+	}
+	if c.PoolSize < 0 && len(c.Accounts) > 0 {
+		d.unable("cluster.pool_size", "pool_size cannot be negative if pinned accounts are specified")
+	}
+	seen := map[string]bool{}
+	for _, a := range c.Accounts {
+		if seen[a] {
+			d.unable("cluster.accounts", "found duplicate account name %q in pinned accounts list", a)
+		}
+		seen[a] = true
+	}
+}
+
+// wrongRoutes: routes on the command line need a route listener. Routes of a file without one are only not used, as in
+// nats-server.
+func (d *decoder) wrongRoutes() {
+	if d.origins["cluster.routes"].Layer() == LayerFlags {
+		d.wrong("cluster.routes", "solicited routes require cluster capabilities, e.g. --cluster")
+		return
+	}
+	d.warns = append(d.warns, Warning{Error: confparse.Errorf(d.at("cluster.routes"), "routes are not used: the cluster has no listen address")})
+}

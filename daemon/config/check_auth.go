@@ -1,0 +1,75 @@
+package config
+
+import (
+	"fmt"
+)
+
+// fromFiles reports whether two values were both written in files: nats-server checks what excludes each other there
+// only, since flags override.
+func (d *decoder) fromFiles(paths ...string) bool {
+	for _, p := range paths {
+		switch d.origins[p].Layer() {
+		case LayerFlags, LayerEnvironment:
+			return false
+		}
+	}
+	return true
+}
+
+// checkLogins holds that there is one way to log in, and that names are not used twice.
+func (d *decoder) checkLogins(o *Options) {
+	a := &o.Authorization
+	users, pass, token := "authorization.user", "authorization.password", "authorization.token"
+	single := d.said(users, pass)
+	if (a.User != "" || a.Password != "") && a.Token != "" && d.fromFiles(single, token) {
+		d.wrong(token, "cannot have a user/pass and a token").WithNote(d.at(single), "the user is here")
+	}
+	var inAccounts string
+	for _, acc := range o.Accounts {
+		if len(acc.Users) > 0 && inAccounts == "" {
+			inAccounts = join(join("accounts", acc.Name), "users")
+		}
+	}
+	var others, what string
+	switch {
+	case a.Users != nil:
+		others, what = "authorization.users", "a users array"
+	case inAccounts != "":
+		others, what = inAccounts, "accounts"
+	}
+	if others != "" {
+		if a.User != "" && d.fromFiles(users, others) {
+			d.wrong(users, "can not have a single user/pass and %s", what).WithNote(d.at(others), "the users are here")
+		}
+		if a.Token != "" && d.fromFiles(token, others) {
+			d.wrong(token, "can not have a token and %s", what).WithNote(d.at(others), "the users are here")
+		}
+	}
+	d.duplicates(o)
+}
+
+// duplicates refuses a user or nkey that is there twice, in one account or in two.
+func (d *decoder) duplicates(o *Options) {
+	seen := map[string]string{}
+	look := func(list []User, base string) {
+		for i, u := range list {
+			name, key, what := u.Name, "user", "user"
+			if u.Nkey != "" {
+				name, key, what = u.Nkey, "nkey", "nkey"
+			}
+			if name == "" {
+				continue
+			}
+			path := fmt.Sprintf("%s[%d].%s", base, i, key)
+			if first, ok := seen[name]; ok {
+				d.wrong(path, "duplicate %s %q detected", what, name).WithNote(d.at(first), "first defined here")
+				continue
+			}
+			seen[name] = path
+		}
+	}
+	look(o.Authorization.Users, "authorization.users")
+	for _, a := range o.Accounts {
+		look(a.Users, join(join("accounts", a.Name), "users"))
+	}
+}

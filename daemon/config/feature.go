@@ -1,0 +1,38 @@
+package config
+
+// A Feature is a part of the broker that options can belong to. Options of a feature that is not built are refused at
+// their position, never ignored.
+type Feature string
+
+// The features. Core is always built.
+const (
+	Core       Feature = ""
+	Auth       Feature = "authorization"
+	Accounts   Feature = "accounts"
+	Callout    Feature = "auth callout"
+	TLSServer  Feature = "TLS"
+	Clustering Feature = "clustering"
+	JetStream  Feature = "JetStream"
+	Gateways   Feature = "gateways"
+	Leafnodes  Feature = "leaf nodes"
+	MQTT       Feature = "MQTT"
+	WebSocket  Feature = "WebSocket"
+	Operator   Feature = "operator mode"
+	Proxies    Feature = "trusted proxies"
+	ProxyLine  Feature = "PROXY protocol"
+	OCSP       Feature = "OCSP"
+	CertStore  Feature = "Windows certificate store"
+	Tracing    Feature = "message tracing"
+)
+
+// built is the one place where a feature is switched on. A feature that is missing here is not built.
+var built = map[Feature]bool{
+	Core:       true,
+	Auth:       true,
+	Accounts:   true,
+	TLSServer:  true,
+	Clustering: true,
+}
+
+// Built reports whether the options of feature f do anything in this build.
+func (f Feature) Built() bool { return built[f] }

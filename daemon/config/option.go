@@ -1,0 +1,145 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nats-broker/nats-broker/confparse"
+)
+
+// Class says what a change of an option needs.
+type Class uint8
+
+const (
+	// Live changes apply at once, to connections that exist as well.
+	Live Class = iota
+	// NewConnections changes apply to connections made after the change.
+	NewConnections
+	// Restart changes are refused by a reload; they need a new process.
+	Restart
+)
+
+// String returns the words of the reload report.
+func (c Class) String() string {
+	switch c {
+	case NewConnections:
+		return "applies to new connections"
+	case Restart:
+		return "needs a restart"
+	default:
+		return "live"
+	}
+}
+
+// Origin of an option's definition: the dialect of nats-server, or an extension of ours.
+const (
+	sinceNATS = "nats-server"
+	sinceOurs = "nats-broker"
+)
+
+// An Option is one row of the registry: everything that is known about one key of the configuration.
+//
+// Rows form a tree: a block's Fields are the rows of its keys. Rows are immutable once the package is initialised and
+// may be read from any goroutine.
+type Option struct {
+	Name    string   // canonical key, lower case
+	Aliases []string // other spellings that nats-server takes, lower case
+	Kind    *Kind    // how the value is read, and its unit
+	Default string   // default in the dialect's own spelling; empty: none or derived, see Doc
+	Class   Class    // what a change needs
+	Secret  bool     // never shown: not in errors, reports, logs or `config show`
+	Feature Feature  // the feature it belongs to
+	Since   string   // "nats-server", or "nats-broker" for extensions
+	Values  []string // the words accepted by an enumeration
+	Fields  []*Option
+	Doc     string // one sentence, for people
+	// SecretFile is the sibling option that names a file holding this value ("password_file"); empty: none.
+	SecretFile string
+	// Flags are the command-line flags that set this option, without dashes, the preferred one first.
+	Flags []string
+	// Env is the environment variable that sets it; empty for options inside lists and maps and for blocks.
+	Env string
+	// Path is the full path: "cluster.authorization.user", "accounts.*.users[].password".
+	Path string
+
+	// zeroIsDefault: the value 0 stands for the default, as in nats-server.
+	zeroIsDefault bool
+	// within bounds an integer, inclusive, where nats-server's own check does; nil: no bounds.
+	within *bounds
+	// foldCase: the case of a word does not matter.
+	foldCase bool
+	// bind returns the address of the Go value in the struct of the block the row is in. Nil for options of features
+	// that are not built: they are checked for form and not kept.
+	bind func(block any) any
+	// elem appends an element to the list or map at list and returns its address; key is the element's name in a map.
+	elem func(list any, key string) any
+	// finish looks at a whole block, or an element of a list of blocks, once its keys are decoded.
+	finish func(d *decoder, at place, v *confparse.Value, block any)
+	// check looks at a decoded scalar and returns what is wrong with it in the user's words.
+	check func(value any) string
+}
+
+// appended makes an elem function for a list.
+func appended[T any]() func(any, string) any {
+	return func(list any, _ string) any {
+		s := list.(*[]T)
+		var zero T
+		*s = append(*s, zero)
+		return &(*s)[len(*s)-1]
+	}
+}
+
+// keyed makes an elem function for a map kept as a slice, whose elements know their key; an element that exists is
+// returned as it is, so that layers merge.
+func keyed[T any](key func(*T) *string) func(any, string) any {
+	return func(list any, name string) any {
+		s := list.(*[]T)
+		for i := range *s {
+			if *key(&(*s)[i]) == name {
+				return &(*s)[i]
+			}
+		}
+		var zero T
+		*s = append(*s, zero)
+		e := &(*s)[len(*s)-1]
+		*key(e) = name
+		return e
+	}
+}
+
+type bounds struct{ min, max int64 }
+
+// field makes a bind function from a function that finds the field in its struct; the types are checked by the compiler.
+func field[T, F any](at func(*T) *F) func(any) any {
+	return func(block any) any { return at(block.(*T)) }
+}
+
+// IsBlock reports whether the option has keys of its own, directly or in the elements of its list or map.
+func (o *Option) IsBlock() bool { return len(o.Fields) > 0 }
+
+// IsScalar reports whether the option is a single value that the environment and flags can set.
+func (o *Option) IsScalar() bool { return o.Kind.scalar }
+
+// Built reports whether the option does anything in this build.
+func (o *Option) Built() bool { return o.Feature.Built() }
+
+// find returns the row that key names among rows, by canonical name or alias, without regard to case.
+func find(rows []*Option, key string) *Option {
+	key = strings.ToLower(key)
+	for _, r := range rows {
+		if r.Name == key || slices.Contains(r.Aliases, key) {
+			return r
+		}
+	}
+	return nil
+}
+
+// names lists the canonical names and the aliases of rows, for suggestions.
+func names(rows []*Option) []string {
+	var list []string
+	for _, r := range rows {
+		list = append(list, r.Name)
+		list = append(list, r.Aliases...)
+	}
+	return list
+}
