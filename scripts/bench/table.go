@@ -1,0 +1,35 @@
+package main
+
+// scenarios is the one list of what is measured; targets are the ratios asked
+// for, and where none is given, not to be worse (1.0).
+var scenarios = []scenario{
+	{"nobody", "publish, no interest, 128 B", "message", limits(0.12), messages(0, nobody(128))},
+	{"pair-16", "1:1, 16 B", "message", limits(0.10), messages(10000, pair(16, false))},
+	{"pair-128", "1:1, 128 B", "message", limits(0.14), messages(10000, pair(128, false))},
+	{"pair-headers", "1:1, 128 B and headers", "message", limits(0.14), messages(10000, pair(128, true))},
+	{"pair-1k", "1:1, 1 KiB", "message", limits(0.32), messages(10000, pair(1<<10, false))},
+	{"pair-64k", "1:1, 64 KiB", "message", limits(0.35), messages(1000, pair(64<<10, false))},
+	{"pair-1m", "1:1, 1 MiB", "message", limits(1), messages(100, pair(1<<20, false))},
+	{"fan-10", "fan-out 1:10, 128 B", "delivery", limits(0.08), messages(2000, fanOut(10, false))},
+	{"fan-100", "fan-out 1:100, 128 B", "delivery", limits(0.08), messages(400, fanOut(100, false))},
+	{"fan-100-sids", "fan-out 1:100, distinct sids", "delivery", limits(0.13), messages(400, fanOut(100, true))},
+	{"fan-1000", "fan-out 1:1000, 128 B", "delivery", limits(0.08), messages(40, fanOut(1000, false))},
+	{"pairs-8", "8:8, 128 B", "message", limits(0.14), messages(1000, pairs(8, 128))},
+	{"queue-8", "queue group of 8, 128 B", "message", limits(1), messages(10000, group(8))},
+	{"request-1", "request-reply, 1 in flight", "request", map[metric]float64{cpu: 0.5, p50: 0.7}, requests(1)},
+	{"request-64", "request-reply, 64 in flight", "request", limits(0.25), requests(64)},
+	{"paced-10k", "1:1, 128 B, 10,000 a second", "message", limits(1), pacedOnly(10000)},
+	{"paced-50k", "1:1, 128 B, 50,000 a second", "message", limits(1), pacedOnly(50000)},
+	{"subjects-100k", "100,000 literal subjects, 128 B", "message", limits(0.18), messages(10000, manySubjects(100000))},
+	{"wildcards-10k", "10,000 wildcards, 100,000 subjects", "message", limits(1), messages(10000, manyWildcards(10000))},
+	{"fresh", "every publish on a fresh subject", "message", limits(1), messages(10000, freshSubjects)},
+	{"churn-subs", "subscribe and unsubscribe", "pair of them", limits(1), subscriptionChurn},
+	{"churn-traffic", "1:1 beside subscription churn", "message", limits(1), churnBesideTraffic},
+	{"churn-conns", "connect, PING, close", "connection", limits(1), connectionChurn},
+	{"idle-10k", "10,000 idle connections", "connection", map[metric]float64{perUnit: 0.17}, idleConnections(10000)},
+	{"subs-1m", "1,000,000 subscriptions", "subscription", map[metric]float64{perUnit: 0.25}, manySubscriptions(1000000)},
+	{"start-up", "from exec to the first PONG", "start", nil, startUp},
+}
+
+// limits gives a target for the processor time.
+func limits(ratio float64) map[metric]float64 { return map[metric]float64{cpu: ratio} }
