@@ -9,20 +9,22 @@ import (
 // The names of the fields that operators filter by, as journald spells them (upper case, no leading underscore; see
 // systemd.journal-fields(7)). JSON lines carry the same names in lower case.
 const (
-	FieldClientID   = "NATS_CLIENT_ID"   // the connection's number ("cid" of the monitor)
-	FieldAccount    = "NATS_ACCOUNT"     // account name
-	FieldUser       = "NATS_USER"        // user name as shown by the monitor, never a secret
-	FieldSubject    = "NATS_SUBJECT"     // subject concerned
-	FieldRemote     = "NATS_REMOTE"      // peer as host:port
-	FieldListener   = "NATS_LISTENER"    // listening address concerned
-	FieldRoute      = "NATS_ROUTE"       // remote server's id or name
-	FieldConfigFile = "NATS_CONFIG_FILE" // configuration file concerned
-	FieldOption     = "NATS_OPTION"      // configuration option concerned
-	FieldReason     = "NATS_REASON"      // why, in a few words
-	FieldCount      = "NATS_COUNT"       // how many, where one line stands for several
-	FieldSubsystem  = "NATS_SUBSYSTEM"   // set by the logger itself
-	FieldError      = "NATS_ERROR"       // set by [Err]
-	FieldErrno      = "ERRNO"            // set by [Err] when the error chain holds a system error number
+	FieldClientID    = "NATS_CLIENT_ID"   // the connection's number ("cid" of the monitor)
+	FieldAccount     = "NATS_ACCOUNT"     // account name
+	FieldUser        = "NATS_USER"        // user name as shown by the monitor, never a secret
+	FieldSubject     = "NATS_SUBJECT"     // subject concerned
+	FieldRemote      = "NATS_REMOTE"      // peer as host:port
+	FieldListener    = "NATS_LISTENER"    // listening address concerned
+	FieldRoute       = "NATS_ROUTE"       // remote server's id or name
+	FieldConfigFile  = "NATS_CONFIG_FILE" // configuration file concerned
+	FieldOption      = "NATS_OPTION"      // configuration option concerned
+	FieldReason      = "NATS_REASON"      // why, in a few words
+	FieldCount       = "NATS_COUNT"       // how many, where one line stands for several
+	FieldCertificate = "NATS_CERTIFICATE" // certificate or key file concerned
+	FieldExpires     = "NATS_EXPIRES"     // end of validity, RFC 3339
+	FieldSubsystem   = "NATS_SUBSYSTEM"   // set by the logger itself
+	FieldError       = "NATS_ERROR"       // set by [Err]
+	FieldErrno       = "ERRNO"            // set by [Err] when the error chain holds a system error number
 )
 
 type fieldKind uint8
