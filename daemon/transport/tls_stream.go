@@ -1,0 +1,278 @@
+package transport
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ErrHandshakeRate refuses a handshake because too many began in this second.
+var ErrHandshakeRate = errors.New("TLS handshake rate limit exceeded")
+
+// ErrPin refuses a peer whose certificate is none of the pinned ones.
+var ErrPin = errors.New("certificate not pinned")
+
+// SecureServer does the accepting side's handshake on a connection that is not
+// served yet; what is sent afterwards is encrypted, what arrives decrypted. Bytes
+// in first have been read from the connection already. It blocks until the
+// handshake is done, at most for its timeout, and sends what Out was given before.
+//
+// The state of the connection is returned also where the certificate is not one
+// of the pinned ones, with ErrPin.
+func (c *Conn) SecureServer(t *TLS, first []byte) (*tls.ConnectionState, error) {
+	if !t.limit.allow(time.Now()) {
+		return nil, ErrHandshakeRate
+	}
+	config := t.Server()
+	return c.secure(t, first, func(nc net.Conn) *tls.Conn { return tls.Server(nc, config) })
+}
+
+// SecureClient is SecureServer for the side that dialled host.
+func (c *Conn) SecureClient(t *TLS, host string, first []byte) (*tls.ConnectionState, error) {
+	config := t.Client(host)
+	return c.secure(t, first, func(nc net.Conn) *tls.Conn { return tls.Client(nc, config) })
+}
+
+func (c *Conn) secure(t *TLS, first []byte, wrap func(net.Conn) *tls.Conn) (*tls.ConnectionState, error) {
+	if err := c.awaitSent(t.opts.Timeout); err != nil {
+		return nil, err
+	}
+	w := &cipherWire{Conn: c.nc, fd: c.fd, first: first, blocking: true}
+	tc := wrap(w)
+	_ = c.nc.SetDeadline(time.Now().Add(t.opts.Timeout))
+	err := tc.Handshake()
+	_ = c.nc.SetDeadline(time.Time{})
+	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, fmt.Errorf("TLS handshake timeout: %w", err)
+		}
+		return nil, fmt.Errorf("TLS handshake error: %w", err)
+	}
+	w.blocking = false
+	if cause := c.Aborted(); cause != nil {
+		return nil, cause
+	}
+	c.src = tc
+	c.Out.mu.Lock()
+	c.Out.sink = &cipherSink{tls: tc, wire: w}
+	c.Out.mu.Unlock()
+	state := tc.ConnectionState()
+	if !t.PinAccepts(state) {
+		return &state, ErrPin
+	}
+	return &state, nil
+}
+
+// awaitSent waits until what was queued before the handshake is written, since
+// from then on everything is encrypted.
+func (c *Conn) awaitSent(limit time.Duration) error {
+	end := time.Now().Add(limit)
+	for pause := time.Millisecond; c.Out.Stats().Pending > 0; pause = min(2*pause, 50*time.Millisecond) {
+		if time.Now().After(end) {
+			return fmt.Errorf("TLS handshake timeout: %w", os.ErrDeadlineExceeded)
+		}
+		time.Sleep(pause)
+	}
+	return nil
+}
+
+// Await waits for the first bytes of a connection that is not served yet, at most
+// for the given time (0: for ever), and returns those that are there. They are to
+// be given to SecureServer or Serve. It fails with os.ErrDeadlineExceeded when
+// nothing came in time.
+func (c *Conn) Await(limit time.Duration) ([]byte, error) {
+	if limit > 0 {
+		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
+		defer func() { _ = c.nc.SetReadDeadline(time.Time{}) }()
+	}
+	b := make([]byte, smallBlock)
+	n, err := c.nc.Read(b)
+	if n > 0 {
+		return b[:n], nil
+	}
+	return nil, err
+}
+
+// AwaitProxyHeader reads the header that a load balancer sends before its
+// client's first bytes, and returns what came behind it.
+func (c *Conn) AwaitProxyHeader() (ProxyHeader, []byte, error) {
+	_ = c.nc.SetReadDeadline(time.Now().Add(ProxyTimeout))
+	defer func() { _ = c.nc.SetReadDeadline(time.Time{}) }()
+	var got []byte
+	part := make([]byte, smallBlock)
+	for {
+		n, err := c.nc.Read(part)
+		if err != nil {
+			return ProxyHeader{}, nil, fmt.Errorf("reading PROXY protocol header: %w", err)
+		}
+		got = append(got, part[:n]...)
+		h, size, err := ParseProxyHeader(got)
+		if err != nil {
+			return ProxyHeader{}, nil, err
+		}
+		if size > 0 {
+			return h, got[size:], nil
+		}
+	}
+}
+
+// IsTLS reports whether a stream that begins with b is TLS: a handshake record.
+func IsTLS(b []byte) bool { return len(b) > 0 && b[0] == 0x16 }
+
+// cipherWire is what crypto/tls reads records from and writes records to. During
+// the handshake it blocks; afterwards it never does: a read without data fails
+// with os.ErrDeadlineExceeded, which crypto/tls takes for a passing failure, and a
+// write keeps what the descriptor does not take.
+type cipherWire struct {
+	net.Conn
+	fd       int
+	first    []byte // read before the handshake
+	blocking bool   // changes once, before the connection is served
+
+	mu   sync.Mutex // a reader may have an alert or a key update to write
+	left []byte     // not written yet
+	fail syscall.Errno
+}
+
+func (w *cipherWire) Read(p []byte) (int, error) {
+	if len(w.first) > 0 {
+		n := copy(p, w.first)
+		w.first = w.first[n:]
+		return n, nil
+	}
+	if w.blocking {
+		return w.Conn.Read(p)
+	}
+	n, errno := readNow(w.fd, p)
+	switch {
+	case errno == syscall.EAGAIN:
+		return 0, os.ErrDeadlineExceeded
+	case errno != 0:
+		return 0, os.NewSyscallError("read", errno)
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Write takes all of p, whatever the descriptor takes of it now.
+func (w *cipherWire) Write(p []byte) (int, error) {
+	if w.blocking {
+		return w.Conn.Write(p)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.left = append(w.left, p...)
+	if errno := w.push(); errno != 0 && errno != syscall.EAGAIN {
+		return 0, os.NewSyscallError("write", errno)
+	}
+	return len(p), nil
+}
+
+// push writes what is left as far as the descriptor takes it. The lock is held.
+func (w *cipherWire) push() syscall.Errno {
+	for len(w.left) > 0 && w.fail == 0 {
+		n, errno := writeNow(w.fd, w.left)
+		if errno == syscall.EAGAIN {
+			return errno
+		}
+		if errno != 0 {
+			w.fail = errno
+			break
+		}
+		w.left = w.left[:copy(w.left, w.left[n:])]
+	}
+	if len(w.left) == 0 && cap(w.left) > burstBlock {
+		w.left = nil
+	}
+	return w.fail
+}
+
+func (w *cipherWire) flush() syscall.Errno {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.push()
+}
+
+// cipherSink encrypts what an outbound queue sends. Only the queue's one writer
+// uses it.
+//
+// Plain bytes count as written once their records are with the kernel. Until
+// then they stay at the head of the queue, and ahead says how many of them are
+// encrypted already.
+type cipherSink struct {
+	tls   *tls.Conn
+	wire  *cipherWire
+	ahead int
+}
+
+// sealChunk is how much is encrypted before the wire is asked how much it takes,
+// so that a slow peer binds no more than this in records. It is one full record.
+const sealChunk = 16 << 10
+
+func (s *cipherSink) writev(segs []seg) (n int, errno syscall.Errno) {
+	if errno = s.wire.flush(); errno != 0 {
+		return 0, errno
+	}
+	n, s.ahead = s.ahead, 0
+	rest := remainder{segs: segs}
+	rest.skip(n)
+	scratch := getBlock(sealChunk)
+	defer scratch.release()
+	for {
+		chunk := rest.next(scratch.buf[:sealChunk])
+		if len(chunk) == 0 {
+			return n, 0
+		}
+		if _, err := s.tls.Write(chunk); err != nil {
+			return n, syscall.EPIPE
+		}
+		if errno = s.wire.flush(); errno != 0 {
+			s.ahead = len(chunk)
+			return n, errno
+		}
+		n += len(chunk)
+	}
+}
+
+func (s *cipherSink) flush() syscall.Errno { return s.wire.flush() }
+
+// remainder cuts segments into chunks, small ones put together.
+type remainder struct {
+	segs []seg
+	from int // of segs[0], from its beginning
+}
+
+func (r *remainder) skip(n int) {
+	for len(r.segs) > 0 && n >= r.segs[0].len()-r.from {
+		n -= r.segs[0].len() - r.from
+		r.segs, r.from = r.segs[1:], 0
+	}
+	r.from += n
+}
+
+// next returns the next chunk, at most as long as scratch, in which it may lie.
+func (r *remainder) next(scratch []byte) []byte {
+	if len(r.segs) == 0 {
+		return nil
+	}
+	first := r.segs[0].bytes()[r.from:]
+	if len(first) >= len(scratch) || len(r.segs) == 1 {
+		first = first[:min(len(first), len(scratch))]
+		r.skip(len(first))
+		return first
+	}
+	n := 0
+	for n < len(scratch) && len(r.segs) > 0 {
+		k := copy(scratch[n:], r.segs[0].bytes()[r.from:])
+		n += k
+		r.skip(k)
+	}
+	return scratch[:n]
+}
