@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -116,14 +117,9 @@ func (m *Monitor) Prepare(o Options) (*Change, error) {
 	if !m.started {
 		return c, nil
 	}
-	old := make(map[string]*socket)
-	for _, s := range m.sockets {
-		old[s.spec.key()] = s
-	}
+	gone := c.keep(m.sockets)
 	for i, spec := range o.Listeners {
-		if s := old[spec.key()]; s != nil {
-			c.sockets[i] = s
-			delete(old, spec.key())
+		if c.sockets[i] != nil {
 			continue
 		}
 		s, err := bind(spec)
@@ -131,30 +127,49 @@ func (m *Monitor) Prepare(o Options) (*Change, error) {
 		case err == nil:
 			c.sockets[i] = s
 			c.opened = append(c.opened, s)
-		case errors.Is(err, syscall.EADDRINUSE) && m.holdsPort(spec):
+		case errors.Is(err, syscall.EADDRINUSE) && holdPort(gone, spec):
 			c.late = append(c.late, i) // our own socket is in the way
 		default:
-			for _, s := range c.opened {
-				s.Listener.Close()
-			}
+			c.Abort()
 			return nil, err
 		}
 	}
 	return c, nil
 }
 
-// holdsPort reports whether an open socket of ours has the port of spec.
-func (m *Monitor) holdsPort(spec Listener) bool {
+// keep finds the sockets that stay, by their real address or by what was
+// configured for them, and returns the others.
+func (c *Change) keep(sockets []*socket) (gone []*socket) {
+	gone = slices.Clone(sockets)
+	take := func(fits func(s *socket, spec *Listener) bool) {
+		for i := range c.options.Listeners {
+			if c.sockets[i] != nil {
+				continue
+			}
+			k := slices.IndexFunc(gone, func(s *socket) bool { return fits(s, &c.options.Listeners[i]) })
+			if k >= 0 {
+				c.sockets[i] = gone[k]
+				gone = slices.Delete(gone, k, k+1)
+			}
+		}
+	}
+	take(func(s *socket, spec *Listener) bool {
+		return spec.Inherited == nil && s.spec.Network == spec.Network && s.Addr().String() == spec.Address
+	})
+	take(func(s *socket, spec *Listener) bool { return s.spec.key() == spec.key() })
+	return gone
+}
+
+// holdPort reports whether one of sockets has the port of spec.
+func holdPort(sockets []*socket, spec Listener) bool {
 	_, port, err := net.SplitHostPort(spec.Address)
 	if err != nil {
 		return false
 	}
-	for _, s := range m.sockets {
-		if _, p, err := net.SplitHostPort(s.Addr().String()); err == nil && p == port {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(sockets, func(s *socket) bool {
+		_, p, err := net.SplitHostPort(s.Addr().String())
+		return err == nil && p == port
+	})
 }
 
 // Abort closes what Prepare opened.
