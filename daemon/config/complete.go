@@ -52,7 +52,7 @@ func zeroBlock(r *Option) any { return new(Options) }
 func defaults() *Options {
 	o := &Options{}
 	tree, err := confparse.Parse("built-in defaults", []byte(defaultsText()), confparse.Options{
-		Layer:     LayerDefaults,
+		Layer:     LayerDefault,
 		LookupEnv: func(string) (string, bool) { return "", false },
 	})
 	d := &decoder{origins: map[string]Origin{}}

@@ -13,10 +13,9 @@ import (
 // with the next value.
 type decoder struct {
 	problems
-	origins     map[string]Origin
-	readFile    func(string) ([]byte, error)
-	credentials string   // systemd's credentials directory
-	others      []string // files read besides the configuration's own
+	origins  map[string]Origin
+	readFile func(string) ([]byte, error)
+	secrets  func(path string) (string, error) // reads a file that holds a secret
 }
 
 // problems are what a run found, of both kinds.

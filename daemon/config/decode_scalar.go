@@ -282,9 +282,9 @@ func decodeSecretFile(d *decoder, at place, v *confparse.Value, into any) {
 		d.mistyped(at, v)
 		return
 	}
-	text, err := d.readSecret(name, v.Span())
+	text, err := d.secrets(name)
 	if err != nil {
-		d.fail(at, v.Span(), "cannot read %s: %v", at.label(), err)
+		d.fail(at, v.Span(), "%s: %v", at.label(), err)
 		return
 	}
 	if text == "" {

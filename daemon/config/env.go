@@ -35,7 +35,7 @@ func environment(environ []string) (*confparse.Value, problems) {
 		if !strings.HasPrefix(name, envPrefix) || kubernetesLink(name, value) {
 			continue
 		}
-		src := confparse.NewSource("environment variable "+name, LayerEnvironment, value)
+		src := confparse.NewSource("environment variable "+name, LayerEnvironment, value).Mask()
 		row := rows[name]
 		if row == nil {
 			w := confparse.Errorf(src.All(), "%s names no option", name)

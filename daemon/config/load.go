@@ -2,10 +2,7 @@ package config
 
 import (
 	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,8 +18,8 @@ type LoadRequest struct {
 	// Environ is the environment as os.Environ gives it: variables of files are looked up in it, and NATS_BROKER_…
 	// are a layer of their own. Nil: an empty environment.
 	Environ []string
-	// Roots are the directories of the packaged file's drop-ins; nil: the system's.
-	Roots *Roots
+	// Root stands for / in the paths of the packaged file and its drop-ins, for tests.
+	Root string
 	// Credentials is systemd's credentials directory; empty: $CREDENTIALS_DIRECTORY of Environ.
 	Credentials string
 	// ReadFile reads the configuration's files and secrets; nil: os.ReadFile.
@@ -37,15 +34,16 @@ type Config struct {
 	File string
 	// Tree holds every layer but the defaults, merged; every value knows its layer and place.
 	Tree *confparse.Value
-	// Files are the configuration's files, the main file first, with digests of what was read.
+	// Files are what was read, with digests: the main file, includes, drop-ins, files of secrets.
 	Files []confparse.File
-	// Others are further files the configuration depends on: certificates, keys, files of secrets.
-	Others []string
-	// Digest is nats-server's digest of the main file: "sha256:…"; of the merged tree when there are more layers.
+	// Certificates are the certificates, keys and authorities that the configuration names.
+	Certificates []CertificateFile
+	// Dirs are directories in which files could appear that would be read: those of drop-ins.
+	Dirs []string
+	// Digest is nats-server's digest of the configuration, "sha256:…", over all layers but the defaults.
 	Digest string
 
 	origins map[string]Origin
-	dirs    []string
 }
 
 // Origin returns where the effective value of an option was written; false if it is a default. The path has canonical
@@ -68,37 +66,29 @@ func Load(req LoadRequest) (*Config, Warnings, error) {
 	if req.Invocation == nil {
 		req.Invocation = &Invocation{}
 	}
-	stack, found := readLayers(&req)
-	d := &decoder{origins: map[string]Origin{}, readFile: req.ReadFile, credentials: req.credentials()}
-	d.problems = found
+	files, errs := readLayers(Places{
+		File: req.File, Root: req.Root, ReadFile: req.ReadFile, LookupEnv: req.lookup, Credentials: req.Credentials,
+	})
+	env, found := environment(req.Environ)
+	tree := confparse.Merge(confparse.Merge(files.Tree, env), req.Invocation.Tree())
+
+	d := &decoder{problems: found, origins: map[string]Origin{}, secrets: files.secret, readFile: req.ReadFile}
+	d.errs = append(d.errs, errs...)
 	d.errs = append(d.errs, req.Invocation.problems...)
-	if req.File != "" && stack.main != nil && stack.main.Fields().Len() == 0 && len(d.errs) == 0 {
-		d.warns = append(d.warns, Warning{Fatal: true, Error: &confparse.Error{
-			Span: stack.main.Span(), Message: "config has no values or is empty"}})
+	if req.File != "" && files.Tree.Fields().Len() == 0 && len(errs) == 0 {
+		d.warn(files.Tree.Span(), "config has no values or is empty")
 	}
 	o := defaults()
-	d.fields(registry, stack.merged.Fields(), o, "")
+	d.fields(registry, tree.Fields(), o, "")
 	if req.Invocation.noTLS {
 		o.TLS = TLS{}
 	}
 	complete(o)
 	d.check(o)
-	cfg := &Config{
-		Options: o, File: req.File, Tree: stack.merged, Files: stack.files, Others: d.others,
-		Digest: digest(stack), origins: d.origins, dirs: stack.dirs,
-	}
-	cfg.Others = append(cfg.Others, certificateFiles(o)...)
-	slices.Sort(cfg.Others)
-	cfg.Others = slices.Compact(cfg.Others)
-	return cfg, d.warns, d.errs.Err()
-}
-
-func (req *LoadRequest) credentials() string {
-	if req.Credentials != "" {
-		return req.Credentials
-	}
-	dir, _ := req.lookup("CREDENTIALS_DIRECTORY")
-	return dir
+	return &Config{
+		Options: o, File: req.File, Tree: tree, Digest: confparse.Digest(tree),
+		Files: files.Files, Certificates: d.certificates(o), Dirs: files.Dirs, origins: d.origins,
+	}, d.warns, d.errs.Err()
 }
 
 // lookup finds a variable in the request's environment.
@@ -111,40 +101,25 @@ func (req *LoadRequest) lookup(name string) (string, bool) {
 	return "", false
 }
 
-// digest is nats-server's: the SHA-256 of the values as JSON, keys sorted.
-func digest(s *stack) string {
-	tree := s.merged
-	if s.plain {
-		tree = s.main
-	}
-	h := sha256.New()
-	if tree == nil || json.NewEncoder(h).Encode(tree.Interface()) != nil {
-		return ""
-	}
-	return fmt.Sprintf("sha256:%x", h.Sum(nil))
+// A CertificateFile is a file of a TLS block.
+type CertificateFile struct {
+	Path   string
+	Digest [sha256.Size]byte // of its content; zero if it could not be read
 }
 
-// readSecret reads the file of a secret: a path relative to the directory of the file that names it, or
-// "credential:NAME" for one of systemd's credentials. White space at the end does not count.
-func (d *decoder) readSecret(name string, at confparse.Span) (string, error) {
-	path := name
-	if cred, ok := strings.CutPrefix(name, "credential:"); ok {
-		if d.credentials == "" {
-			return "", fmt.Errorf("there are no credentials: $CREDENTIALS_DIRECTORY is not set")
+// certificates lists the files of every TLS block, each once, with the digest of what they hold now.
+func (d *decoder) certificates(o *Options) []CertificateFile {
+	paths := certificateFiles(o)
+	slices.Sort(paths)
+	var list []CertificateFile
+	for _, p := range slices.Compact(paths) {
+		f := CertificateFile{Path: p}
+		if text, err := d.readFile(p); err == nil {
+			f.Digest = sha256.Sum256(text)
 		}
-		if cred == "" || strings.Contains(cred, "/") || cred == ".." {
-			return "", fmt.Errorf("%q is not the name of a credential", cred)
-		}
-		path = filepath.Join(d.credentials, cred)
-	} else if !filepath.IsAbs(path) && !at.IsZero() && strings.HasPrefix(string(at.Layer()), "file") {
-		path = filepath.Join(filepath.Dir(at.Start().File), path)
+		list = append(list, f)
 	}
-	d.others = append(d.others, path)
-	text, err := d.readFile(path)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimRight(string(text), " \t\r\n"), nil
+	return list
 }
 
 // certificateFiles lists the files of every TLS block.
