@@ -2,6 +2,7 @@ package logging
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,10 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -40,6 +44,7 @@ type syslogSink struct {
 
 	mu     sync.Mutex // guards the queue
 	queue  [][]byte
+	sent   int // so many at the head are sent, and kept until the receiver's side has them
 	bytes  int
 	closed bool
 	wake   chan struct{} // capacity 1: the queue is no longer empty, or the sink closes
@@ -180,6 +185,8 @@ var errReceiverClosed = errors.New("the receiver has closed the connection")
 func (s *syslogSink) serve(conn net.Conn, frame framing, out *outage) (sent bool, err error) {
 	gone := watchClose(conn, frame)
 	defer func() {
+		s.confirm(unacknowledged(conn))
+		s.resend()
 		conn.Close()
 		if gone != nil {
 			<-gone
@@ -189,6 +196,7 @@ func (s *syslogSink) serve(conn net.Conn, frame framing, out *outage) (sent bool
 	for {
 		batch := s.peek(frame)
 		if len(batch) == 0 && s.closing() {
+			s.confirm(0) // the kernel delivers the rest
 			return sent, nil
 		}
 		select {
@@ -214,7 +222,8 @@ func (s *syslogSink) serve(conn net.Conn, frame framing, out *outage) (sent bool
 		if _, err := conn.Write(buf); err != nil {
 			return sent, err
 		}
-		s.drop(len(batch))
+		s.markSent(len(batch))
+		s.confirm(unacknowledged(conn))
 		sent = true
 		out.ended()
 	}
@@ -235,34 +244,77 @@ func watchClose(conn net.Conn, frame framing) <-chan struct{} {
 	return gone
 }
 
-// peek returns the lines that go into the next write; they stay queued until it has succeeded, so that a line may be
-// sent twice but not lost by a broken connection.
+// peek returns the lines that go into the next write.
 func (s *syslogSink) peek(frame framing) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	unsent := s.queue[s.sent:]
 	if frame == frameDatagram {
-		return s.queue[:min(1, len(s.queue))]
+		return unsent[:min(1, len(unsent))]
 	}
 	n, size := 0, 0
-	for n < len(s.queue) && size < batchBytes {
-		size += len(s.queue[n])
+	for n < len(unsent) && size < batchBytes {
+		size += len(unsent[n])
 		n++
 	}
-	return s.queue[:n:n]
+	return unsent[:n:n]
 }
 
-// drop removes the n oldest lines.
-func (s *syslogSink) drop(n int) {
+func (s *syslogSink) markSent(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range n {
+	s.sent += n
+}
+
+// confirm removes the lines that were sent but for the newest that make up the last open bytes: those may still be
+// lost with the connection.
+func (s *syslogSink) confirm(open int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keep := 0
+	for keep < s.sent && open > 0 {
+		keep++
+		open -= len(s.queue[s.sent-keep])
+	}
+	done := s.sent - keep
+	for i := range done {
 		s.bytes -= len(s.queue[i])
 		s.queue[i] = nil
 	}
-	s.queue = s.queue[n:]
+	s.queue, s.sent = s.queue[done:], keep
 	if len(s.queue) == 0 {
 		s.queue = nil
 	}
+}
+
+// resend takes back what is sent and not confirmed, for the next connection. A line may arrive twice that way, but a
+// receiver that restarts costs none that its kernel has not taken.
+func (s *syslogSink) resend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = 0
+}
+
+// unacknowledged returns how many bytes of a stream the other side's kernel (with a local socket: the receiver) has not
+// taken yet. With TLS the count is of the encrypted bytes, which are more: the error is on the safe side.
+func unacknowledged(conn net.Conn) int {
+	if c, ok := conn.(*tls.Conn); ok {
+		conn = c.NetConn()
+	}
+	c, ok := conn.(syscall.Conn)
+	if !ok || conn.RemoteAddr().Network() == "udp" || conn.RemoteAddr().Network() == "unixgram" {
+		return 0
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	n := 0
+	_ = raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // outage follows the receiver's absences, so that each is reported once when it begins and once when it ends. A
