@@ -1,0 +1,42 @@
+# shellcheck shell=bash disable=SC2154,SC2015,SC2016,SC2034
+# The container image: built with buildah, run with podman, reached by a client.
+
+store=(--root "$work/containers/root" --runroot "$work/containers/run" --storage-driver vfs)
+netns=natspkg$$
+container_cleanup=containers_down
+containers_down() {
+	podman "${store[@]}" rm -f -t 0 --all >/dev/null 2>&1
+	ip netns del "$netns" 2>/dev/null
+	podman "${store[@]}" rmi -f --all >/dev/null 2>&1
+	rm -rf "$work/containers"
+}
+start() { # NAME ARGUMENT...
+	local name=$1
+	shift
+	# crun refuses hosts that mix cgroup versions, and a machine may not let a container have more
+	# than the machine itself has.
+	podman "${store[@]}" --runtime runc run -d --name "$name" --network "ns:/run/netns/$netns" \
+		--ulimit nofile=1024:"$(ulimit -Hn)" --ulimit nproc=4096:4096 "$@" >"$work/container.log" 2>&1
+}
+ready() { eventually 10 ip netns exec "$netns" "$work/probe" once "$1"; }
+
+scripts/package-image --dist "$work/new" --tag localhost/nats-broker:test -- "${store[@]}" >"$work/image.log" 2>&1 &&
+	ok 'the image is built' || bad 'the image is built' "$(cat "$work/image.log")"
+inspect=$(podman "${store[@]}" image inspect localhost/nats-broker:test)
+for port in 4222 6222 8222; do matches "port $port is exposed" "\"$port/tcp\"" "$inspect"; done
+matches 'it does not run as root' '"User": "[1-9][0-9]*' "$inspect"
+
+ip netns add "$netns"
+ip -n "$netns" link set lo up
+check 'a container starts' start one localhost/nats-broker:test
+check 'it serves a client' ready nats://127.0.0.1:4222
+listening=$(ip netns exec "$netns" ss -Hltn)
+for port in 4222 6222 8222; do matches "port $port is listened on" ":$port " "$listening"; done
+matches 'it is in the cluster my_cluster' 'my_cluster' "$(podman "${store[@]}" logs one 2>&1)"
+check 'podman exec: the health verb' podman "${store[@]}" --runtime runc exec one /nats-broker health
+check 'it stops in good order' podman "${store[@]}" --runtime runc stop -t 10 one
+same 'with exit status 0' 0 "$(podman "${store[@]}" inspect -f '{{.State.ExitCode}}' one)"
+check 'flags replace the configuration' start two localhost/nats-broker:test -p 4333
+check 'and it serves where they say' ready nats://127.0.0.1:4333
+containers_down
+unset container_cleanup
