@@ -1,124 +1,88 @@
 package config
 
 import (
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"path/filepath"
-	"strings"
+	"os"
+	"slices"
 
 	"github.com/nats-broker/nats-broker/confparse"
 )
 
-// The layers, weakest first. Values of a stronger layer win.
+// The layers a value can come from, weakest first. Values of a stronger layer win.
 const (
-	LayerDefaults    confparse.Layer = "default"
-	LayerFile        confparse.Layer = "file"
+	LayerDefault     confparse.Layer = "default"
+	LayerMain        confparse.Layer = "main file"
 	LayerDropIn      confparse.Layer = "drop-in"
 	LayerEnvironment confparse.Layer = "environment"
-	LayerFlags       confparse.Layer = "flags"
+	LayerFlags       confparse.Layer = "command line"
 )
 
-// layerRank orders layers by strength.
+// layerRank orders layers: a higher rank wins.
 func layerRank(l confparse.Layer) int {
-	switch l {
-	case LayerFile:
-		return 1
-	case LayerDropIn:
-		return 2
-	case LayerEnvironment:
-		return 3
-	case LayerFlags:
-		return 4
-	default:
-		return 0
-	}
+	return slices.Index([]confparse.Layer{LayerDefault, LayerMain, LayerDropIn, LayerEnvironment, LayerFlags}, l)
 }
 
-// A stack is every layer that was read, and what they merge to.
-type stack struct {
-	main   *confparse.Value // the main file with its includes; nil if there is none
-	merged *confparse.Value
-	plain  bool // there is nothing but the main file
-	files  []confparse.File
-	dirs   []string // directories of drop-ins, whether they exist or not
-
-	req *LoadRequest
+// Places say where files of configuration are read from.
+type Places struct {
+	// File is the main file; empty: none.
+	File string
+	// Root stands for / in the paths of the packaged file and its drop-ins, for tests.
+	Root string
+	// ReadFile reads files; nil: os.ReadFile.
+	ReadFile func(string) ([]byte, error)
+	// LookupEnv looks up environment variables; nil: os.LookupEnv.
+	LookupEnv func(string) (string, bool)
+	// Credentials is the directory of systemd's credentials; empty: what $CREDENTIALS_DIRECTORY says.
+	Credentials string
 }
 
-// readLayers reads the main file with its drop-ins and puts the environment and the flags over them: maps merge key by
-// key, scalars and arrays are replaced. What could be read is returned with the mistakes.
-func readLayers(req *LoadRequest) (*stack, problems) {
-	s := &stack{merged: confparse.NewMap(confparse.Span{}), plain: true, req: req}
-	env, found := environment(req.Environ)
-	if req.File != "" {
-		tree := s.parse(req.File, LayerFile, &found)
-		s.main, s.merged = tree.Root, tree.Root
-		if len(tree.Files) > 0 { // else it could not be read, and drop-ins of nothing say nothing
-			s.layDropIns(tree.Files, &found)
-		}
+// layers are the main file and its drop-ins, read and merged.
+type layers struct {
+	// Tree is the main file with the drop-ins laid over it; an empty map without a main file.
+	Tree *confparse.Value
+	// Files are what was read so far, the main file first; secrets are added as they are read.
+	Files []confparse.File
+	// Dirs are the directories of drop-ins, whether they exist or not.
+	Dirs []string
+
+	places Places
+}
+
+// readLayers reads the main file and puts its drop-ins over it: maps merge key by key, scalars and arrays are replaced.
+// What could be read is returned with the mistakes.
+func readLayers(p Places) (*layers, confparse.Errors) {
+	if p.ReadFile == nil {
+		p.ReadFile = os.ReadFile
 	}
-	for _, over := range []*confparse.Value{env, req.Invocation.Tree()} {
-		if over.Fields().Len() > 0 {
-			s.plain = false
-			s.merged = confparse.Merge(s.merged, over)
-		}
+	if p.LookupEnv == nil {
+		p.LookupEnv = os.LookupEnv
 	}
-	return s, found
+	if p.Credentials == "" {
+		p.Credentials, _ = p.LookupEnv("CREDENTIALS_DIRECTORY")
+	}
+	l := &layers{places: p, Tree: confparse.NewMap(confparse.Span{})}
+	if p.File == "" {
+		return l, nil
+	}
+	main, errs := l.parse(p.File, LayerMain)
+	l.Tree = main.Root
+	if len(main.Files) == 0 { // it could not be read, and drop-ins of nothing say nothing
+		return l, errs
+	}
+	return l, append(errs, l.layDropIns(main.Files)...)
 }
 
 // parse reads one file with its includes.
-func (s *stack) parse(path string, layer confparse.Layer, found *problems) *confparse.Tree {
+func (l *layers) parse(path string, layer confparse.Layer) (*confparse.Tree, confparse.Errors) {
+	n := len(l.Files)
 	tree, err := confparse.ParseFile(path, confparse.Options{
 		Layer:      layer,
-		ReadFile:   s.req.ReadFile,
-		LookupEnv:  s.req.lookup,
-		LookupText: s.credential,
+		ReadFile:   l.places.ReadFile,
+		LookupEnv:  l.places.LookupEnv,
+		LookupText: l.credential,
 	})
-	s.files = append(s.files, tree.Files...)
+	l.Files = slices.Insert(l.Files, n, tree.Files...) // before credentials that it uses
 	var errs confparse.Errors
-	if errors.As(err, &errs) {
-		found.errs = append(found.errs, errs...)
-	}
-	return tree
-}
-
-// Credentials of systemd (LoadCredential=, SetCredential=, LoadCredentialEncrypted=) are used in files of the
-// configuration as variables, which the dialect takes to the next blank:
-//
-//	password: $CREDENTIAL:route-password                      what the credential holds
-//	tls { key_file: $CREDENTIALS_DIRECTORY/server.key }       the path of the credential
-//
-// What a credential holds is a string, whatever it looks like; one line end at its end does not count.
-const (
-	credentialText = "CREDENTIAL:"
-	credentialPath = "CREDENTIALS_DIRECTORY/"
-)
-
-// credential looks up a variable that stands for a credential.
-func (s *stack) credential(variable string) (string, bool, error) {
-	name, text := strings.CutPrefix(variable, credentialText)
-	if !text {
-		var path bool
-		if name, path = strings.CutPrefix(variable, credentialPath); !path {
-			return "", false, nil
-		}
-	}
-	dir := s.req.credentials()
-	if dir == "" {
-		return "", false, errors.New("there are no credentials: $CREDENTIALS_DIRECTORY is not set; systemd sets it for a unit with LoadCredential=")
-	}
-	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
-		return "", false, fmt.Errorf("%q is not the name of a credential", name)
-	}
-	path := filepath.Join(dir, name)
-	if !text {
-		return path, true, nil
-	}
-	content, err := s.req.ReadFile(path)
-	if err != nil {
-		return "", false, fmt.Errorf("cannot read the credential: %w", err)
-	}
-	s.files = append(s.files, confparse.File{Path: path, Digest: sha256.Sum256(content)})
-	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), true, nil
+	errors.As(err, &errs)
+	return tree, errs
 }

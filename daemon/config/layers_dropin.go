@@ -17,57 +17,52 @@ import (
 // administrator, in the sense of systemd.unit(5); any other main file has those in FILE.d.
 const PackagedFile = "/etc/nats/nats.conf"
 
-// Roots are the directories that hold drop-ins of the packaged configuration file, weakest first.
-type Roots struct {
-	Vendor, Volatile, Admin string
-}
-
-// packagedRoots are the directories of the system.
-var packagedRoots = Roots{
-	Vendor:   "/usr/lib/nats/nats.conf.d",
-	Volatile: "/run/nats/nats.conf.d",
-	Admin:    "/etc/nats/nats.conf.d",
-}
+// packagedDropIns are the directories of its drop-ins, weakest first.
+var packagedDropIns = []string{"/usr/lib/nats/nats.conf.d", "/run/nats/nats.conf.d", "/etc/nats/nats.conf.d"}
 
 // dropInDirs are the directories of drop-ins for the main file, weakest first.
-func (req *LoadRequest) dropInDirs() []string {
-	roots := req.Roots
-	if abs, err := filepath.Abs(req.File); roots == nil && err == nil && abs == PackagedFile {
-		roots = &packagedRoots
+func (p *Places) dropInDirs() []string {
+	root := filepath.Join("/", p.Root)
+	if abs, err := filepath.Abs(p.File); err != nil || abs != filepath.Join(root, PackagedFile) {
+		return []string{p.File + ".d"}
 	}
-	if roots != nil {
-		return []string{roots.Vendor, roots.Volatile, roots.Admin}
+	dirs := make([]string, len(packagedDropIns))
+	for i, dir := range packagedDropIns {
+		dirs[i] = filepath.Join(root, dir)
 	}
-	return []string{req.File + ".d"}
+	return dirs
 }
 
 // layDropIns puts the drop-ins over the main file, of which these are the files. Who keeps includes of the main file in
 // the directory of drop-ins, in whatever place of it they belong, does not want them read once more: a file that is
 // included is not a drop-in.
-func (s *stack) layDropIns(included []confparse.File, found *problems) {
-	s.dirs = s.req.dropInDirs()
-	for _, path := range dropIns(s.dirs, found) {
+func (l *layers) layDropIns(included []confparse.File) confparse.Errors {
+	l.Dirs = l.places.dropInDirs()
+	paths, errs := dropIns(l.Dirs)
+	for _, path := range paths {
 		if slices.ContainsFunc(included, func(f confparse.File) bool { return sameFile(f.Path, path) }) {
 			continue
 		}
-		tree := s.parse(path, LayerDropIn, found)
-		if tree.Root.Fields().Len() > 0 {
-			s.plain = false
-			s.merged = confparse.Merge(s.merged, tree.Root)
+		over, found := l.parse(path, LayerDropIn)
+		errs = append(errs, found...)
+		if over.Root.Fields().Len() > 0 {
+			l.Tree = confparse.Merge(l.Tree, over.Root)
 		}
 	}
+	return errs
 }
 
 // dropIns lists the drop-ins that count, in the order in which they are laid over the main file: by file name, each
 // name once, from the strongest directory that has it. An empty file or a link to /dev/null hides the files of its name
 // in weaker directories.
-func dropIns(dirs []string, found *problems) []string {
+func dropIns(dirs []string) ([]string, confparse.Errors) {
+	var errs confparse.Errors
 	byName := map[string]string{}
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
-				found.errs = append(found.errs, confparse.Errorf(confparse.Span{}, "cannot read drop-ins: %v", err))
+				errs = append(errs, confparse.Errorf(confparse.Span{}, "cannot read drop-ins: %v", err))
 			}
 			continue
 		}
@@ -80,7 +75,7 @@ func dropIns(dirs []string, found *problems) []string {
 			hides, err := masks(path)
 			switch {
 			case err != nil:
-				found.errs = append(found.errs, confparse.Errorf(confparse.Span{}, "cannot read drop-in: %v", err))
+				errs = append(errs, confparse.Errorf(confparse.Span{}, "cannot read drop-in: %v", err))
 			case hides:
 				delete(byName, name)
 			default:
@@ -93,7 +88,7 @@ func dropIns(dirs []string, found *problems) []string {
 		paths = append(paths, path)
 	}
 	slices.SortFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })
-	return paths
+	return paths, errs
 }
 
 // masks reports whether the file at path is empty or /dev/null. A directory is a mistake: nobody calls one *.conf on
