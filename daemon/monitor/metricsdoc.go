@@ -20,7 +20,7 @@ func MetricsMdoc(w io.Writer) error {
 		}
 		name := mdocText(namespace + m.name)
 		if len(m.labels) > 0 {
-			fmt.Fprintf(b, ".It Va %s Ns { Ns Ar %s Ns } Pq %s\n", name, strings.Join(m.labels, " Ns , Ns Ar "), kind)
+			fmt.Fprintf(b, ".It Va %s Ns { Ns Ar %s Ns } Pq %s\n", name, strings.Join(m.labels, " , Ns Ar "), kind)
 		} else {
 			fmt.Fprintf(b, ".It Va %s Pq %s\n", name, kind)
 		}

@@ -1,0 +1,216 @@
+// Package man holds the manual pages, written in mdoc(7), and the tests that
+// keep them true: their tables are those of the program, their examples are
+// valid, and their cross references lead somewhere.
+package man
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"flag"
+	"io"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/monitor"
+)
+
+var update = flag.Bool("update", false, "write the generated tables into the pages")
+
+// tables are the generated parts of the pages.
+var tables = []struct {
+	page, name string
+	write      func(io.Writer) error
+}{
+	{"nats-broker-metrics.7", "metrics", monitor.MetricsMdoc},
+}
+
+// A page whose table has fallen behind the program documents options or
+// metrics that are not there, or leaves some out.
+func TestTables(t *testing.T) {
+	for _, table := range tables {
+		t.Run(table.page, func(t *testing.T) {
+			have, err := os.ReadFile(table.page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin, end := ".\\\" "+table.name+": begin\n", ".\\\" "+table.name+": end\n"
+			head, rest, ok := strings.Cut(string(have), begin)
+			_, tail, ok2 := strings.Cut(rest, end)
+			if !ok || !ok2 {
+				t.Fatalf("the page has no lines %q and %q", begin, end)
+			}
+			var body bytes.Buffer
+			if err := table.write(&body); err != nil {
+				t.Fatal(err)
+			}
+			want := head + begin + body.String() + end + tail
+			switch {
+			case want == string(have):
+			case *update:
+				if err := os.WriteFile(table.page, []byte(want), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				t.Errorf("the table is out of date; run go test ./man -update")
+			}
+		})
+	}
+}
+
+// Every example of a configuration is one that the broker takes.
+func TestExamples(t *testing.T) {
+	found := 0
+	for _, page := range pages(t) {
+		for _, example := range examples(t, page) {
+			found++
+			dir := t.TempDir()
+			text := strings.ReplaceAll(example, "/etc/nats/", dir+"/")
+			supply(t, dir)
+			file := filepath.Join(dir, "nats.conf")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := config.Load(config.LoadRequest{File: file}); err != nil {
+				t.Errorf("%s: %v\n%s", page, err, example)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d examples were found", found)
+	}
+}
+
+// So are the configurations that are shipped.
+func TestShippedConfigurations(t *testing.T) {
+	for _, file := range []string{"../packaging/nats.conf", "../packaging/container.conf"} {
+		environ := []string{"NATS_ROUTE_USER=u", "NATS_ROUTE_PASSWORD=p"}
+		if _, _, err := config.Load(config.LoadRequest{File: file, Environ: environ}); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
+// The parts of the shipped configuration that are commented out are there to
+// be used: without the # it must still be valid.
+func TestShippedConfigurationUncommented(t *testing.T) {
+	data, err := os.ReadFile("../packaging/nats.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`(?m)^#(\S)`).ReplaceAllString(string(data), "$1")
+	if text == string(data) {
+		t.Fatal("nothing is commented out")
+	}
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := config.Load(config.LoadRequest{File: file}); err != nil {
+		t.Error(err)
+	}
+}
+
+var reference = regexp.MustCompile(`(?m)^\.Xr (nats\S*) (\d)`)
+
+// A reference to a page of ours leads to one, and every page is referred to.
+func TestReferences(t *testing.T) {
+	cited := map[string]bool{"nats.1": true} // the nats command line has no page here
+	for _, page := range pages(t) {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range reference.FindAllStringSubmatch(string(data), -1) {
+			name := m[1] + "." + m[2]
+			if _, err := os.Stat(name); err != nil && name != "nats.1" {
+				t.Errorf("%s refers to %s(%s), which does not exist", page, m[1], m[2])
+			}
+			if name != page {
+				cited[name] = true
+			}
+		}
+	}
+	for _, page := range pages(t) {
+		if !cited[page] {
+			t.Errorf("no page refers to %s", page)
+		}
+	}
+}
+
+func pages(t *testing.T) []string {
+	t.Helper()
+	list, err := filepath.Glob("*.[1-8]")
+	if err != nil || len(list) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	return list
+}
+
+// examples are the blocks of a page between .\" example and .\" end, as a
+// reader sees them.
+func examples(t *testing.T, page string) []string {
+	t.Helper()
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	rest := string(data)
+	for {
+		_, after, ok := strings.Cut(rest, ".\\\" example\n")
+		if !ok {
+			return list
+		}
+		text, tail, ok := strings.Cut(after, ".\\\" end\n")
+		if !ok {
+			t.Fatalf("%s: an example has no end", page)
+		}
+		list = append(list, strings.NewReplacer(`\e`, `\`, `\&`, "").Replace(text))
+		rest = tail
+	}
+}
+
+// supply puts the files into dir that the examples name.
+func supply(t *testing.T, dir string) {
+	t.Helper()
+	write := func(name, text string) {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("app.password", "secret\n")
+	write("orders.password", "secret\n")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "example"},
+		NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	write("tls/server.pem", cert)
+	write("tls/clients.pem", cert)
+	write("tls/server.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})))
+}
