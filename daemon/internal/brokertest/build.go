@@ -51,6 +51,17 @@ func NATSServer(t testing.TB) string {
 	return built(t, NATSServerEnv, buildServer)
 }
 
+// Build builds a main package of this repository, for example
+// ./scripts/examples/queue, and returns the path of the program.
+func Build(t testing.TB, pkg string) string {
+	t.Helper()
+	p, err := goBuild(Root(), filepath.Base(pkg), []string{"build", "-trimpath", pkg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 func built(t testing.TB, env string, build func() (string, error)) string {
 	t.Helper()
 	if p := os.Getenv(env); p != "" {
