@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 )
@@ -18,6 +20,16 @@ type Account struct {
 	gone    Traffic // of connections that left
 	total   uint64  // connections ever
 	slow    int64   // slow consumers
+	limits  AccountLimits
+
+	seq atomic.Uint64 // messages of the broker's own
+}
+
+// AccountLimits bound an account. 0 means no limit.
+type AccountLimits struct {
+	Connections   int
+	Subscriptions int // of a connection
+	Payload       int // bytes
 }
 
 // Traffic counts messages and bytes in both directions, as seen from the server.
@@ -32,6 +44,13 @@ func (t *Traffic) add(u Traffic) {
 	t.OutBytes += u.OutBytes
 }
 
+func (t *Traffic) subtract(u Traffic) {
+	t.InMsgs -= u.InMsgs
+	t.InBytes -= u.InBytes
+	t.OutMsgs -= u.OutMsgs
+	t.OutBytes -= u.OutBytes
+}
+
 func newAccount(b *Broker, name string) *Account {
 	return &Account{name: name, broker: b, index: sublist.New[Subscription, fanout](), clients: make(map[uint64]*Client)}
 }
@@ -39,16 +58,79 @@ func newAccount(b *Broker, name string) *Account {
 // Name returns the account's name.
 func (a *Account) Name() string { return a.name }
 
-func (a *Account) join(c *Client) {
+// SetLimits changes the limits. Connections beyond the new one are not closed;
+// payloads and subscriptions are limited at once.
+func (a *Account) SetLimits(l AccountLimits) {
 	a.mu.Lock()
+	a.limits = l
+	clients := make([]*Client, 0, len(a.clients))
+	for _, c := range a.clients {
+		clients = append(clients, c)
+	}
+	a.mu.Unlock()
+	o := a.broker.opts.Load()
+	for _, c := range clients {
+		c.applyLimits(o)
+	}
+}
+
+// Limits returns the limits.
+func (a *Account) Limits() AccountLimits {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.limits
+}
+
+var errAccountFull = errors.New("maximum account active connections exceeded")
+
+// join adds a connection. What it carried before is not the account's.
+func (a *Account) join(c *Client) error {
+	before := c.traffic()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.limits.Connections > 0 && len(a.clients) >= a.limits.Connections {
+		return errAccountFull
+	}
 	a.clients[c.cid] = c
 	a.total++
-	a.mu.Unlock()
+	a.gone.subtract(before)
+	return nil
 }
 
 func (a *Account) leave(c *Client) {
 	a.mu.Lock()
-	delete(a.clients, c.cid)
-	a.gone.add(c.traffic())
+	defer a.mu.Unlock()
+	if a.clients[c.cid] == c {
+		delete(a.clients, c.cid)
+		a.gone.add(c.traffic())
+	}
+}
+
+// Clients returns how many connections the account has.
+func (a *Account) Clients() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.clients)
+}
+
+// RemoveAccount removes an account and closes its connections. The global and the
+// system account stay.
+func (b *Broker) RemoveAccount(name string) {
+	b.mu.Lock()
+	a := b.accounts[name]
+	if a == nil || a == b.global || a == b.system {
+		b.mu.Unlock()
+		return
+	}
+	delete(b.accounts, name)
+	b.mu.Unlock()
+	a.mu.Lock()
+	clients := make([]*Client, 0, len(a.clients))
+	for _, c := range a.clients {
+		clients = append(clients, c)
+	}
 	a.mu.Unlock()
+	for _, c := range clients {
+		c.close(MissingAccount, nil)
+	}
 }

@@ -127,6 +127,10 @@ func (b *Broker) info() Info {
 		AuthRequired: o.Authenticator.Requires().Told, MaxPayload: o.MaxPayload, Cluster: o.Cluster,
 		APILevel: apiLevel, XKey: b.xkey,
 	}
+	if o.TLS != nil {
+		t := o.TLS.Options()
+		i.TLSRequired, i.TLSAvailable, i.TLSVerify = !t.AllowPlain, t.AllowPlain, t.Verify
+	}
 	return i
 }
 

@@ -1,12 +1,11 @@
 package broker
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,10 +23,12 @@ type Client struct {
 	sender   sender
 	limits   proto.Limits
 	awaiting bool // nothing but CONNECT is taken
+	opening  *opening
 	ponged   bool // the first PONG was sent
 
 	broker *Broker
 	cid    uint64
+	remote net.Addr
 	ip     string
 	port   uint16
 	start  time.Time
@@ -35,6 +36,9 @@ type Client struct {
 
 	flags  atomic.Uint32
 	reason atomic.Int32 // Reason, once it is being closed
+
+	perms               atomic.Pointer[permissions]
+	maxPayload, maxLine atomic.Int64
 
 	inMsgs, inBytes atomic.Int64
 	last            atomic.Int64 // unix nanoseconds: messages, or changes of interest
@@ -47,7 +51,9 @@ type Client struct {
 	subs    sidSet
 	queue   *string // the queue group used last, shared by subscriptions
 	maxSubs int
-	label   string // in front of log lines
+	answers *answers // what may be answered; nil without such a permission
+	label   string   // in front of log lines
+	tls     *tls.ConnectionState
 	ping    pinger
 }
 
@@ -93,7 +99,11 @@ func (b *Broker) serve(nc net.Conn) {
 		c.Conn.Close(true)
 		return
 	}
-	err := c.run()
+	first, err := c.open()
+	if err == nil {
+		c.watch()
+		err = c.run(first)
+	}
 	c.teardown(err)
 }
 
@@ -101,19 +111,13 @@ func (b *Broker) serve(nc net.Conn) {
 func (c *Client) prepare(nc net.Conn) {
 	b := c.broker
 	o := b.opts.Load()
-	c.label = nc.RemoteAddr().String()
-	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		c.ip, c.port = tcp.IP.String(), uint16(tcp.Port)
-	}
-	c.label += " - cid:" + strconv.FormatUint(c.cid, 10)
+	c.setRemote(nc.RemoteAddr())
 	now := c.start.UnixNano()
 	c.last.Store(now)
 	c.heard.Store(now)
 	c.flags.Store(flagVerbose | flagPedantic)
-	c.maxSubs = orUnlimited(o.MaxSubscriptions)
-	c.limits = proto.Limits{ControlLine: o.MaxControlLine, Payload: orUnlimited(o.MaxPayload)}
-	c.Out.Limits(o.MaxPending, o.WriteDeadline)
 	c.acc = b.global
+	c.applyLimits(o)
 	c.sender = sender{acc: b.global, self: c, echo: true, random: c.cid * 0x9E3779B97F4A7C15}
 }
 
@@ -136,8 +140,18 @@ func (c *Client) greet() error {
 	if c.enabled(logging.Debug) {
 		c.debug("Client connection created")
 	}
-	var room [1024]byte
-	c.Out.Send(b.hello.Load().append(room[:0], c.cid, c.ip, c.nonce))
+	o := b.opts.Load()
+	ip := c.ip
+	if o.Proxy.Enabled {
+		ip = "" // the balancer's, perhaps
+	}
+	hello := b.hello.Load().append(nil, c.cid, ip, c.nonce)
+	if o.TLS != nil || o.Proxy.Enabled {
+		c.opening = &opening{c: c, opts: o, proxy: o.Proxy.trusts(c.remote), hello: hello}
+	}
+	if o.TLS == nil || !o.TLS.Options().First {
+		c.Out.Send(hello)
+	}
 	if err := b.register(c); err != nil {
 		if errors.Is(err, errTooMany) {
 			c.Out.Send(errFrame(err.Error()))
@@ -146,23 +160,30 @@ func (c *Client) greet() error {
 		}
 		return err
 	}
-	c.acc.join(c)
-	c.mu.Lock()
-	c.ping.begin(c, req.Auth)
-	c.mu.Unlock()
+	if err := c.acc.join(c); err != nil {
+		b.unregister(c)
+		return err
+	}
+	// What was reloaded before the connection was in the books passed it by.
+	c.applyLimits(b.opts.Load())
 	return nil
 }
 
+// watch starts the timers of the connection.
+func (c *Client) watch() {
+	c.mu.Lock()
+	c.ping.begin(c, c.awaiting)
+	c.mu.Unlock()
+}
+
 // run serves the connection; a panic in doing so is an error of this connection.
-func (c *Client) run() (err error) {
+func (c *Client) run(first []byte) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &closeError{InternalClient, fmt.Errorf("panic: %v", p)}
-			c.broker.log.Event(logging.Error, logging.ConnectionPanic,
-				fmt.Sprintf("%s - panic: %v\n%s", c.label, p, debug.Stack()))
+			err = c.panicked(p)
 		}
 	}()
-	return c.Conn.Serve(c, nil)
+	return c.Conn.Serve(c, first)
 }
 
 // close ends the connection from outside.
@@ -220,7 +241,7 @@ func (c *Client) reportEnd(r Reason, err error) {
 		c.acc.mu.Lock()
 		c.acc.slow++
 		c.acc.mu.Unlock()
-		c.broker.log.Event(logging.Info, logging.SlowConsumer, c.label+" - "+err.Error(), c.fields()...)
+		c.broker.log.Event(logging.Info, logging.SlowConsumer, c.name()+" - "+err.Error(), c.fields()...)
 	case StaleConnection:
 		n.stale.Add(1)
 	case WriteFailed:
@@ -244,7 +265,7 @@ func (c *Client) dropAll() {
 	c.subs = sidSet{}
 	acc := c.acc
 	c.mu.Unlock()
-	subs.all(func(s *Subscription) { acc.index.Remove(s) })
+	subs.all(func(s *Subscription) bool { return acc.index.Remove(s) || true })
 }
 
 func (c *Client) enabled(l logging.Level) bool { return c.broker.log.Enabled(l) }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
@@ -88,7 +89,7 @@ func (c *Client) authenticate(o *ConnectOptions, implicit bool) (*Identity, erro
 	ctx, cancel := context.WithTimeout(context.Background(), opts.AuthTimeout)
 	defer cancel()
 	return opts.Authenticator.Authenticate(ctx, &AuthRequest{
-		CID: c.cid, Connect: o, Nonce: c.nonce, Remote: c.NetConn().RemoteAddr(), Implicit: implicit,
+		CID: c.cid, Connect: o, Nonce: c.nonce, Remote: c.remote, TLS: c.TLS(), Implicit: implicit,
 	})
 }
 
@@ -123,17 +124,23 @@ func (c *Client) admit(id *Identity, o *ConnectOptions) error {
 		c.mu.Lock()
 		c.acc = acc
 		c.mu.Unlock()
-		acc.join(c)
+		if err := acc.join(c); err != nil {
+			c.sendErr(err.Error())
+			return &closeError{MaxAccountConnectionsExceeded, err}
+		}
 	}
 	opts := c.broker.opts.Load()
 	c.mu.Lock()
 	c.who, c.connect = id, o
-	c.maxSubs = lesser(opts.MaxSubscriptions, id.MaxSubscriptions)
-	c.limits.Payload = lesser(opts.MaxPayload, id.MaxPayload)
 	c.relabel()
+	c.setPermissions(id.Permissions)
+	if !id.Expires.IsZero() {
+		c.ping.auth = time.AfterFunc(time.Until(id.Expires), c.authExpired)
+	}
 	c.mu.Unlock()
+	c.applyLimits(opts)
 	s := &c.sender
-	s.acc, s.perms, s.echo = acc, id.Permissions, o.Echo
+	s.acc, s.echo = acc, o.Echo
 	s.forget()
 	c.awaiting = false
 	c.set(flagHeaders, o.Headers && !opts.NoHeaders)
@@ -167,7 +174,7 @@ func (c *Client) relabel() {
 		}
 		text += s
 	}
-	c.label = fmt.Sprintf("%s - cid:%d", c.NetConn().RemoteAddr(), c.cid)
+	c.label = fmt.Sprintf("%s - cid:%d", c.remote, c.cid)
 	if text != "" {
 		c.label += fmt.Sprintf(" - %q", text)
 	}
@@ -175,7 +182,3 @@ func (c *Client) relabel() {
 		c.label += fmt.Sprintf(" - %q", c.acc.name+"/"+c.who.User)
 	}
 }
-
-// mayAnswer reports whether the client may publish to a subject because a message
-// it received asked for it.
-func (c *Client) mayAnswer([]byte) bool { return false }

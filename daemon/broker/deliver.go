@@ -64,6 +64,7 @@ func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 	for _, sub := range p.plain {
 		delivered = s.to(sub, subject, f) || delivered
 	}
+	s.chosen = s.chosen[:0]
 	for i := range p.groups {
 		delivered = s.toGroup(&p.groups[i], subject, f) || delivered
 	}
@@ -76,6 +77,9 @@ func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 // toGroup gives the message to one member of a queue group, by chance, and to the
 // next if that one cannot take it.
 func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
+	if !s.wants(g.name) {
+		return false
+	}
 	n := len(g.subs)
 	at := 0
 	if n > 1 {
@@ -83,8 +87,12 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 	}
 	for range n {
 		sub := g.subs[at]
-		if sub.kind == kindInternal {
+		switch sub.kind {
+		case kindInternal:
 			return internalStep{sub}.deliver(s, subject, f)
+		case kindRemote:
+			s.chosen = append(s.chosen, choice{sub.more.Load().remote, g.name})
+			return true
 		}
 		if (sub.client != s.self || s.echo) && s.to(sub, subject, f) {
 			sub.count.Add(1)
@@ -113,19 +121,27 @@ func (s *sender) to(sub *Subscription, subject []byte, f *proto.Frame) bool {
 	if c.has(flagClosed) {
 		return false
 	}
-	if x := sub.more.Load(); x != nil && !s.admit(sub, x) {
+	if x := sub.more.Load(); x != nil && !s.admit(sub, x, subject, f) {
 		return false
 	}
 	s.frame(s.lane(c), c.has(flagHeaders), subject, sub.sidSpace(), f)
 	return true
 }
 
-// admit counts the message against the maximum of a subscription, which it ends
-// with the last message.
-func (s *sender) admit(sub *Subscription, x *subExtra) bool {
-	if x.max == 0 {
-		return true
+// admit decides on a message for a subscription with something special about it.
+func (s *sender) admit(sub *Subscription, x *subExtra, subject []byte, f *proto.Frame) bool {
+	if x.filter != nil && !x.filter.CanReceive(string(subject), sub.Queue()) {
+		return false
 	}
+	if x.answers != nil && len(f.Reply) > 0 {
+		x.answers.ask(f.Reply)
+	}
+	return x.max == 0 || s.count(sub, x)
+}
+
+// count counts the message against the maximum of a subscription, which it ends
+// with the last message.
+func (s *sender) count(sub *Subscription, x *subExtra) bool {
 	n := x.got.Add(1)
 	if n == x.max {
 		sub.client.debug("Auto-unsubscribe limit of %d reached for sid '%s'", x.max, sub.SID())

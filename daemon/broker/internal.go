@@ -1,6 +1,11 @@
 package broker
 
-import "github.com/nats-broker/nats-broker/daemon/proto"
+import (
+	"strconv"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
 
 // Message is what an internal subscriber is given. Its slices are valid during the
 // call only.
@@ -13,15 +18,34 @@ type Message struct {
 	Client  *Client // who published; nil for others than clients
 }
 
-// Callback receives messages. It runs on the publisher's goroutine: it must be
-// quick, and must not publish on the same goroutine but through [Account.Publish].
+// Callback receives messages. It runs on the publisher's goroutine and delays it:
+// it must be quick. To publish, it may use [Account.Publish].
 type Callback func(*Message)
 
-// Remote is a peer that has interest in an account's messages.
-type Remote interface {
-	// Name tells peers apart: each gets a message once.
-	Name() string
+// InternalSubscription is a subscription of a part of the broker itself.
+type InternalSubscription struct {
+	acc *Account
+	sub *Subscription
 }
+
+// SubscribeInternal has f called for messages on a pattern; with a queue group, for
+// its share of them.
+func (a *Account) SubscribeInternal(subject, queue string, f Callback) (*InternalSubscription, error) {
+	var q *string
+	if queue != "" {
+		q = &queue
+	}
+	s := newSubscription(nil, asBytes(subject), nil, q)
+	s.kind = kindInternal
+	s.more.Store(&subExtra{callback: f})
+	if _, err := a.index.Insert(s); err != nil {
+		return nil, err
+	}
+	return &InternalSubscription{a, s}, nil
+}
+
+// Unsubscribe ends the subscription. A call of the callback may still be under way.
+func (i *InternalSubscription) Unsubscribe() { i.acc.index.Remove(i.sub) }
 
 // internalStep delivers to a part of the broker.
 type internalStep struct{ sub *Subscription }
@@ -33,4 +57,43 @@ func (i internalStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 	}
 	i.sub.more.Load().callback(&m)
 	return true
+}
+
+// Publish delivers a message of the broker's own and reports whether somebody
+// received it. reply may be empty and header nil; header is "NATS/1.0…" through its
+// blank line. Nothing is kept.
+func (a *Account) Publish(subject, reply string, header, payload []byte) (delivered bool) {
+	f := proto.Frame{Op: proto.Pub, Hdr: -1, Size: len(header) + len(payload)}
+	b := make([]byte, 0, len(subject)+len(reply)+f.Size+64)
+	b = append(append(b, subject...), ' ')
+	tail := len(b)
+	if reply != "" {
+		b = append(append(b, reply...), ' ')
+	}
+	hdrAt := len(b)
+	if header != nil {
+		f.Op, f.Hdr = proto.HPub, len(header)
+		b = append(strconv.AppendInt(b, int64(f.Hdr), 10), ' ')
+	}
+	sizeAt := len(b)
+	b = strconv.AppendInt(b, int64(f.Size), 10)
+	line := len(b)
+	b = append(b, "\r\n"...)
+	body := len(b)
+	b = append(append(append(b, header...), payload...), "\r\n"...)
+	transport.Inject(b, func(in *transport.Input) {
+		d := in.Data
+		f.Subject, f.Tail, f.Body, f.SizeText = d[:len(subject)], d[tail:], d[body:], d[sizeAt:line]
+		if reply != "" {
+			f.Reply = d[tail : hdrAt-1]
+		}
+		if header != nil {
+			f.HdrText = d[hdrAt : sizeAt-1]
+		}
+		s := sender{acc: a, echo: true, random: uint64(len(b)) ^ a.seq.Add(1)*0x9E3779B97F4A7C15}
+		s.begin(in)
+		delivered = s.publish(s.plan(f.Subject), &f)
+		s.end()
+	})
+	return delivered
 }

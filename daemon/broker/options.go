@@ -3,6 +3,8 @@ package broker
 import (
 	"math"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // Options configure a Broker. The zero value of each field means the default of
@@ -38,6 +40,10 @@ type Options struct {
 	Cluster string
 	// Version and GoVersion are told to clients in INFO.
 	Version, GoVersion, GitCommit string
+
+	// TLS encrypts clients' connections; nil: none is encrypted.
+	TLS   *transport.TLS
+	Proxy ProxyOptions
 
 	// Authenticator decides who may connect; nil lets everyone into $G.
 	Authenticator Authenticator

@@ -15,11 +15,12 @@ const rttInterval = time.Hour
 
 // pinger watches whether the peer is there. The client's lock protects it.
 type pinger struct {
-	timer *time.Timer
-	auth  *time.Timer // ends the time for CONNECT
-	out   int         // PINGs not answered
-	sent  time.Time
-	rtt   time.Duration
+	timer    *time.Timer
+	auth     *time.Timer // ends the time for CONNECT
+	out      int         // PINGs not answered
+	interval time.Duration
+	sent     time.Time
+	rtt      time.Duration
 }
 
 // begin starts watching a new connection.
@@ -81,6 +82,13 @@ func (c *Client) authTimeout() {
 	c.close(AuthenticationTimeout, nil)
 }
 
+// authExpired ends a connection whose credentials have expired.
+func (c *Client) authExpired() {
+	c.Out.Send(errFrame("User Authentication Expired"))
+	c.debug("User Authentication Expired")
+	c.close(AuthenticationExpired, nil)
+}
+
 // pingDue sends a PING, or ends a connection that left too many unanswered.
 func (c *Client) pingDue() {
 	c.mu.Lock()
@@ -132,7 +140,7 @@ func (c *Client) connectInfo() []byte {
 	frame := make(chan []byte)
 	go func() { // ends when the frame is taken; encoding takes more stack than an idle reader should have
 		i := c.broker.info()
-		i.ClientID, i.ClientIP = c.cid, c.ip
+		i.ClientID, i.ClientIP, i.MaxPayload = c.cid, c.ip, int(c.maxPayload.Load())
 		i.ConnectInfo, i.Account, i.IsSystem = true, c.acc.name, c.acc == c.broker.system
 		frame <- i.frame()
 	}()

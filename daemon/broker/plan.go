@@ -73,9 +73,9 @@ func (p *plan) reset() {
 // are sent the same bytes are together. It is derived from a list of the index once
 // and shared by all senders.
 type fanout struct {
-	groups   []fanGroup
-	apart    bool // no client occurs twice
-	internal []*Subscription
+	groups []fanGroup
+	apart  bool            // no client occurs twice
+	others []*Subscription // those that are not clients
 }
 
 // fanGroup is receivers that are sent the same bytes.
@@ -101,7 +101,7 @@ func fanoutOf(l *list) *fanout {
 	seen := make(map[*Client]bool, len(l.Plain))
 	for _, s := range l.Plain {
 		if s.kind != kindClient {
-			f.internal = append(f.internal, s)
+			f.others = append(f.others, s)
 			continue
 		}
 		k := key{s.sidSpace(), s.client.has(flagHeaders), s.simple()}

@@ -15,6 +15,7 @@ import (
 func (c *Client) Receive(in *transport.Input) (used, need int, err error) {
 	s := &c.sender
 	s.begin(in)
+	c.limits = proto.Limits{ControlLine: int(c.maxLine.Load()), Payload: int(c.maxPayload.Load())}
 	var f proto.Frame
 	var msgs, bytes int
 	for buf := in.Data; used < len(buf); {

@@ -8,10 +8,9 @@ import (
 // sender delivers what one connection publishes. It belongs to the goroutine that
 // reads from the connection.
 type sender struct {
-	acc   *Account
-	self  *Client // the publisher
-	perms Permissions
-	echo  bool // what self publishes comes back to it
+	acc  *Account
+	self *Client // the publisher
+	echo bool    // what self publishes comes back to it
 
 	in    *transport.Input // during one call of Receive
 	epoch uint64           // counts those calls
@@ -20,6 +19,14 @@ type sender struct {
 	once  plan  // for a subject that has no place in the cache
 	text  []byte
 	found []*node
+
+	// A message from a peer goes to clients of this server only.
+	routed    bool
+	allGroups bool     // every queue group is served; otherwise
+	groups    []string // those named
+
+	chosen   []choice // peers that serve a queue group, of the message at hand
+	delivery Delivery
 
 	uncounted uint64 // messages of last that its nodes have not been told of
 	settler   func() // settle, made once
@@ -109,7 +116,7 @@ func (s *sender) fill(p *plan) {
 	p.stamp = x.Stamp(p.shard)
 	subject := asBytes(p.subject)
 	p.nodes = x.Match(subject, p.hash, p.nodes[:0])
-	if s.perms != nil && !s.perms.CanPublish(p.subject) {
+	if s.self != nil && !s.self.canPublish(p.subject) {
 		p.denied = true
 		return
 	}
@@ -157,19 +164,25 @@ func (s *sender) add(p *plan, n *node) {
 		for range f.groups {
 			p.lanes = append(p.lanes, nil)
 		}
-		for _, sub := range f.internal {
+		for _, sub := range f.others {
 			s.addPlain(p, sub)
 		}
 	}
 	for i := range l.Queues {
 		g := &l.Queues[i]
-		p.joinGroup(g.Name, g.Subs)
+		s.joinGroup(p, g)
 	}
 }
 
 func (s *sender) addPlain(p *plan, sub *Subscription) {
-	if sub.kind == kindInternal {
+	switch {
+	case sub.kind == kindInternal:
 		p.steps = append(p.steps, internalStep{sub})
+		return
+	case sub.kind == kindRemote:
+		if !s.routed {
+			p.addRemote(sub)
+		}
 		return
 	}
 	if sub.client == s.self && !s.echo {
@@ -178,7 +191,32 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 	p.plain = append(p.plain, sub)
 }
 
-func (p *plan) joinGroup(name string, subs []*Subscription) {
+// maxWeight is how many members of a queue group a peer can stand for.
+const maxWeight = 1024
+
+// joinGroup adds the members of a queue group. Among them peers stand for as many
+// members as they have.
+func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
+	name, subs := of.Name, of.Subs
+	if of.Own < len(subs) {
+		subs = make([]*Subscription, 0, len(of.Subs))
+		for _, sub := range of.Subs {
+			if sub.kind != kindRemote {
+				subs = append(subs, sub)
+				continue
+			}
+			if s.routed {
+				continue
+			}
+			p.addRemote(sub)
+			for range min(sub.more.Load().weight.Load(), maxWeight) {
+				subs = append(subs, sub)
+			}
+		}
+	}
+	if len(subs) == 0 {
+		return
+	}
 	for i := range p.groups {
 		if g := &p.groups[i]; g.name == name {
 			g.subs = append(append(make([]*Subscription, 0, len(g.subs)+len(subs)), g.subs...), subs...)

@@ -84,11 +84,11 @@ func (t *sidSet) remove(s *Subscription) bool {
 	return true
 }
 
-// all calls f for each subscription.
-func (t *sidSet) all(f func(*Subscription)) {
+// all calls f for each subscription until it returns false.
+func (t *sidSet) all(f func(*Subscription) bool) {
 	for _, s := range t.slots {
-		if s != nil {
-			f(s)
+		if s != nil && !f(s) {
+			return
 		}
 	}
 }

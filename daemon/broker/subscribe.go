@@ -13,7 +13,8 @@ const systemQueue = "_sys_"
 // subscribe handles SUB. An error is told to the client, which may go on.
 func (c *Client) subscribe(f *proto.Frame) {
 	var filter bool
-	if p := c.sender.perms; p != nil || f.Queue != nil {
+	p := c.permissions()
+	if p != nil || f.Queue != nil {
 		ok := string(f.Queue) != systemQueue
 		if p != nil && ok {
 			ok, filter = p.CanSubscribe(string(f.Subject), string(f.Queue))
@@ -28,7 +29,10 @@ func (c *Client) subscribe(f *proto.Frame) {
 		c.errorLine(fmt.Sprintf("Subscription Violation Too Many Tokens - Subject %q, SID %s", f.Subject, f.SID))
 		return
 	}
-	switch c.addSubscription(f, filter) {
+	if !filter {
+		p = nil
+	}
+	switch c.addSubscription(f, p) {
 	case errTooManySubs:
 		c.errorLine(errTooManySubs.Error())
 		c.sendErr(errTooManySubs.Error())
@@ -55,7 +59,7 @@ func (c *Client) refuseSubscription(f *proto.Frame) {
 }
 
 // addSubscription adds a subscription. A sid that is in use stays what it is.
-func (c *Client) addSubscription(f *proto.Frame, filter bool) error {
+func (c *Client) addSubscription(f *proto.Frame, filter Permissions) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.subs.n >= c.maxSubs {
@@ -73,8 +77,8 @@ func (c *Client) addSubscription(f *proto.Frame, filter bool) error {
 		queue = c.queue
 	}
 	sub := newSubscription(c, f.Subject, f.SID, queue)
-	if filter {
-		sub.more.Store(&subExtra{filter: true})
+	if filter != nil || c.answers != nil {
+		sub.more.Store(&subExtra{filter: filter, answers: c.answers})
 	}
 	n, err := c.acc.index.Insert(sub)
 	if err != nil {
@@ -95,7 +99,7 @@ func (c *Client) unsubscribe(f *proto.Frame) {
 			x := &subExtra{max: int64(f.Max)}
 			x.got.Store(got)
 			if old := sub.more.Load(); old != nil {
-				x.filter = old.filter
+				x.filter, x.answers = old.filter, old.answers
 			}
 			sub.more.Store(x)
 			c.acc.index.Touch(sub.Subject())

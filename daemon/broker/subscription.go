@@ -39,9 +39,11 @@ type Subscription struct {
 type subExtra struct {
 	max      int64        // messages after which it ends; 0 for none
 	got      atomic.Int64 // messages delivered, counted one by one because of max
-	filter   bool         // some messages must not reach it, see [Permissions]
+	filter   Permissions  // asked whether a message may reach it; nil for all
+	answers  *answers     // told of requests; nil unless that allows to answer them
 	callback Callback     // of an internal subscription
 	remote   Remote       // of a peer's interest
+	weight   atomic.Int32 // members of the queue group it stands for
 }
 
 const lineVerb = len("HMSG ")

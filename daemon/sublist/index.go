@@ -131,12 +131,9 @@ func (x *Index[E, A, P]) Remove(m P) bool {
 	return true
 }
 
-// Find returns the node of exactly this pattern, nil if there is none.
-func (x *Index[E, A, P]) Find(pattern string) *Node[E, A] {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.find(pattern)
-}
+// Find returns the node of exactly this pattern, nil if there is none. It takes no
+// lock.
+func (x *Index[E, A, P]) Find(pattern string) *Node[E, A] { return x.find(pattern) }
 
 // node finds the pattern's node or makes it. The lock is held.
 func (x *Index[E, A, P]) node(pattern string) *Node[E, A] {

@@ -100,25 +100,26 @@ func (c *Conn) Await(limit time.Duration) ([]byte, error) {
 }
 
 // AwaitProxyHeader reads the header that a load balancer sends before its
-// client's first bytes, and returns what came behind it.
-func (c *Conn) AwaitProxyHeader() (ProxyHeader, []byte, error) {
+// client's first bytes, and returns what came behind it. Bytes in got were read
+// before. With ErrProxyUnrecognized there is no header, and all that was read is
+// returned.
+func (c *Conn) AwaitProxyHeader(got []byte) (ProxyHeader, []byte, error) {
 	_ = c.nc.SetReadDeadline(time.Now().Add(ProxyTimeout))
 	defer func() { _ = c.nc.SetReadDeadline(time.Time{}) }()
-	var got []byte
 	part := make([]byte, smallBlock)
 	for {
+		h, size, err := ParseProxyHeader(got)
+		if err != nil {
+			return ProxyHeader{}, got, err
+		}
+		if size > 0 {
+			return h, got[size:], nil
+		}
 		n, err := c.nc.Read(part)
 		if err != nil {
 			return ProxyHeader{}, nil, fmt.Errorf("reading PROXY protocol header: %w", err)
 		}
 		got = append(got, part[:n]...)
-		h, size, err := ParseProxyHeader(got)
-		if err != nil {
-			return ProxyHeader{}, nil, err
-		}
-		if size > 0 {
-			return h, got[size:], nil
-		}
 	}
 }
 

@@ -1,0 +1,92 @@
+package broker
+
+import (
+	"crypto/tls"
+	"time"
+)
+
+// ConnInfo describes a connection, open or closed.
+type ConnInfo struct {
+	CID                 uint64
+	Kind, Type          string // "Client", "nats"
+	IP                  string
+	Port                int
+	Start, LastActivity time.Time
+	Stop                time.Time     // of a closed one
+	Reason              string        // why it was closed
+	RTT                 time.Duration // 0: not measured yet
+	Pending             int64         // bytes waiting to be written
+	Traffic
+	NumSubs             int
+	Name, Lang, Version string // as the client says
+	Account             string
+	User                string // as authenticated
+	IssuerKey, NameTag  string
+	Tags                []string
+	JWT                 string
+	TLS                 *tls.ConnectionState // nil: not encrypted
+	TLSFirst            bool                 // the handshake came before INFO
+	Subs                []SubInfo            // if asked for
+}
+
+// SubInfo describes a subscription.
+type SubInfo struct {
+	Account, Subject, Queue, SID string
+	Msgs, Max                    int64
+	CID                          uint64
+}
+
+// Info describes the connection as it is, with its subscriptions if subs.
+func (c *Client) Info(subs bool) *ConnInfo {
+	ci := &ConnInfo{}
+	c.Describe(ci)
+	if subs {
+		ci.Subs = c.Subscriptions(noLimit)
+	}
+	return ci
+}
+
+// Subscriptions describes the connection's subscriptions, at most so many.
+func (c *Client) Subscriptions(most int) []SubInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := make([]SubInfo, 0, min(c.subs.n, most))
+	c.subs.all(func(s *Subscription) bool {
+		if len(list) < most {
+			list = append(list, s.info(c.acc))
+		}
+		return len(list) < most
+	})
+	return list
+}
+
+// Describe fills in everything but the subscriptions, without allocating.
+func (c *Client) Describe(ci *ConnInfo) {
+	out := c.Out.Stats()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*ci = ConnInfo{
+		CID: c.cid, Kind: "Client", Type: "nats", IP: c.ip, Port: int(c.port), Start: c.start,
+		LastActivity: time.Unix(0, c.last.Load()), RTT: c.ping.rtt, Pending: out.Pending,
+		Traffic: Traffic{c.inMsgs.Load(), c.inBytes.Load(), int64(out.Msgs), int64(out.Bytes)},
+		NumSubs: c.subs.n, Account: c.acc.name,
+	}
+	if o := c.connect; o != nil {
+		ci.Name, ci.Lang, ci.Version, ci.JWT = o.Name, o.Lang, o.Version, o.JWT
+	}
+	if w := c.who; w != nil {
+		ci.User, ci.IssuerKey, ci.NameTag, ci.Tags = w.User, w.IssuerKey, w.NameTag, w.Tags
+	}
+}
+
+// info describes the subscription.
+func (s *Subscription) info(a *Account) SubInfo {
+	i := SubInfo{
+		Account: a.name, Subject: s.Subject(), Queue: s.Queue(), SID: s.SID(),
+		Msgs: s.delivered(a.index), Max: s.max(),
+	}
+	if s.client != nil {
+		i.CID = s.client.cid
+	}
+	return i
+}

@@ -1,0 +1,84 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Prepare checks new options and returns what puts them into effect, for
+// connections that are there already too. Nothing changes before commit is called;
+// it cannot fail. The server's name stays what it is, and an Authenticator that is
+// nil lets everyone in, as in [New]. Who was let in by another authenticator is not
+// asked again: see [Client.SetPermissions] and [Broker.Clients].
+func (b *Broker) Prepare(o Options) (commit func(), err error) {
+	old := b.opts.Load()
+	o = o.withDefaults()
+	switch {
+	case o.MaxPayload > maxFrame:
+		return nil, fmt.Errorf("max_payload (%d) cannot be higher than %d", o.MaxPayload, maxFrame)
+	case o.MaxPending < int64(o.MaxPayload):
+		return nil, fmt.Errorf("max_payload (%v) cannot be higher than max_pending (%v)", o.MaxPayload, o.MaxPending)
+	case o.SystemAccount != old.SystemAccount && b.Account(o.SystemAccount) == nil:
+		return nil, errors.New("the system account must exist")
+	}
+	o.ServerName = old.ServerName
+	if o.Port <= 0 {
+		o.Port = old.Port
+	}
+	if o.Authenticator == nil {
+		o.Authenticator = everyone{}
+	}
+	return func() { b.commit(&o) }, nil
+}
+
+// maxFrame is the largest payload that a length of nine digits can announce.
+const maxFrame = 999_999_999
+
+func (b *Broker) commit(o *Options) {
+	b.mu.Lock()
+	old := b.opts.Load()
+	b.opts.Store(o)
+	b.system = b.addAccount(o.SystemAccount)
+	b.mu.Unlock()
+	b.closed.resize(o.MaxClosedClients)
+	b.refreshInfo()
+	clients := b.snapshot()
+	for _, c := range clients {
+		c.applyLimits(o)
+	}
+	if toldChanged(old, o) {
+		for _, c := range clients {
+			if c.has(flagAsyncInfo) {
+				i := b.info()
+				i.ClientID, i.ClientIP = c.cid, c.ip
+				c.Out.Send(i.frame())
+			}
+		}
+	}
+}
+
+// toldChanged reports whether clients should be sent INFO again.
+func toldChanged(a, b *Options) bool {
+	return a.MaxPayload != b.MaxPayload || a.Host != b.Host || a.Port != b.Port ||
+		a.ClientAdvertise != b.ClientAdvertise || a.NoHeaders != b.NoHeaders
+}
+
+// applyLimits puts the limits of the options, or those of the user where they are
+// tighter, into effect for a connection.
+func (c *Client) applyLimits(o *Options) {
+	c.Out.Limits(o.MaxPending, o.WriteDeadline)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var payload, subs int
+	if c.who != nil {
+		payload, subs = c.who.MaxPayload, c.who.MaxSubscriptions
+	}
+	al := c.acc.Limits()
+	c.maxSubs = min(lesser(o.MaxSubscriptions, subs), orUnlimited(al.Subscriptions))
+	c.maxPayload.Store(int64(min(lesser(o.MaxPayload, payload), orUnlimited(al.Payload))))
+	c.maxLine.Store(int64(o.MaxControlLine))
+	if p := &c.ping; p.timer != nil && c.has(flagConnected) && o.PingInterval < p.interval {
+		p.timer.Reset(o.PingInterval)
+	}
+	c.ping.interval = o.PingInterval
+}

@@ -1,0 +1,160 @@
+package broker
+
+import (
+	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/sublist"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// Remote is a peer that has interest in messages of an account: another server of
+// the cluster. It is compared by identity, so that a peer gets a message once
+// whatever the number of its subscriptions that match.
+type Remote interface {
+	// Deliver stages the message for the peer and reports whether it did. It runs
+	// on the publisher's reader, within its batch, and must be quick.
+	Deliver(d *Delivery) bool
+}
+
+// Delivery is a message on its way to a peer. It is valid during the call only.
+type Delivery struct {
+	Account *Account
+	Subject []byte
+	Frame   *proto.Frame // the message as published; its Subject may differ
+	Queues  []string     // groups of which the peer is to serve one member each
+	Input   *transport.Input
+}
+
+// RemoteInterest is the interest of a peer in one pattern.
+type RemoteInterest struct {
+	acc *Account
+	sub *Subscription
+}
+
+// AddRemote notes that a peer wants messages on a pattern. In a queue group, it
+// stands for weight members; without one, weight is ignored.
+func (a *Account) AddRemote(r Remote, subject, queue string, weight int) (*RemoteInterest, error) {
+	var q *string
+	if queue != "" {
+		q = &queue
+	}
+	s := newSubscription(nil, asBytes(subject), nil, q)
+	s.kind = kindRemote
+	x := &subExtra{remote: r}
+	x.weight.Store(int32(max(weight, 1)))
+	s.more.Store(x)
+	if _, err := a.index.Insert(s); err != nil {
+		return nil, err
+	}
+	return &RemoteInterest{a, s}, nil
+}
+
+// SetWeight changes for how many members of its queue group the interest stands.
+func (i *RemoteInterest) SetWeight(weight int) {
+	i.sub.more.Load().weight.Store(int32(max(weight, 1)))
+	i.acc.index.Touch(i.sub.Subject())
+}
+
+// Remove ends the interest.
+func (i *RemoteInterest) Remove() { i.acc.index.Remove(i.sub) }
+
+// Change tells of interest of an account's own clients: see [Account.Watch].
+type Change = sublist.Change
+
+// Watch has f called whenever the number of the account's own subscriptions with
+// some subject and queue group changes, in order. f must be quick and must not call
+// into the account. There can be one watcher; it is told of what is there already.
+func (a *Account) Watch(f func(Change)) { a.index.Watch(f) }
+
+// remoteStep gives a peer one copy of a message.
+type remoteStep struct {
+	remote Remote
+	plain  bool // it has plain interest
+}
+
+func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
+	d := &s.delivery
+	*d = Delivery{Account: s.acc, Subject: subject, Frame: f, Input: s.in, Queues: d.Queues[:0]}
+	for _, c := range s.chosen {
+		if c.remote == r.remote {
+			d.Queues = append(d.Queues, c.queue)
+		}
+	}
+	if !r.plain && len(d.Queues) == 0 {
+		return false
+	}
+	return r.remote.Deliver(d)
+}
+
+// choice is a queue group of which a peer serves the member.
+type choice struct {
+	remote Remote
+	queue  string
+}
+
+// addRemote adds a peer to a plan, once.
+func (p *plan) addRemote(sub *Subscription) {
+	r := sub.more.Load().remote
+	for _, st := range p.steps {
+		if have, ok := st.(*remoteStep); ok && have.remote == r {
+			have.plain = have.plain || sub.queue == nil
+			return
+		}
+	}
+	p.steps = append(p.steps, &remoteStep{remote: r, plain: sub.queue == nil})
+}
+
+// A Publisher delivers what a peer sends, on any number of accounts, to the clients
+// of this server. It belongs to the goroutine that reads from the peer.
+type Publisher struct {
+	senders map[*Account]*sender
+	used    []*sender
+	in      *transport.Input
+}
+
+// NewPublisher makes a publisher for one connection to a peer.
+func NewPublisher() *Publisher { return &Publisher{senders: make(map[*Account]*sender)} }
+
+// Begin starts the work on one buffer of input.
+func (p *Publisher) Begin(in *transport.Input) { p.in = in }
+
+// End finishes it. It must be called before the handler returns.
+func (p *Publisher) End() {
+	for i, s := range p.used {
+		s.end()
+		p.used[i] = nil
+	}
+	p.used, p.in = p.used[:0], nil
+}
+
+// Deliver gives a message to the account's own receivers: all plain ones, and one
+// of each queue group that is named; if all is set, of every group. f is as for a
+// message that a client published.
+func (p *Publisher) Deliver(a *Account, f *proto.Frame, all bool, queues []string) bool {
+	s := p.senders[a]
+	if s == nil {
+		s = &sender{acc: a, echo: true, routed: true, random: a.seq.Add(1) * 0x9E3779B97F4A7C15}
+		p.senders[a] = s
+	}
+	if s.in == nil {
+		s.begin(p.in)
+		p.used = append(p.used, s)
+	}
+	s.allGroups, s.groups = all, queues
+	return s.publish(s.plan(f.Subject), f)
+}
+
+// Forget drops what the publisher knows of an account that is removed.
+func (p *Publisher) Forget(a *Account) { delete(p.senders, a) }
+
+// wants reports whether a group is to be served for a message from a peer.
+func (s *sender) wants(group string) bool {
+	if !s.routed || s.allGroups {
+		return true
+	}
+	for _, q := range s.groups {
+		if q == group {
+			return true
+		}
+	}
+	return false
+}

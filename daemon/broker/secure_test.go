@@ -1,0 +1,282 @@
+package broker
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// certificate makes a self-signed certificate for 127.0.0.1.
+func certificate(t *testing.T) transport.KeyPair {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "broker"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	pair := transport.KeyPair{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
+	for file, block := range map[string]*pem.Block{
+		pair.CertFile: {Type: "CERTIFICATE", Bytes: der}, pair.KeyFile: {Type: "PRIVATE KEY", Bytes: keyDER},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return pair
+}
+
+// secured starts a broker with these TLS options and returns its address and the
+// file of its certificate.
+func secured(t *testing.T, o transport.TLSOptions, proxy ProxyOptions) (b *Broker, addr, ca string) {
+	t.Helper()
+	pair := certificate(t)
+	o.Certificates = []transport.KeyPair{pair}
+	m, err := transport.LoadTLS(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err = New(Options{TLS: m, Proxy: proxy}, logging.Discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Stop)
+	l, err := b.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, l.Addr().String(), pair.CertFile
+}
+
+// roundTrip sends a request through a connection and back.
+func roundTrip(t *testing.T, nc *nats.Conn, size int) {
+	t.Helper()
+	if _, err := nc.Subscribe("echo", func(m *nats.Msg) { _ = m.Respond(m.Data) }); err != nil {
+		t.Fatal(err)
+	}
+	m, err := nc.Request("echo", make([]byte, size), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Data) != size {
+		t.Fatalf("%d of %d bytes came back", len(m.Data), size)
+	}
+}
+
+func TestTLSClient(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		server  transport.TLSOptions
+		options []nats.Option
+	}{
+		{"after INFO", transport.TLSOptions{}, nil},
+		{"before INFO", transport.TLSOptions{First: true}, []nats.Option{nats.TLSHandshakeFirst()}},
+		{"before INFO if the client begins", transport.TLSOptions{First: true, FirstFallback: 10 * time.Second}, []nats.Option{nats.TLSHandshakeFirst()}},
+		{"after INFO if the client waits", transport.TLSOptions{First: true, FirstFallback: time.Millisecond}, nil},
+		{"where plain is allowed", transport.TLSOptions{AllowPlain: true}, []nats.Option{nats.Secure()}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, addr, ca := secured(t, c.server, ProxyOptions{})
+			nc, err := nats.Connect("nats://"+addr, append(c.options, nats.RootCAs(ca))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			roundTrip(t, nc, 200<<10)
+			cid, err := nc.GetClientID()
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.mu.RLock()
+			state := b.clients[cid].TLS()
+			b.mu.RUnlock()
+			if state == nil || !state.HandshakeComplete {
+				t.Error("the connection is not known to be encrypted")
+			}
+		})
+	}
+}
+
+func TestTLSAllowPlain(t *testing.T) {
+	_, addr, _ := secured(t, transport.TLSOptions{AllowPlain: true}, ProxyOptions{})
+	nc, err := nats.Connect("nats://" + addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	roundTrip(t, nc, 100)
+}
+
+// A client that speaks plainly where TLS is required is cut off, and others go on.
+func TestTLSRequired(t *testing.T) {
+	_, addr, ca := secured(t, transport.TLSOptions{}, ProxyOptions{})
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(nc)
+	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, `"tls_required":true`) {
+		t.Fatalf("%q %v", line, err)
+	}
+	if _, err := io.WriteString(nc, "CONNECT {}\r\nPING\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if all, _ := io.ReadAll(r); strings.Contains(string(all), "PONG") {
+		t.Errorf("was served: %q", all)
+	}
+	c, err := nats.Connect("nats://"+addr, nats.RootCAs(ca))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+// The handshake limit is told in words.
+func TestTLSRate(t *testing.T) {
+	_, addr, ca := secured(t, transport.TLSOptions{RateLimit: 1}, ProxyOptions{})
+	var refused bool
+	for range 5 {
+		nc, err := nats.Connect("nats://"+addr, nats.RootCAs(ca))
+		if err == nil {
+			nc.Close()
+		}
+		refused = refused || err != nil
+	}
+	if !refused {
+		t.Error("five handshakes within a second were let through")
+	}
+}
+
+func TestProxyProtocol(t *testing.T) {
+	const header = "PROXY TCP4 192.0.2.7 192.0.2.8 7777 4222\r\n"
+	for _, c := range []struct {
+		name    string
+		trusted string
+		send    string
+		ip      string // "" the connection is closed
+	}{
+		{"header", "127.0.0.0/8", header, "192.0.2.7"},
+		{"header in the first bytes of the client", "127.0.0.0/8", header + "CONNECT {\"verbose\":false}\r\nPING\r\n", "192.0.2.7"},
+		{"no header", "127.0.0.0/8", "CONNECT {\"verbose\":false}\r\nPING\r\n", "127.0.0.1"},
+		{"health check", "127.0.0.0/8", "PROXY UNKNOWN\r\n", "127.0.0.1"},
+		{"broken", "127.0.0.0/8", "PROXY TCP4 nonsense\r\n", ""},
+		{"not trusted", "10.0.0.0/8", header, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, err := New(Options{Proxy: ProxyOptions{Enabled: true, Trusted: []netip.Prefix{netip.MustParsePrefix(c.trusted)}}}, logging.Discard())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Stop()
+			l, err := b.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			nc, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = nc.Close() }()
+			r := bufio.NewReader(nc)
+			if line, err := r.ReadString('\n'); err != nil || strings.Contains(line, "client_ip") {
+				t.Fatalf("INFO tells the balancer's address: %q %v", line, err)
+			}
+			send := c.send
+			if !strings.Contains(send, "PING") {
+				send += "CONNECT {\"verbose\":false}\r\nPING\r\n"
+			}
+			if _, err := io.WriteString(nc, send); err != nil {
+				t.Fatal(err)
+			}
+			_ = nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+			line, err := r.ReadString('\n')
+			if c.ip == "" {
+				if strings.HasPrefix(line, "PONG") {
+					t.Error("was served")
+				}
+				return
+			}
+			if err != nil || line != "PONG\r\n" {
+				t.Fatalf("%q %v", line, err)
+			}
+			b.mu.RLock()
+			defer b.mu.RUnlock()
+			for _, client := range b.clients {
+				if client.ip != c.ip {
+					t.Errorf("taken for %s, want %s", client.ip, c.ip)
+				}
+			}
+		})
+	}
+}
+
+// A TLS client behind a balancer: the header comes first, in plain.
+func TestProxyProtocolWithTLS(t *testing.T) {
+	b, addr, ca := secured(t, transport.TLSOptions{}, ProxyOptions{Enabled: true})
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = nc.Close() }()
+	if _, err := io.WriteString(nc, "PROXY TCP4 192.0.2.7 192.0.2.8 7777 4222\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	info := make([]byte, 0, 2048)
+	for !strings.HasSuffix(string(info), "\r\n") { // byte by byte: what follows is TLS
+		var one [1]byte
+		if _, err := io.ReadFull(nc, one[:]); err != nil {
+			t.Fatal(err)
+		}
+		info = append(info, one[0])
+	}
+	tc := tls.Client(nc, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"})
+	if _, err := io.WriteString(tc, "CONNECT {\"verbose\":false}\r\nPING\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(tc).ReadString('\n'); err != nil || line != "PONG\r\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, client := range b.clients {
+		if client.ip != "192.0.2.7" {
+			t.Errorf("taken for %s", client.ip)
+		}
+	}
+}
