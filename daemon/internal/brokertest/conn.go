@@ -46,6 +46,48 @@ func (s *Server) Open(t testing.TB, connect string) *Conn {
 	return c
 }
 
+// TryOpen is Open for other goroutines than the test's own: it returns errors,
+// and the caller closes the connection. Of the methods of such a connection
+// only TrySync and Net may be used outside of the test's goroutine.
+func (s *Server) TryOpen(connect string) (*Conn, error) {
+	nc, err := net.DialTimeout("tcp", s.Addr(), Patience)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{t: s.t, net: nc.(*net.TCPConn), in: bufio.NewReaderSize(nc, 4<<10), port: s.port}
+	f, err := c.frame()
+	if err == nil && !bytes.HasPrefix(f, []byte("INFO ")) {
+		err = fmt.Errorf("want INFO, got %q", f)
+	}
+	if err == nil {
+		err = c.write([]byte("CONNECT " + connect + "\r\n"))
+	}
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// TrySync sends text and a PING and returns when the PONG has come; anything
+// but INFO and PING before it is an error.
+func (c *Conn) TrySync(text string) error {
+	if err := c.write([]byte(text + "PING\r\n")); err != nil {
+		return err
+	}
+	for {
+		f, err := c.frame()
+		switch {
+		case err != nil:
+			return err
+		case string(f) == "PONG":
+			return nil
+		case string(f) != "PING" && !bytes.HasPrefix(f, []byte("INFO ")):
+			return fmt.Errorf("want PONG, got %q", f)
+		}
+	}
+}
+
 // Net returns the connection below, for deadlines and socket options.
 func (c *Conn) Net() *net.TCPConn { return c.net }
 
@@ -80,6 +122,16 @@ func (c *Conn) Frame() string {
 		c.t.Fatalf("read: %v", err)
 	}
 	return string(f)
+}
+
+// Next is Frame without the INFO and PING that a server sends when it likes.
+func (c *Conn) Next() string {
+	c.t.Helper()
+	for {
+		if f := c.Frame(); f != "PING" && !strings.HasPrefix(f, "INFO ") {
+			return f
+		}
+	}
 }
 
 // Sync sends PING and returns the frames that come before its PONG. No other
