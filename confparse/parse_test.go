@@ -169,6 +169,31 @@ func TestEnvironmentIsNotShown(t *testing.T) {
 	}
 }
 
+// An error beside a password does not show it, and the caret stays in place.
+func TestSecretsOnTheLineAreNotShown(t *testing.T) {
+	for _, text := range []string{
+		`a { user: me, password: "s3cr3t", x: -y }`,
+		`a { "pass": "s3cr3t", x: -y }`,
+		`a { token = s3cr3t, x: -y }`,
+		`a { password s3cr3t, x: -y }`,
+		`a { PASSWORD: 's3cr3t, x', x: -y }`,
+		`a { routes: [ nats://me:s3cr3t@host:1 ], x: -y }`,
+		`a { hash: $2a$11$s3cr3t, x: -y }`,
+	} {
+		_, err := Parse("test.conf", []byte(text), offline())
+		var b bytes.Buffer
+		_ = err.(Errors).Render(&b, false)
+		lines := strings.Split(b.String(), "\n")
+		if strings.Contains(b.String(), "s3cr3t") || len(lines[1]) <= len(text) || strings.Index(lines[1], "-y")+1 != strings.Index(lines[2], "^") {
+			t.Errorf("%s: shown as\n%s", text, &b)
+		}
+	}
+	const harmless = "a { tokens: 5, passive: yes, max_subject_tokens: 7, secrets_dir: /x }"
+	if got := hideSecrets(harmless); got != harmless {
+		t.Errorf("hidden: %s", got)
+	}
+}
+
 func TestRenderColours(t *testing.T) {
 	_, err := Parse("test.conf", []byte("a: -x\n"), offline())
 	var b bytes.Buffer

@@ -3,6 +3,7 @@ package confparse
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -96,7 +97,7 @@ const maxExcerpt = 160
 // excerpt writes the first line of a span with a caret under it.
 func (r *renderer) excerpt(at Span, hint string) {
 	start, stop := at.Start(), at.End()
-	line := printable(at.src.line(start.Line))
+	line := hideSecrets(printable(at.src.line(start.Line)))
 	width := utf8.RuneCountInString(line) - (start.Column - 1)
 	if stop.Line == start.Line {
 		width = stop.Column - start.Column
@@ -124,6 +125,28 @@ func (r *renderer) excerpt(at Span, hint string) {
 		r.b.WriteString(hint)
 	}
 	r.b.WriteByte('\n')
+}
+
+// secrets finds what looks like a secret on a line: the value of a key that is
+// called like one, and the password of a URL.
+var secrets = regexp.MustCompile(`(?i)(?:\b(?:pass|password|token|secret|nkey_seed|seed|bcrypt)\b["']?(?:\s*[:=]\s*|\s+))("[^"]*"?|'[^']*'?|[^\s,;{}\[\]"']+)|://[^\s/@"']*:([^\s/@"']+)@|(\$2[abxy]\$[^\s,;}\]"']*)`)
+
+// hideSecrets replaces secrets on a line by as many stars: an error beside a
+// password must not carry it into a log.
+func hideSecrets(line string) string {
+	out := []byte(nil)
+	from := 0
+	for _, m := range secrets.FindAllStringSubmatchIndex(line, -1) {
+		for group := 2; group < len(m); group += 2 {
+			if m[group] < 0 {
+				continue
+			}
+			out = append(out, line[from:m[group]]...)
+			out = append(out, strings.Repeat("*", utf8.RuneCountInString(line[m[group]:m[group+1]]))...)
+			from = m[group+1]
+		}
+	}
+	return string(append(out, line[from:]...))
 }
 
 // clip cuts a long line down to the part around column.
