@@ -1,43 +1,109 @@
-// nats-broker is a message broker that speaks the NATS protocol.
+// Nats-broker is a message broker that speaks the NATS protocol.
+//
+// Without a verb it is the daemon, with nats-server's command line; with one
+// (status, reload, config, …) it is a tool. Started under the name nats-server
+// it presents itself as that.
 package main
 
 import (
-	"flag"
+	"errors"
 	"fmt"
-	"net"
+	"io"
 	"os"
-	"os/signal"
-	"runtime"
-	"strconv"
-	"syscall"
 
-	"github.com/nats-broker/nats-broker/daemon/broker"
-	"github.com/nats-broker/nats-broker/daemon/logging"
+	"golang.org/x/term"
+
+	"github.com/nats-broker/nats-broker/confparse"
+	"github.com/nats-broker/nats-broker/daemon"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/sysd"
 )
 
-func main() {
-	addr := flag.String("a", "0.0.0.0", "address to listen on")
-	port := flag.Int("p", 4222, "port to listen on")
-	flag.Parse()
-	if err := run(*addr, *port); err != nil {
-		fmt.Fprintln(os.Stderr, "nats-broker:", err)
-		os.Exit(1)
+// version is set when the command is linked (-X main.version=…).
+var version = "0.0.0-dev"
+
+func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is main with everything it depends on as an argument; it returns the
+// exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	id := daemon.IdentityFor(args[0], version)
+	args = args[1:]
+	if v, ok := findVerb(args); ok {
+		return v.run(args[1:], stdin, stdout, stderr)
 	}
+	inv, err := config.ParseArgs(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", id.Name, err)
+		if usage := (*config.UsageError)(nil); errors.As(err, &usage) {
+			fmt.Fprintf(stderr, "Try '%s --help'.\n", id.Name)
+			return exitUsage
+		}
+		return exitFail
+	}
+	switch {
+	case inv.Help:
+		fmt.Fprint(stdout, helpText(id))
+		return exitOK
+	case inv.Version:
+		fmt.Fprintln(stdout, id.VersionLine())
+		return exitOK
+	case inv.TLSHelp:
+		fmt.Fprint(stdout, tlsHelpText())
+		return exitOK
+	case inv.Signal != "":
+		return sendSignal(id, inv.Signal, stderr)
+	case inv.Check:
+		return check(id, inv, stderr)
+	}
+	return serve(id, inv, stderr)
 }
 
-func run(addr string, port int) error {
-	b, err := broker.New(broker.Options{Host: addr, Port: port, GoVersion: runtime.Version()}, logging.Discard())
-	if err != nil {
-		return err
+// check is -t: the verdict on the configuration.
+func check(id daemon.Identity, inv *config.Invocation, stderr io.Writer) int {
+	cfg, warnings, err := config.Load(config.LoadRequest{File: inv.ConfigFile, Invocation: inv, Environ: os.Environ()})
+	if err := config.Verdict(warnings, err); err != nil {
+		complain(id, err, stderr)
+		return exitFail
 	}
-	l, err := b.Listen("tcp", net.JoinHostPort(addr, strconv.Itoa(max(port, 0))))
+	fmt.Fprintf(stderr, "%s: configuration file %s is valid (%s)\n", id.Name, inv.ConfigFile, cfg.Digest)
+	return exitOK
+}
+
+// serve is the daemon.
+func serve(id daemon.Identity, inv *config.Invocation, stderr io.Writer) int {
+	environ := os.Environ()
+	system, err := sysd.TakeEnvironment()
 	if err != nil {
-		return err
+		complain(id, err, stderr)
+		return exitFail
 	}
-	fmt.Fprintln(os.Stderr, "listening on", l.Addr())
-	sig := make(chan os.Signal, 1)
-	signal.Notify(sig, syscall.SIGINT, syscall.SIGTERM)
-	<-sig
-	b.Stop()
-	return nil
+	d, err := daemon.New(daemon.Params{Identity: id, Invocation: inv, Environ: environ, System: system})
+	if err != nil {
+		daemon.ReportFailure(system, err, exitFail)
+		complain(id, err, stderr)
+		return exitFail
+	}
+	code, err := d.Run()
+	if err != nil && !daemon.WasLogged(err) {
+		complain(id, err, stderr)
+	}
+	return code
+}
+
+// complain prints what keeps us from starting: each mistake of a configuration
+// with its line, in colour on a terminal; anything else in one line.
+func complain(id daemon.Identity, err error, stderr io.Writer) {
+	var mistakes confparse.Errors
+	if errors.As(err, &mistakes) {
+		fmt.Fprintf(stderr, "%s: the configuration is not valid\n", id.Name)
+		mistakes.Render(stderr, isTerminal(stderr))
+		return
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", id.Name, err)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
 }

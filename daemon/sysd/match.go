@@ -1,6 +1,7 @@
 package sysd
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -25,8 +26,12 @@ func (s *Sockets) Match(w Wanted) ([]*Socket, error) {
 	}
 	var bad []string
 	for _, sock := range socks {
-		if why := mismatch(sock, w); why != "" {
-			bad = append(bad, why)
+		err := fmt.Errorf("inherited descriptor %q is not a listening stream socket", sock.Name)
+		if sock.Listening {
+			err = w.Check(sock.Addr)
+		}
+		if err != nil {
+			bad = append(bad, err.Error())
 		}
 	}
 	if bad == nil {
@@ -35,24 +40,23 @@ func (s *Sockets) Match(w Wanted) ([]*Socket, error) {
 	for _, sock := range socks {
 		sock.Close()
 	}
-	return nil, fmt.Errorf("%s", strings.Join(bad, "; "))
+	return nil, errors.New(strings.Join(bad, "; "))
 }
 
-func mismatch(sock *Socket, w Wanted) string {
-	if !sock.Listening {
-		return fmt.Sprintf("inherited descriptor %q is not a listening stream socket", sock.Name)
-	}
-	addr, tcp := sock.Addr.(*net.TCPAddr)
+// Check reports whether an inherited listener's address agrees with the
+// configuration. A unix socket has no counterpart among the ports and agrees.
+func (w Wanted) Check(at net.Addr) error {
+	addr, tcp := at.(*net.TCPAddr)
 	if !tcp {
-		return "" // a unix socket has no counterpart among the ports
+		return nil
 	}
 	if w.Port > 0 && addr.Port != w.Port {
-		return fmt.Sprintf("inherited socket %q listens on port %d (%s), but the configuration says %s: %d; change ListenStream= of the socket unit or the option so that they agree",
-			sock.Name, addr.Port, addr, w.Option, w.Port)
+		return fmt.Errorf("inherited socket %q listens on port %d (%s), but the configuration says %s: %d; change ListenStream= of the socket unit or the option so that they agree",
+			w.Name, addr.Port, addr, w.Option, w.Port)
 	}
 	if host := net.ParseIP(w.Host); host != nil && !host.IsUnspecified() && !host.Equal(addr.IP) {
-		return fmt.Sprintf("inherited socket %q listens on %s, but the configuration says host %s; change ListenStream= of the socket unit or the option so that they agree",
-			sock.Name, addr, w.Host)
+		return fmt.Errorf("inherited socket %q listens on %s, but the configuration says host %s; change ListenStream= of the socket unit or the option so that they agree",
+			w.Name, addr, w.Host)
 	}
-	return ""
+	return nil
 }

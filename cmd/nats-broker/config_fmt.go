@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/nats-broker/nats-broker/confparse"
+)
+
+const configFormatHelp = `Usage: nats-broker config fmt [-w] FILE
+
+Lay out a configuration file: an entry a line, two spaces a level. Comments, the
+order of entries and the spelling of values stay; what the file means does not
+change. The result goes to standard output. With - for FILE, standard input is read.
+Included files are not touched.
+
+  -w         write the result back to the file, if it differs
+
+Exit status:
+  0  done
+  1  the file cannot be parsed, read or written; it is not changed
+  2  wrong usage
+`
+
+func configFormat(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet("config fmt", flag.ContinueOnError)
+	write := fs.Bool("w", false, "")
+	rest, status, ok := arguments(fs, args, 1, configFormatHelp, stdout, stderr)
+	if !ok {
+		return status
+	}
+	if len(rest) == 0 {
+		return misused(stderr, fs.Name(), "which file?")
+	}
+	file := rest[0]
+	var text []byte
+	var err error
+	if file == "-" {
+		if *write {
+			return misused(stderr, fs.Name(), "standard input cannot be written back")
+		}
+		text, err = io.ReadAll(stdin)
+		file = "standard input"
+	} else {
+		text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return failed(stderr, fs.Name(), err)
+	}
+	out, err := confparse.Format(file, text)
+	var errs confparse.Errors
+	switch {
+	case errors.As(err, &errs):
+		_ = errs.Render(stderr, isTerminal(stderr))
+		return exitFail
+	case err != nil:
+		return failed(stderr, fs.Name(), err)
+	case !*write:
+		_, err = stdout.Write(out)
+	case !bytes.Equal(text, out):
+		err = replaceFile(file, out)
+	}
+	if err != nil {
+		return failed(stderr, fs.Name(), err)
+	}
+	return exitOK
+}
+
+// replaceFile puts a file with new content in the place of an existing one, in one step, with the same mode and owner.
+// A link stays a link.
+func replaceFile(path string, content []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	defer tmp.Close()
+	if _, err := tmp.Write(content); err != nil {
+		return err
+	}
+	if err := keepOwner(tmp, info); err != nil {
+		return err
+	}
+	if err := tmp.Chmod(info.Mode().Perm()); err != nil {
+		return err
+	}
+	if err := tmp.Sync(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/control"
+)
+
+// defaultSocket is the control socket of the packaged unit; an instance of
+// nats-broker@.service has its own beside it.
+const defaultSocket = "/run/nats-broker/control.sock"
+
+// talk is what the verbs that speak to a running daemon have in common: where
+// it is, and how long to wait.
+type talk struct {
+	fs      *flag.FlagSet
+	stderr  io.Writer
+	socket  string
+	inst    string
+	timeout time.Duration
+}
+
+// newTalk makes the flags of a verb. usage is the text of --help.
+func newTalk(name, usage string, timeout time.Duration, stderr io.Writer) *talk {
+	t := &talk{fs: flag.NewFlagSet(name, flag.ContinueOnError), stderr: stderr}
+	t.fs.SetOutput(io.Discard)
+	t.fs.Usage = func() {}
+	t.fs.StringVar(&t.socket, "socket", "", "")
+	t.fs.StringVar(&t.inst, "instance", "", "")
+	t.fs.DurationVar(&t.timeout, "timeout", timeout, "")
+	t.fs.String("help-text", usage, "")
+	return t
+}
+
+// commonFlags describes the flags that newTalk makes.
+const commonFlags = `    --socket PATH      control socket of the broker (default: $NATS_BROKER_CONTROL_SOCKET,
+                       $RUNTIME_DIRECTORY/control.sock, or ` + defaultSocket + `)
+    --instance NAME    the broker of nats-broker@NAME.service
+    --timeout DURATION how long to wait for the outcome
+`
+
+// parse reads the arguments; done means that the verb is over with that code.
+func (t *talk) parse(args []string, stdout io.Writer) (code int, done bool) {
+	err := t.fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, t.fs.Lookup("help-text").Value.String())
+		return exitOK, true
+	case err != nil:
+		fmt.Fprintf(t.stderr, "nats-broker %s: %v\n", t.fs.Name(), err)
+		return exitUsage, true
+	}
+	return 0, false
+}
+
+// path is the control socket meant.
+func (t *talk) path() string {
+	switch {
+	case t.socket != "":
+		return t.socket
+	case t.inst != "":
+		return filepath.Join("/run", "nats-broker-"+t.inst, "control.sock")
+	case os.Getenv("NATS_BROKER_CONTROL_SOCKET") != "":
+		return os.Getenv("NATS_BROKER_CONTROL_SOCKET")
+	case os.Getenv("RUNTIME_DIRECTORY") != "":
+		return filepath.Join(filepath.SplitList(os.Getenv("RUNTIME_DIRECTORY"))[0], "control.sock")
+	}
+	return defaultSocket
+}
+
+// ask sends a request and reports trouble; ok is false when the verb is over
+// with that code. A response that is not OK counts as asked and answered.
+func (t *talk) ask(req control.Request, wait bool) (resp control.Response, code int, ok bool) {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer cancel()
+	if t.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, t.timeout)
+		defer cancel()
+	}
+	client := control.Client{Path: t.path()}
+	var err error
+	if wait {
+		resp, err = client.DoAndWait(ctx, req)
+	} else {
+		resp, err = client.Do(ctx, req)
+	}
+	if err == nil {
+		return resp, 0, true
+	}
+	fmt.Fprintf(t.stderr, "nats-broker %s: %v\n", t.fs.Name(), err)
+	if errors.Is(err, control.ErrNotRunning) {
+		return resp, exitNotRunning, false
+	}
+	return resp, exitFail, false
+}
+
+// refused prints why the daemon said no.
+func (t *talk) refused(resp control.Response) int {
+	text := resp.Detail
+	if text == "" {
+		text = resp.Error
+	}
+	fmt.Fprintf(t.stderr, "nats-broker %s: refused, nothing has changed\n%s\n", t.fs.Name(), text)
+	return exitFail
+}

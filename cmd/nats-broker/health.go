@@ -1,0 +1,173 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/control"
+)
+
+const healthUsage = `Usage: nats-broker health [options]
+
+Sends a message through the client port and waits for it: the check a health
+check wants. Without --server the running broker is asked where it listens.
+
+    --server URL       connect here instead of asking on the control socket
+    --user USER        user to connect as; --password-file FILE holds the password
+    --password-file FILE
+    --token-file FILE  token to connect with
+    --creds FILE       credentials file to connect with
+    --nkey FILE        seed file to connect with
+    --tlsca FILE       authorities to trust
+    --subject SUBJECT  subject to use (default: a new inbox)
+    --quiet            print nothing when all is well
+` + commonFlags + `
+Exit status: 0 the message came back in time, 1 it did not, 2 wrong command
+line, 3 no broker is running.
+`
+
+// healthFlags are how to connect.
+type healthFlags struct {
+	server, user, passwordFile, tokenFile, creds, nkey, ca, subject string
+	quiet                                                           bool
+}
+
+// runHealth makes the round trip.
+func runHealth(args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	t := newTalk("health", healthUsage, 5*time.Second, stderr)
+	var f healthFlags
+	t.fs.StringVar(&f.server, "server", "", "")
+	t.fs.StringVar(&f.user, "user", "", "")
+	t.fs.StringVar(&f.passwordFile, "password-file", "", "")
+	t.fs.StringVar(&f.tokenFile, "token-file", "", "")
+	t.fs.StringVar(&f.creds, "creds", "", "")
+	t.fs.StringVar(&f.nkey, "nkey", "", "")
+	t.fs.StringVar(&f.ca, "tlsca", "", "")
+	t.fs.StringVar(&f.subject, "subject", "", "")
+	t.fs.BoolVar(&f.quiet, "quiet", false, "")
+	if code, done := t.parse(args, stdout); done {
+		return code
+	}
+	target := &control.Health{Addrs: []string{f.server}}
+	if f.server == "" {
+		resp, code, ok := t.ask(control.Request{Verb: control.VerbHealth}, false)
+		if !ok {
+			return code
+		}
+		if !resp.OK {
+			fmt.Fprintf(stderr, "nats-broker health: %s\n", resp.Error)
+			return exitFail
+		}
+		target = resp.Health
+	}
+	took, err := roundTrip(target, f, t.timeout)
+	if err != nil {
+		fmt.Fprintf(stderr, "nats-broker health: %v\n", err)
+		return exitFail
+	}
+	if !f.quiet {
+		fmt.Fprintf(stdout, "healthy: a message made its round trip in %s\n", took.Round(time.Microsecond))
+	}
+	return exitOK
+}
+
+// roundTrip connects, subscribes, publishes and waits for the message.
+func roundTrip(target *control.Health, f healthFlags, timeout time.Duration) (time.Duration, error) {
+	opts, err := connectOptions(target, f, timeout)
+	if err != nil {
+		return 0, err
+	}
+	nc, err := nats.Connect(serverURL(target), opts...)
+	if err != nil {
+		return 0, fmt.Errorf("connecting to %s: %w", serverURL(target), err)
+	}
+	defer nc.Close()
+	subject := f.subject
+	if subject == "" {
+		subject = target.Subject
+	}
+	if subject == "" {
+		subject = nats.NewInbox()
+	}
+	began := time.Now()
+	sub, err := nc.SubscribeSync(subject)
+	if err != nil {
+		return 0, err
+	}
+	mark := make([]byte, 16)
+	rand.Read(mark)
+	word := hex.EncodeToString(mark)
+	if err := nc.Publish(subject, []byte(word)); err != nil {
+		return 0, err
+	}
+	for left := timeout; left > 0; left = timeout - time.Since(began) {
+		msg, err := sub.NextMsg(left)
+		if err != nil {
+			if last := nc.LastError(); last != nil {
+				err = last
+			}
+			return 0, fmt.Errorf("the message did not come back: %w", err)
+		}
+		if string(msg.Data) == word {
+			return time.Since(began), nil
+		}
+	}
+	return 0, errors.New("the message did not come back in time")
+}
+
+func serverURL(target *control.Health) string {
+	addr := target.Addrs[0]
+	switch {
+	case strings.Contains(addr, "://"):
+		return addr
+	case target.TLS:
+		return "tls://" + addr
+	}
+	return "nats://" + addr
+}
+
+// connectOptions gathers what to present.
+func connectOptions(target *control.Health, f healthFlags, timeout time.Duration) ([]nats.Option, error) {
+	opts := []nats.Option{
+		nats.Name("nats-broker health"), nats.Timeout(timeout), nats.NoReconnect(),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
+	}
+	switch {
+	case f.creds != "":
+		opts = append(opts, nats.UserCredentials(f.creds))
+	case f.nkey != "":
+		o, err := nats.NkeyOptionFromSeed(f.nkey)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, o)
+	case f.tokenFile != "":
+		token, err := readSecret(f.tokenFile)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, nats.Token(token))
+	case f.user != "":
+		password := ""
+		if f.passwordFile != "" {
+			var err error
+			if password, err = readSecret(f.passwordFile); err != nil {
+				return nil, err
+			}
+		}
+		opts = append(opts, nats.UserInfo(f.user, password))
+	case target.User != "":
+		opts = append(opts, nats.UserInfo(target.User, target.Token))
+	}
+	if f.ca != "" {
+		opts = append(opts, nats.RootCAs(f.ca))
+	}
+	return opts, nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// topHeaderLines is how many lines are above and below the connections.
+const topHeaderLines = 8
+
+// draw shows a look, with rates since the one before.
+func (t *top) draw(now *topSample) {
+	width := 0 // unlimited
+	if t.size != nil {
+		width, _ = t.size()
+	}
+	text := renderTop(t.last, now, width)
+	if !t.screen {
+		fmt.Fprintln(t.out, text)
+		return
+	}
+	var b strings.Builder
+	b.WriteString("\x1b[H") // home; each line is cleared behind its text, the rest at the end
+	for line := range strings.SplitSeq(text, "\n") {
+		b.WriteString(line)
+		b.WriteString("\x1b[K\r\n")
+	}
+	b.WriteString("\x1b[J")
+	io.WriteString(t.out, b.String())
+}
+
+// renderTop makes the text of a look; lines are cut to width, if there is one.
+func renderTop(before, now *topSample, width int) string {
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	rate := ratesOf(before, now)
+	add("%s  version %s  up %s", now.Name, now.Version, now.Uptime)
+	add("  cpu %.1f%%  memory %s  subscriptions %s  slow consumers %d  routes %d", now.CPU, topBytes(float64(now.Mem)), topCount(float64(now.Subscriptions)), now.Slow, now.Routes)
+	add("  in   %10s msgs  %10s   %8s msgs/s  %10s/s", topCount(float64(now.InMsgs)), topBytes(float64(now.InBytes)), topCount(rate.inMsgs), topBytes(rate.inBytes))
+	add("  out  %10s msgs  %10s   %8s msgs/s  %10s/s", topCount(float64(now.OutMsgs)), topBytes(float64(now.OutBytes)), topCount(rate.outMsgs), topBytes(rate.outBytes))
+	add("")
+	last := now.query.offset + len(now.conns)
+	add("Connections %d-%d of %d, by %s", min(now.query.offset+1, last), last, now.total, now.query.sort)
+	add("%21s %7s %-18s %5s %9s %8s %8s %10s %10s %9s %7s %9s", "ADDRESS", "CID", "NAME", "SUBS", "PENDING", "TO/S", "FROM/S", "BYTES TO/S", "FROM/S", "RTT", "IDLE", "UPTIME")
+	old := make(map[uint64]*topConn, len(before.conns))
+	for i := range before.conns {
+		old[before.conns[i].CID] = &before.conns[i]
+	}
+	for i := range now.conns {
+		c := &now.conns[i]
+		r := connRates(old[c.CID], c, now.at.Sub(before.at))
+		add("%21s %7d %-18s %5d %9s %8s %8s %10s %10s %9s %7s %9s", net.JoinHostPort(c.IP, strconv.Itoa(c.Port)), c.CID, clip(printable(c.Name), 18), c.Subs, topBytes(float64(c.Pending)),
+			topCount(r.outMsgs), topCount(r.inMsgs), topBytes(r.outBytes), topBytes(r.inBytes), shortRTT(c.RTT), c.Idle, c.Uptime)
+	}
+	for i, l := range lines {
+		if l = strings.TrimRight(l, " "); width > 0 {
+			l = clip(l, width)
+		}
+		lines[i] = l
+	}
+	return strings.Join(lines, "\n")
+}
+
+// topRates are differences per second. From and to are the broker's view: in
+// is what it received.
+type topRates struct{ inMsgs, outMsgs, inBytes, outBytes float64 }
+
+func ratesOf(before, now *topSample) topRates {
+	per := perSecond(now.Now.Sub(before.Now))
+	return topRates{per(before.InMsgs, now.InMsgs), per(before.OutMsgs, now.OutMsgs), per(before.InBytes, now.InBytes), per(before.OutBytes, now.OutBytes)}
+}
+
+// connRates are zero for a connection that was not among those seen before.
+func connRates(before, now *topConn, d time.Duration) topRates {
+	if before == nil {
+		return topRates{}
+	}
+	per := perSecond(d)
+	return topRates{per(before.InMsgs, now.InMsgs), per(before.OutMsgs, now.OutMsgs), per(before.InBytes, now.InBytes), per(before.OutBytes, now.OutBytes)}
+}
+
+func perSecond(d time.Duration) func(before, now int64) float64 {
+	return func(before, now int64) float64 {
+		if d <= 0 || now < before {
+			return 0
+		}
+		return float64(now-before) / d.Seconds()
+	}
+}
+
+// topCount writes a number in at most four figures: 12.3k.
+func topCount(n float64) string { return scale(n, 1000, []string{"", "k", "M", "G", "T"}) }
+
+// topBytes writes an amount in binary units.
+func topBytes(n float64) string { return scale(n, 1024, []string{"B", "KiB", "MiB", "GiB", "TiB"}) }
+
+func scale(n, base float64, units []string) string {
+	i := 0
+	for n >= base && i < len(units)-1 {
+		n /= base
+		i++
+	}
+	switch {
+	case i == 0 || n >= 100:
+		return fmt.Sprintf("%.0f%s", n, units[i])
+	case n >= 10:
+		return fmt.Sprintf("%.1f%s", n, units[i])
+	}
+	return fmt.Sprintf("%.2f%s", n, units[i])
+}
+
+// shortRTT cuts a round trip time to three figures.
+func shortRTT(text string) string {
+	d, err := time.ParseDuration(text)
+	if err != nil || d == 0 {
+		return "-"
+	}
+	step := time.Nanosecond
+	for d/step >= 1000 {
+		step *= 10
+	}
+	return d.Round(step).String()
+}
+
+// clip cuts text to n characters.
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+// printable replaces what would move a terminal's cursor: names come from
+// clients.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return '?'
+		}
+		return r
+	}, s)
+}

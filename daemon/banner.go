@@ -1,0 +1,37 @@
+package daemon
+
+import (
+	"runtime"
+
+	"github.com/nats-broker/nats-broker/daemon/config"
+)
+
+// banner writes the first lines of the log, those that operators and tests look
+// for, in nats-server's form.
+func (d *Daemon) banner(cfg *config.Config) {
+	id := d.Identity
+	d.log.Info("Starting " + id.Name)
+	d.log.Info("  Version:  " + id.Version)
+	d.log.Info("  Git:      [" + gitRevision() + "]")
+	d.log.Debug("  Go build: " + runtime.Version())
+	if cfg.Options.Cluster.Enabled() {
+		d.log.Info("  Cluster:  " + cfg.Options.Cluster.Name)
+	}
+	d.log.Info("  Name:     " + d.broker.Options().ServerName)
+	d.log.Info("  ID:       " + d.broker.ID())
+	for _, line := range d.limits.lines() {
+		d.log.Info(line)
+	}
+}
+
+// saysConfiguration tells which file is in effect.
+func (d *Daemon) saysConfiguration(a *active) {
+	if a.cfg.File == "" {
+		return
+	}
+	digest := a.cfg.Digest
+	if digest != "" {
+		digest = " (" + digest + ")"
+	}
+	d.log.Info("Using configuration file: " + a.cfg.File + digest)
+}

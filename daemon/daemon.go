@@ -1,0 +1,211 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/sysd"
+	"github.com/nats-broker/nats-broker/daemon/watch"
+)
+
+// Params is what a Daemon is made from.
+type Params struct {
+	Identity   Identity
+	Invocation *config.Invocation
+	Environ    []string          // as os.Environ gives it
+	System     *sysd.Environment // what the service manager left for us
+}
+
+// Daemon is a broker process. Make one by New, run it by Run, once.
+type Daemon struct {
+	Params
+	notify *sysd.Notifier
+	logs   *logging.Manager
+	log    *logging.Logger
+
+	broker  *broker.Broker
+	parts   []part // in the order of their start
+	core    *corePart
+	monitor *monitorPart
+	profile *profilePart
+	control *controlPart
+	watcher *watch.Watcher
+
+	limits  limits
+	started time.Time
+
+	// For Run's goroutine to act on. Signals, verbs and the watcher send here.
+	requests chan request
+	gone     chan struct{} // closed at the end of a drain; nil: none. Run's goroutine
+	ended    chan struct{} // closed when Run is about to return: answers to verbs that wait for the end
+
+	// Published by Run's goroutine for everyone to read.
+	active  atomic.Pointer[active]
+	state   atomic.Pointer[string]
+	rates   atomic.Pointer[rates]
+	reloads reloadCounts
+	fed     atomic.Int64 // when the watchdog was last fed, unix nanoseconds
+}
+
+// active is the configuration in effect and how we came to it. Immutable.
+type active struct {
+	cfg      *config.Config
+	loaded   time.Time
+	lastGood bool      // it is the saved copy of the last good one
+	refused  time.Time // a newer one was refused then; zero: none
+	err      error     // why
+}
+
+// StartError is a failure to start a part; it is in the log already.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *StartError) Unwrap() error { return e.Err }
+
+// New loads the configuration and makes the subsystems, but starts nothing
+// that others could see.
+func New(p Params) (*Daemon, error) {
+	notify, err := sysd.NewNotifier(p.System.NotifySocket)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{Params: p, notify: notify, requests: make(chan request), ended: make(chan struct{})}
+	d.setState(stateStarting)
+	began := time.Now()
+	act, err := d.firstConfig()
+	if err != nil {
+		return nil, err
+	}
+	d.active.Store(act)
+	d.started = began
+	if err := d.makeParts(act.cfg); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// load reads the configuration as the command line says.
+func (d *Daemon) load() (*config.Config, config.Warnings, error) {
+	cfg, warnings, err := config.Load(d.loadRequest(d.Invocation.ConfigFile))
+	if err == nil {
+		err = refuseUnwired(cfg.Options)
+	}
+	return cfg, warnings, err
+}
+
+func (d *Daemon) loadRequest(file string) config.LoadRequest {
+	return config.LoadRequest{
+		File: file, Invocation: d.Invocation, Environ: d.Environ, Credentials: d.System.CredentialsDir,
+	}
+}
+
+// firstConfig is the configuration to start with.
+func (d *Daemon) firstConfig() (*active, error) {
+	cfg, _, err := d.load()
+	if err != nil {
+		return nil, err
+	}
+	return &active{cfg: cfg, loaded: time.Now()}, nil
+}
+
+// makeParts makes the subsystems in the order in which they start.
+func (d *Daemon) makeParts(cfg *config.Config) error {
+	logPart, err := openLog(cfg, d.Identity)
+	if err != nil {
+		return err
+	}
+	d.logs, d.log = logPart.logs, logPart.logs.Logger("daemon")
+	opts := brokerOptions(cfg.Options)
+	if d.broker, err = broker.New(opts, d.logs.Logger("broker")); err != nil {
+		return err
+	}
+	d.core = newCorePart(d.broker, d.System.Sockets, d.log)
+	d.profile = &profilePart{log: d.log}
+	d.monitor = newMonitorPart(d)
+	d.control = &controlPart{d: d}
+	d.watcher = watch.New(watch.Options{}, d.logs.Logger("watch"))
+	d.parts = []part{
+		logPart,
+		&pidPart{log: d.log},
+		d.profile,
+		d.monitor, // before clients, so that a start can be watched
+		d.core,
+		d.control,
+		&portsPart{exe: d.Identity.Exe, log: d.log, list: d.ports},
+	}
+	return nil
+}
+
+// start starts every part in order; on error those that ran are stopped.
+func (d *Daemon) start() error {
+	cfg := d.active.Load().cfg
+	for i, p := range d.parts {
+		if err := p.start(cfg); err != nil {
+			for _, q := range reversed(d.parts[1 : i+1]) {
+				q.stop()
+			}
+			return &StartError{err}
+		}
+	}
+	if err := errUnusedSockets(d.System.Sockets); err != nil {
+		for _, q := range reversed(d.parts[1:]) {
+			q.stop()
+		}
+		return &StartError{err}
+	}
+	return nil
+}
+
+func reversed(list []part) []part {
+	out := make([]part, 0, len(list))
+	for i := len(list) - 1; i >= 0; i-- {
+		out = append(out, list[i])
+	}
+	return out
+}
+
+// refuseUnwired refuses options whose feature the configuration knows, but
+// this build of the daemon does not wire: an option is never ignored, least of
+// all one that keeps people out.
+func refuseUnwired(o *config.Options) error {
+	var missing []string
+	add := func(is bool, what string) {
+		if is {
+			missing = append(missing, what)
+		}
+	}
+	a := &o.Authorization
+	add(a.Defined || a.User != "" || a.Token != "" || a.Users != nil || o.NoAuthUser != "", "authorization")
+	add(len(o.Accounts) > 0, "accounts")
+	add(o.TLS.Defined, "tls")
+	add(o.Cluster.Enabled(), "cluster")
+	add(o.ProxyProtocol, "proxy_protocol")
+	if missing == nil {
+		return nil
+	}
+	return errors.New(quoteAll(missing) + ": not supported yet by nats-broker")
+}
+
+// ReportFailure tells the service manager why the process is about to exit.
+func ReportFailure(system *sysd.Environment, err error, exitCode int) {
+	if notify, bad := sysd.NewNotifier(system.NotifySocket); bad == nil {
+		notify.Failure(err, exitCode)
+		notify.Close()
+	}
+}
+
+// WasLogged reports whether an error of Run is in the log already, so that
+// nobody needs to print it again.
+func WasLogged(err error) bool {
+	var start *StartError
+	return errors.As(err, &start)
+}
+
+func fmtError(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }

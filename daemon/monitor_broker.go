@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"strings"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/monitor"
+)
+
+// The monitor's view of the messaging core: its snapshots, in the monitor's
+// words. Nothing here holds a lock while the monitor looks.
+
+// connectionSource lists client connections.
+type connectionSource struct{ b *broker.Broker }
+
+func (s connectionSource) NumConnections() int { return s.b.NumClients() }
+
+func (s connectionSource) EachConnection(f func(*monitor.ConnRow) bool) {
+	var ci broker.ConnInfo
+	var row monitor.ConnRow
+	for _, c := range s.b.Clients() {
+		c.Describe(&ci)
+		row = connRow(&ci)
+		if !f(&row) {
+			return
+		}
+	}
+}
+
+func (s connectionSource) Connection(cid uint64, subs bool) (*monitor.Conn, bool) {
+	c := s.b.Client(cid)
+	if c == nil {
+		return nil, false
+	}
+	return monitoredConn(c.Info(subs)), true
+}
+
+func (s connectionSource) ClosedConnections() []*monitor.Conn {
+	closed := s.b.Closed()
+	list := make([]*monitor.Conn, len(closed))
+	for i, ci := range closed {
+		list[i] = monitoredConn(ci)
+	}
+	return list
+}
+
+func (s connectionSource) ClosedByReason() map[string]uint64 {
+	m := make(map[string]uint64)
+	for reason, n := range s.b.ClosedByReason() {
+		m[reason.String()] += n
+	}
+	return m
+}
+
+func connRow(ci *broker.ConnInfo) monitor.ConnRow {
+	return monitor.ConnRow{
+		CID: ci.CID, Account: ci.Account, User: ci.User, Name: ci.Name, Lang: ci.Lang, Version: ci.Version,
+		IP: ci.IP, Port: ci.Port, Start: ci.Start, LastActivity: ci.LastActivity, RTT: ci.RTT, Pending: ci.Pending,
+		InMsgs: ci.InMsgs, OutMsgs: ci.OutMsgs, InBytes: ci.InBytes, OutBytes: ci.OutBytes, NumSubs: uint32(ci.NumSubs),
+	}
+}
+
+func monitoredConn(ci *broker.ConnInfo) *monitor.Conn {
+	c := &monitor.Conn{
+		ConnRow: connRow(ci), Kind: ci.Kind, Type: ci.Type, AccountTag: ci.NameTag, JWT: ci.JWT, IssuerKey: ci.IssuerKey,
+		Tags: ci.Tags, Stop: ci.Stop, Reason: ci.Reason, TLS: tlsState(ci.TLS, ci.TLSFirst),
+	}
+	if c.AccountTag == "" {
+		c.AccountTag = ci.Account
+	}
+	for i := range ci.Subs {
+		c.Subs = append(c.Subs, monitoredSub(&ci.Subs[i]))
+	}
+	return c
+}
+
+func monitoredSub(s *broker.SubInfo) monitor.Sub {
+	return monitor.Sub{Account: s.Account, AccountTag: s.Account, Subject: s.Subject, Queue: s.Queue, SID: s.SID, Msgs: s.Msgs, Max: s.Max, CID: s.CID}
+}
+
+// tlsState describes a connection's encryption; nil when there is none.
+func tlsState(cs *tls.ConnectionState, first bool) *monitor.TLSState {
+	if cs == nil {
+		return nil
+	}
+	s := &monitor.TLSState{
+		Version: strings.TrimPrefix(tls.VersionName(cs.Version), "TLS "),
+		Cipher:  tls.CipherSuiteName(cs.CipherSuite),
+		First:   first,
+	}
+	for _, cert := range cs.PeerCertificates {
+		spki, whole := sha256.Sum256(cert.RawSubjectPublicKeyInfo), sha256.Sum256(cert.Raw)
+		s.Peer = append(s.Peer, monitor.TLSPeerCert{
+			Subject: cert.Subject.String(), SPKISha256: hex.EncodeToString(spki[:]), CertSha256: hex.EncodeToString(whole[:]),
+		})
+	}
+	return s
+}
+
+// subscriptionSource lists subscriptions.
+type subscriptionSource struct{ b *broker.Broker }
+
+// accounts returns the named account, or all when name is empty.
+func (s subscriptionSource) accounts(name string) []*broker.Account {
+	if name == "" {
+		return s.b.Accounts()
+	}
+	if a := s.b.Account(name); a != nil {
+		return []*broker.Account{a}
+	}
+	return nil
+}
+
+// IndexStats adds the figures of the indexes up. Each message received is one
+// look-up; those that found no plan in the connection's cache are counted.
+func (s subscriptionSource) IndexStats(account string) monitor.IndexStats {
+	var sum monitor.IndexStats
+	for _, a := range s.accounts(account) {
+		st := a.Stats()
+		sum.Subs += uint32(st.Subscriptions)
+		sum.Inserts += st.Inserts
+		sum.Removes += st.Removes
+		sum.Matches += uint64(st.InMsgs)
+		most, receivers, patterns := a.MaxFanout()
+		sum.MaxFanout = max(sum.MaxFanout, uint32(most))
+		sum.TotalFanout += receivers
+		sum.CacheCounted += patterns
+	}
+	return sum
+}
+
+func (s subscriptionSource) EachSubscription(account string, f func(*monitor.Sub) bool) {
+	more := true
+	for _, a := range s.accounts(account) {
+		a.EachSubscription(func(i broker.SubInfo) bool {
+			sub := monitoredSub(&i)
+			more = f(&sub)
+			return more
+		})
+		if !more {
+			return
+		}
+	}
+}
+
+// accountSource lists accounts.
+type accountSource struct {
+	b      *broker.Broker
+	detail func(name string, info *monitor.AccountInfo) // adds what the configuration says; may be nil
+}
+
+func (s accountSource) SystemAccount() string {
+	if a := s.b.System(); a != nil {
+		return a.Name()
+	}
+	return ""
+}
+
+func (s accountSource) HasAccount(name string) bool { return s.b.Account(name) != nil }
+
+func (s accountSource) EachAccount(f func(*monitor.AccountRow) bool) {
+	system := s.SystemAccount()
+	for _, a := range s.b.Accounts() {
+		st := a.Stats()
+		row := monitor.AccountRow{
+			Name: st.Name, Tag: st.Name, Clients: st.Connections, Subs: uint32(st.Subscriptions),
+			Sent: monitor.Traffic{Msgs: st.OutMsgs, Bytes: st.OutBytes}, Received: monitor.Traffic{Msgs: st.InMsgs, Bytes: st.InBytes},
+			SlowConsumers: st.SlowConsumers, System: st.Name == system,
+		}
+		if !f(&row) {
+			return
+		}
+	}
+}
+
+func (s accountSource) AccountDetail(name string) (*monitor.AccountInfo, bool) {
+	a := s.b.Account(name)
+	if a == nil {
+		return nil, false
+	}
+	st := a.Stats()
+	index := subscriptionSource{s.b}.IndexStats(name).Info()
+	info := &monitor.AccountInfo{
+		Name: name, IsSystem: name == s.SystemAccount(), Complete: true, Clients: st.Connections, Subs: uint32(st.Subscriptions),
+		NameTag: name, Index: &index,
+	}
+	if s.detail != nil {
+		s.detail(name, info)
+	}
+	return info, true
+}

@@ -1,0 +1,189 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/sysd"
+)
+
+// corePart is the messaging core with its client listeners.
+type corePart struct {
+	broker *broker.Broker
+	log    *logging.Logger
+	socks  *sysd.Sockets // inherited sockets not yet taken
+
+	mu        sync.Mutex // guards listeners: Run's goroutine changes them, others read; leaf lock
+	listeners []*clientListener
+}
+
+// clientListener is one place where clients connect.
+type clientListener struct {
+	probed    *probedListener
+	serving   *broker.Listener
+	inherited bool
+	shown     string
+}
+
+func (c *clientListener) addr() net.Addr { return c.probed.Addr() }
+
+func newCorePart(b *broker.Broker, socks *sysd.Sockets, log *logging.Logger) *corePart {
+	return &corePart{broker: b, log: log, socks: socks}
+}
+
+func (p *corePart) name() string { return "client listener" }
+
+func wantedClient(o *config.Options) sysd.Wanted {
+	return sysd.Wanted{Name: "client", Option: "port", Host: o.Host, Port: o.Port}
+}
+
+// start opens the listeners: those inherited under the name "client", or one
+// of our own.
+func (p *corePart) start(cfg *config.Config) error {
+	o := cfg.Options
+	socks, err := p.socks.Match(wantedClient(o))
+	if err != nil {
+		return err
+	}
+	for _, s := range socks {
+		l, err := s.Listener()
+		if err != nil {
+			return err
+		}
+		if err := p.serve(l, true, l.Addr().String()); err != nil {
+			return err
+		}
+	}
+	if len(socks) > 0 {
+		return nil
+	}
+	e := endpoint{o.Host, o.Port}
+	l, err := e.open()
+	if err != nil {
+		return fmt.Errorf("Error listening on port: %s, %q", e, err)
+	}
+	return p.serve(l, false, displayAddr(o.Host, l.Addr()))
+}
+
+// serve hands an open listener to the broker; shown is its address for people.
+func (p *corePart) serve(l net.Listener, inherited bool, shown string) error {
+	probed := newProbed(l)
+	serving, err := p.broker.Serve(probed)
+	if err != nil {
+		return err
+	}
+	p.log.Info("Listening for client connections on "+shown, logging.String("NATS_LISTEN", l.Addr().String()))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.listeners = append(p.listeners, &clientListener{probed, serving, inherited, shown})
+	return nil
+}
+
+// current returns the listeners in service.
+func (p *corePart) current() []*clientListener {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.listeners)
+}
+
+func (p *corePart) prepare(old, new *config.Config) (*change, error) {
+	o, n := old.Options, new.Options
+	commitOptions, err := prepareBroker(p.broker, brokerOptions(n))
+	if err != nil {
+		return nil, err
+	}
+	if o.Host == n.Host && o.Port == n.Port {
+		return &change{commit: commitOptions}, nil
+	}
+	l, keep, err := p.prepareListener(n)
+	if err != nil {
+		return nil, err
+	}
+	if keep {
+		return &change{commit: commitOptions}, nil
+	}
+	return &change{
+		commit: func() { commitOptions(); p.replace(l, displayAddr(n.Host, l.Addr())) },
+		abort:  func() { l.Close() },
+	}, nil
+}
+
+// prepareListener opens the listener for new options, or tells that those in
+// service are to be kept.
+func (p *corePart) prepareListener(n *config.Options) (l net.Listener, keep bool, err error) {
+	var own []net.Listener
+	for _, c := range p.current() {
+		if c.inherited {
+			if err := wantedClient(n).Check(c.addr()); err != nil {
+				return nil, false, err
+			}
+			keep = true
+			continue
+		}
+		own = append(own, c.probed.Listener)
+	}
+	if keep {
+		return nil, true, nil
+	}
+	e := endpoint{n.Host, n.Port}
+	l, err = e.open(own...)
+	if err != nil {
+		return nil, false, fmt.Errorf("listening on %s: %w", e, err)
+	}
+	return l, false, nil
+}
+
+// replace puts a new listener into service and retires the old ones. Their
+// clients stay.
+func (p *corePart) replace(l net.Listener, shown string) {
+	p.mu.Lock()
+	old := p.listeners
+	p.listeners = nil
+	p.mu.Unlock()
+	if err := p.serve(l, false, shown); err != nil {
+		p.log.Error("Could not serve the new listener: "+err.Error(), logging.Err(err)) // only while stopping
+	}
+	for _, c := range old {
+		c.serving.Close()
+		p.log.Info("No longer listening for client connections on " + c.shown)
+	}
+}
+
+func (p *corePart) stop() { p.broker.Stop() }
+
+// displayAddr writes an address as nats-server logs it: the host as it was
+// configured, the port that is bound.
+func displayAddr(host string, a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return a.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+}
+
+// errUnusedSockets names inherited sockets nobody asked for.
+func errUnusedSockets(socks *sysd.Sockets) error {
+	if socks.Len() == 0 {
+		return nil
+	}
+	return errors.New("no listener is configured for the inherited sockets named " + quoteAll(socks.Names()) +
+		": set FileDescriptorName= of the socket unit to client, monitor or profile, and configure that listener")
+}
+
+func quoteAll(names []string) string {
+	s := ""
+	for i, n := range names {
+		if i > 0 {
+			s += ", "
+		}
+		s += strconv.Quote(n)
+	}
+	return s
+}

@@ -1,0 +1,71 @@
+package daemon
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// ports is the content of a ports file: for each kind of listener the URLs it
+// is reached at, with nats-server's names.
+type ports struct {
+	Nats       []string `json:"nats,omitempty"`
+	Monitoring []string `json:"monitoring,omitempty"`
+	Cluster    []string `json:"cluster,omitempty"`
+	Profile    []string `json:"profile,omitempty"`
+}
+
+// portsFile writes and removes <executable>_<pid>.ports.
+type portsFile struct{ path string }
+
+// portsPath is where the ports file goes in dir.
+func portsPath(dir, exe string) string {
+	return filepath.Join(dir, fmt.Sprintf("%s_%d.ports", exe, os.Getpid()))
+}
+
+// writePortsFile writes the file in one step: a reader that sees it sees all
+// of it. Anyone may read it, as umask allows.
+func writePortsFile(path string, p ports) (*portsFile, error) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := writeAtomically(path, data, 0o644); err != nil {
+		return nil, err
+	}
+	return &portsFile{path}, nil
+}
+
+func (f *portsFile) remove() error {
+	if f == nil {
+		return nil
+	}
+	return os.Remove(f.path)
+}
+
+// urls lists the URLs of a listening address: one for each address of this
+// machine when it listens on all of them. Unix sockets have none.
+func urls(scheme string, addr net.Addr) []string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	port := strconv.Itoa(tcp.Port)
+	if !tcp.IP.IsUnspecified() {
+		return []string{scheme + "://" + net.JoinHostPort(tcp.IP.String(), port)}
+	}
+	locals, err := net.InterfaceAddrs()
+	if err != nil {
+		return []string{scheme + "://" + net.JoinHostPort(tcp.IP.String(), port)}
+	}
+	var list []string
+	for _, a := range locals {
+		if ip, ok := a.(*net.IPNet); ok {
+			list = append(list, scheme+"://"+net.JoinHostPort(ip.IP.String(), port))
+		}
+	}
+	return list
+}

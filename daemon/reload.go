@@ -1,0 +1,254 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-broker/nats-broker/confparse"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/control"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// reload reads the configuration again and applies it, or changes nothing. It
+// runs on Run's goroutine. cause says in the log who asked; with check nothing
+// is applied in any case.
+func (d *Daemon) reload(cause string, check bool) control.Response {
+	if !check {
+		d.warnOf("service manager", d.notify.Reloading("reading the configuration"))
+		// READY must follow whatever happens, or the manager waits for ever.
+		defer func() { d.warnOf("service manager", d.notify.Ready(d.statusText())) }()
+	}
+	began := time.Now()
+	cfg, warnings, err := d.load()
+	if cfg != nil && !check {
+		d.watch(cfg, began) // also when refused: the fix must be noticed
+	}
+	if err == nil && cfg.File == "" && len(cfg.Files) == 0 {
+		err = errors.New("can only reload config when a file is provided using -c or --config")
+	}
+	if err != nil {
+		return d.refuse(cause, check, err)
+	}
+	old := d.active.Load()
+	changes := config.Diff(old.cfg, cfg)
+	if err := restartOnly(changes); err != nil {
+		return d.refuse(cause, check, err)
+	}
+	report := &control.Reload{
+		Changes: reportChanges(changes, cfg), Warnings: warningTexts(warnings),
+		File: cfg.File, Digest: cfg.Digest, Files: filesOf(cfg), Checked: check,
+	}
+	ready, err := d.prepareAll(old.cfg, cfg)
+	if err != nil {
+		return d.refuse(cause, check, err)
+	}
+	if check {
+		dropAll(ready)
+		return control.Response{OK: true, Reload: report}
+	}
+	for _, c := range ready {
+		if c != nil {
+			c.commit()
+		}
+	}
+	d.active.Store(&active{cfg: cfg, loaded: began})
+	d.announce(cause, changes, report.Warnings, cfg, old)
+	d.keepLastGood(cfg)
+	return control.Response{OK: true, Reload: report}
+}
+
+// prepareAll asks every part to get ready. If one refuses, all that agreed
+// before are dropped and nothing has changed.
+func (d *Daemon) prepareAll(old, new *config.Config) ([]*change, error) {
+	ready := make([]*change, 0, len(d.parts))
+	for _, p := range d.parts {
+		c, err := p.prepare(old, new)
+		if err != nil {
+			dropAll(ready)
+			return nil, fmt.Errorf("%s: %w", p.name(), err)
+		}
+		ready = append(ready, c)
+	}
+	return ready, nil
+}
+
+// dropAll drops prepared changes, the last one first.
+func dropAll(ready []*change) {
+	for i := len(ready) - 1; i >= 0; i-- {
+		ready[i].drop()
+	}
+}
+
+// restartOnly refuses changes that need a new process, naming them all.
+func restartOnly(changes []config.Change) error {
+	var names []string
+	for _, c := range changes {
+		if c.Class == config.Restart {
+			names = append(names, c.Path)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return fmt.Errorf("config reload not supported for %s: it needs a restart", strings.Join(names, ", "))
+}
+
+// announce writes an applied reload to the log, a line for each change.
+func (d *Daemon) announce(cause string, changes []config.Change, warnings []string, cfg *config.Config, old *active) {
+	for _, w := range warnings {
+		d.log.Warn(w)
+	}
+	for _, c := range changes {
+		d.log.Info("Reloaded: "+changeLine(c), logging.String("NATS_OPTION", c.Path))
+	}
+	if len(changes) == 0 && old.err == nil && !old.lastGood {
+		d.reloads.unchanged.Add(1)
+	} else {
+		d.reloads.applied.Add(1)
+	}
+	digest := ""
+	if cfg.Digest != "" {
+		digest = " (" + cfg.Digest + ")"
+	}
+	d.log.Event(logging.Info, logging.ReloadApplied, "Reloaded server configuration"+digest,
+		logging.String("NATS_CAUSE", cause), logging.Int("NATS_CHANGES", int64(len(changes))))
+}
+
+// changeLine is what nats-server writes behind "Reloaded: ".
+func changeLine(c config.Change) string {
+	if c.New == "" || c.Old == c.New || c.New == "added" {
+		return c.Path
+	}
+	return c.Path + " = " + c.New
+}
+
+// refuse reports a reload that changed nothing.
+func (d *Daemon) refuse(cause string, check bool, err error) control.Response {
+	resp := control.Response{Error: firstError(err), Detail: Describe(err)}
+	if check {
+		return resp
+	}
+	d.reloads.refused.Add(1)
+	act := *d.active.Load()
+	act.refused, act.err = time.Now(), err
+	d.active.Store(&act)
+	d.log.Event(logging.Error, logging.ReloadRefused, "Failed to reload server configuration: "+plainErrors(err),
+		logging.String("NATS_CAUSE", cause), logging.Err(err))
+	return resp
+}
+
+// firstError is the first mistake, in one line, and how many more there are.
+func firstError(err error) string {
+	var list confparse.Errors
+	if errors.As(err, &list) && len(list) > 1 {
+		return fmt.Sprintf("%s (and %d more)", list[0].Error(), len(list)-1)
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// plainErrors lists every mistake in one line, for the log.
+func plainErrors(err error) string {
+	var list confparse.Errors
+	if !errors.As(err, &list) {
+		return strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	texts := make([]string, len(list))
+	for i, e := range list {
+		texts[i] = e.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Describe writes a configuration's mistakes the long way, each with the line
+// in question, when err holds such; otherwise its text.
+func Describe(err error) string {
+	var list confparse.Errors
+	if !errors.As(err, &list) {
+		return err.Error()
+	}
+	var b bytes.Buffer
+	list.Render(&b, false)
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// classWords are the reload report's words for what a change means.
+func classWord(c config.Class) string { return c.String() }
+
+func reportChanges(changes []config.Change, cfg *config.Config) []control.Change {
+	list := make([]control.Change, len(changes))
+	for i, c := range changes {
+		list[i] = control.Change{Option: c.Path, Old: c.Old, New: c.New, Class: classWord(c.Class)}
+		if at, ok := cfg.Origin(c.Path); ok {
+			list[i].Where = at.Pos().String()
+		}
+	}
+	return list
+}
+
+func warningTexts(list config.Warnings) []string {
+	var texts []string
+	for _, w := range list {
+		texts = append(texts, w.Error.Error())
+	}
+	return texts
+}
+
+// filesOf lists the files a configuration was made from.
+func filesOf(cfg *config.Config) []string {
+	var list []string
+	for _, f := range cfg.Files {
+		list = append(list, f.Path)
+	}
+	return list
+}
+
+// watchedPaths are the files and directories in which a change may mean a
+// different configuration.
+func watchedPaths(cfg *config.Config) []string {
+	list := filesOf(cfg)
+	if cfg.File != "" {
+		list = append(list, cfg.File) // it may not have been readable
+	}
+	for _, c := range cfg.Certificates {
+		list = append(list, c.Path)
+	}
+	return append(list, cfg.Dirs...)
+}
+
+// watch makes the watcher look after what the configuration depends on. since
+// is when reading it began.
+func (d *Daemon) watch(cfg *config.Config, since time.Time) {
+	if !d.active.Load().cfg.Options.Process.ConfigWatch || cfg.File == "" {
+		d.watcher.Set(nil, since)
+		return
+	}
+	d.watcher.Set(watchedPaths(cfg), since)
+}
+
+// onFilesChanged reloads because files did. A change that changes nothing (a
+// touched file) is not worth a line.
+func (d *Daemon) onFilesChanged(paths []string) {
+	if d.inState() != stateRunning || !d.active.Load().cfg.Options.Process.ConfigWatch {
+		return
+	}
+	began := time.Now()
+	cfg, _, err := d.load()
+	act := d.active.Load()
+	if err == nil && act.err == nil && !act.lastGood && cfg.Digest == act.cfg.Digest && len(config.Diff(act.cfg, cfg)) == 0 {
+		d.watch(cfg, began)
+		return
+	}
+	d.log.Info("Configuration changed on disk: " + strings.Join(paths, ", "))
+	d.reload("change of "+strings.Join(paths, ", "), false)
+}
+
+// exists reports whether a path can be looked at.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,134 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/control"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// request is something Run's goroutine shall do: a verb of the control socket.
+type request struct {
+	control.Request
+	peer  control.Peer
+	reply chan<- control.Response // has room for one answer
+}
+
+// trapped are the signals the daemon acts on. SIGQUIT is left to the runtime,
+// which prints every goroutine's stack and exits with 2, as nats-server's does.
+var trapped = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM, syscall.SIGINT}
+
+// statusPeriod is how often the status line is looked at; it is sent only when
+// it reads differently.
+const statusPeriod = 5 * time.Second
+
+// Run starts the daemon, serves until it is told to stop, and returns the exit
+// code. An error is one of the start: nobody was served.
+func (d *Daemon) Run() (int, error) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, trapped...)
+	defer signal.Stop(signals)
+	defer d.watcher.Stop()
+
+	var warnings []string
+	d.limits, warnings = arrangeLimits()
+	act := d.active.Load()
+	d.banner(act.cfg)
+	for _, w := range warnings {
+		d.log.Warn(w)
+	}
+	d.saysConfiguration(act)
+	if err := d.notify.Open(); err != nil {
+		d.log.Warn("Service manager: "+err.Error(), logging.Err(err))
+	}
+	if err := d.start(); err != nil {
+		d.log.Error(err.Error(), logging.Err(err))
+		d.notify.Failure(err, 1)
+		d.logs.Close()
+		return 1, err
+	}
+	d.watch(act.cfg, act.loaded)
+	d.setState(stateRunning)
+	d.log.Info("Server is ready")
+	d.warnOf("service manager", d.notify.Ready(d.statusText()))
+	dog := d.startWatchdog()
+	code := d.serve(signals)
+	dog.stop()
+	d.shutDown()
+	return code, nil
+}
+
+// serve is the daemon's life: one thing at a time until one of them is the end.
+func (d *Daemon) serve(signals <-chan os.Signal) (exitCode int) {
+	tick := time.NewTicker(statusPeriod)
+	defer tick.Stop()
+	last := ""
+	for {
+		select {
+		case sig := <-signals:
+			d.log.Info(fmt.Sprintf("Trapped %q signal", sig.String()))
+			if d.onSignal(sig) {
+				return 0
+			}
+		case req := <-d.requests:
+			if d.onRequest(req) {
+				return 0
+			}
+		case paths := <-d.watcher.Changes():
+			d.onFilesChanged(paths)
+		case <-d.drained():
+			return 0
+		case <-tick.C:
+			d.measureRates()
+		}
+		if text := d.statusText(); text != last {
+			d.warnOf("service manager", d.notify.Status(text))
+			last = text
+		}
+	}
+}
+
+// onSignal acts on one signal; true ends the daemon.
+func (d *Daemon) onSignal(sig os.Signal) (end bool) {
+	switch sig {
+	case syscall.SIGHUP:
+		d.reload("SIGHUP", false)
+	case syscall.SIGUSR1:
+		d.logs.Reopen() // says itself how it went
+	case syscall.SIGUSR2:
+		d.drain()
+	case syscall.SIGINT:
+		return true
+	case syscall.SIGTERM:
+		// A drain under way ends by itself, as with nats-server.
+		return d.inState() != stateDraining
+	}
+	return false
+}
+
+// shutDown stops every part in the opposite order of their start.
+func (d *Daemon) shutDown() {
+	d.setState(stateStopping)
+	d.warnOf("service manager", d.notify.Stopping("shutting down"))
+	d.log.Info("Initiating Shutdown...")
+	for _, p := range reversed(d.parts[1:]) {
+		if p != d.control {
+			p.stop()
+		}
+	}
+	d.log.Info("Server Exiting..")
+	close(d.ended) // verbs that wait are answered
+	d.control.stop()
+	d.parts[0].stop()
+	d.notify.Close()
+}
+
+func (d *Daemon) warnOf(what string, err error) {
+	if err != nil {
+		d.log.Warn(what+": "+err.Error(), logging.Err(err))
+	}
+}

@@ -1,0 +1,215 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/control"
+	"github.com/nats-broker/nats-broker/daemon/monitor"
+)
+
+// rates are the traffic of the last few seconds.
+type rates struct {
+	at            time.Time
+	in, out       uint64
+	inSec, outSec float64
+}
+
+// measureRates compares the counters with those of the last time.
+func (d *Daemon) measureRates() {
+	t := d.traffic()
+	now := &rates{at: time.Now(), in: t.InMsgs, out: t.OutMsgs}
+	if before := d.rates.Load(); before != nil {
+		if secs := now.at.Sub(before.at).Seconds(); secs > 0 {
+			now.inSec = float64(now.in-before.in) / secs
+			now.outSec = float64(now.out-before.out) / secs
+		}
+	}
+	d.rates.Store(now)
+}
+
+// statusText is the line systemctl status shows: what matters, the worst
+// first.
+func (d *Daemon) statusText() string {
+	act := d.active.Load()
+	t := d.traffic()
+	var parts []string
+	switch {
+	case act.lastGood:
+		parts = append(parts, fmt.Sprintf("NOT the configuration on disk, which is bad (%s): serving with the last good one", brief(act.err)))
+	case act.err != nil:
+		parts = append(parts, fmt.Sprintf("reload refused at %s: %s", clock(act.refused), brief(act.err)))
+	}
+	if s := d.inState(); s != stateRunning {
+		parts = append(parts, s)
+	}
+	count := counted(uint64(t.Clients), "client")
+	if act.cfg.Options.Cluster.Enabled() {
+		count += ", " + counted(uint64(t.Routes), "route")
+	}
+	if r := d.rates.Load(); r != nil {
+		count += ", " + rateText(r.inSec) + " msgs/s in"
+	}
+	parts = append(parts, count, configText(act))
+	return strings.Join(parts, "; ")
+}
+
+// configText tells which configuration is in effect.
+func configText(act *active) string {
+	if act.cfg.File == "" {
+		return "no configuration file"
+	}
+	what := "configuration of "
+	if act.lastGood {
+		what = "last good configuration of "
+	}
+	return what + clock(act.loaded) + " from " + counted(uint64(len(act.cfg.Files)), "file")
+}
+
+func clock(t time.Time) string { return t.Format("15:04:05") }
+
+// brief is the first line of an error, cut to fit a status line.
+func brief(err error) string {
+	if err == nil {
+		return "unknown"
+	}
+	text := firstError(err)
+	const limit = 200
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + "…"
+	}
+	return text
+}
+
+func counted(n uint64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return grouped(n) + " " + what
+}
+
+// grouped writes a number with its thousands set off: 1,204.
+func grouped(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// rateText writes a rate with two or three significant figures: 18k.
+func rateText(v float64) string {
+	switch {
+	case v < 10 && v > 0:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case v < 1000:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case v < 10e3:
+		return strconv.FormatFloat(v/1e3, 'f', 1, 64) + "k"
+	case v < 1e6:
+		return strconv.FormatFloat(v/1e3, 'f', 0, 64) + "k"
+	default:
+		return strconv.FormatFloat(v/1e6, 'f', 1, 64) + "M"
+	}
+}
+
+// problems are the reasons for which `nats-broker status` exits with 1.
+func (d *Daemon) problems() []string {
+	act := d.active.Load()
+	var list []string
+	switch {
+	case act.lastGood:
+		list = append(list, "the configuration on disk is bad, the last good one is in effect: "+plainErrors(act.err))
+	case act.err != nil:
+		list = append(list, "a changed configuration was refused at "+clock(act.refused)+": "+plainErrors(act.err))
+	}
+	return list
+}
+
+// checks explain health to people.
+func (d *Daemon) checks() []monitor.Check {
+	list := []monitor.Check{{Name: "state", OK: d.inState() == stateRunning, Detail: d.inState()}}
+	problems := d.problems()
+	c := monitor.Check{Name: "configuration", OK: len(problems) == 0, Detail: strings.Join(problems, "; ")}
+	if c.OK {
+		c.Detail = configText(d.active.Load())
+	}
+	return append(list, c)
+}
+
+// status is the answer to `nats-broker status`.
+func (d *Daemon) status() *control.Status {
+	act := d.active.Load()
+	s := &control.Status{
+		State: d.inState(), Text: d.statusText(), Problems: d.problems(),
+		PID: os.Getpid(), Version: d.Identity.Own,
+		ServerName: d.broker.Options().ServerName, ServerID: d.broker.ID(), Started: d.started,
+		Listeners: d.listeners(),
+		Config: control.Config{
+			File: act.cfg.File, Digest: act.cfg.Digest, Files: filesOf(act.cfg), Loaded: act.loaded,
+			Watching: act.cfg.Options.Process.ConfigWatch && act.cfg.File != "", LastGood: act.lastGood,
+		},
+		Traffic: d.traffic(),
+		Limits:  control.Limits{Files: d.limits.files, Memory: d.limits.memory, Processors: d.limits.processors},
+		Levels:  levelWords(d.logs.Levels()),
+	}
+	for _, n := range d.logs.Drops() {
+		s.LogDrops += n
+	}
+	if act.err != nil {
+		s.Config.Error = plainErrors(act.err)
+		if !act.refused.IsZero() {
+			s.Config.Refused = &act.refused
+		}
+	}
+	return s
+}
+
+// listeners are the addresses listened on.
+func (d *Daemon) listeners() []control.Listener {
+	var list []control.Listener
+	for _, c := range d.core.current() {
+		list = append(list, control.Listener{Name: "client", Addr: c.addr().String(), Inherited: c.inherited})
+	}
+	for _, a := range d.monitor.addrs() {
+		list = append(list, control.Listener{Name: "monitor", Addr: a.String(), Inherited: d.monitor.inherited != nil})
+	}
+	if a := d.profile.addr(); a != nil {
+		list = append(list, control.Listener{Name: "profile", Addr: a.String()})
+	}
+	return list
+}
+
+// ports is the content of the ports file.
+func (d *Daemon) ports() ports {
+	var p ports
+	for _, c := range d.core.current() {
+		p.Nats = append(p.Nats, urls("nats", c.addr())...)
+	}
+	scheme := "http"
+	if d.active.Load().cfg.Options.Monitor.HTTPSPort != 0 {
+		scheme = "https"
+	}
+	for _, a := range d.monitor.addrs() {
+		p.Monitoring = append(p.Monitoring, urls(scheme, a)...)
+	}
+	if a := d.profile.addr(); a != nil {
+		p.Profile = urls("http", a)
+	}
+	return p
+}
+
+// healthTarget tells `nats-broker health` where to connect.
+func (d *Daemon) healthTarget() control.Response {
+	h := &control.Health{}
+	for _, c := range d.core.current() {
+		h.Addrs = append(h.Addrs, reachable(c.addr()))
+	}
+	if d.inState() != stateRunning || len(h.Addrs) == 0 {
+		return control.Response{Error: "the broker is " + d.inState()}
+	}
+	return control.Response{OK: true, Health: h}
+}

@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"errors"
+	"runtime"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/config"
+)
+
+// brokerOptions translates the configuration for the messaging core. Zero is
+// "the default" there, and "none" in some places here.
+func brokerOptions(o *config.Options) broker.Options {
+	return broker.Options{
+		ServerName:      o.ServerName,
+		Host:            o.Host,
+		Port:            max(o.Port, 0),
+		ClientAdvertise: o.ClientAdvertise,
+
+		MaxControlLine:   int(o.Limits.MaxControlLine),
+		MaxPayload:       int(o.Limits.MaxPayload),
+		MaxPending:       o.Limits.MaxPending,
+		MaxConnections:   o.Limits.MaxConnections,
+		MaxSubscriptions: max(o.Limits.MaxSubscriptions, 0),
+		MaxSubTokens:     o.Limits.MaxSubTokens,
+		MaxClosedClients: o.Limits.MaxClosedClients,
+		WriteDeadline:    o.WriteDeadline,
+		PingInterval:     o.PingInterval,
+		PingMax:          o.PingMax,
+		AuthTimeout:      o.Authorization.Timeout,
+		NoHeaders:        o.NoHeaderSupport,
+
+		LameDuckDuration: o.LameDuck.Duration,
+		LameDuckGrace:    o.LameDuck.GracePeriod,
+
+		SystemAccount: o.SystemAccount,
+		Cluster:       o.Cluster.Name,
+		Version:       CompatVersion,
+		GoVersion:     runtime.Version(),
+	}
+}
+
+// prepareBroker asks the core for a change of its options.
+func prepareBroker(b *broker.Broker, o broker.Options) (commit func(), err error) {
+	p, ok := any(b).(interface {
+		Prepare(broker.Options) (func(), error)
+	})
+	if !ok {
+		return nil, errors.New("the core cannot change its options while it runs")
+	}
+	return p.Prepare(o)
+}

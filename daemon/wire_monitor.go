@@ -1,0 +1,121 @@
+package daemon
+
+import (
+	"crypto/subtle"
+	"crypto/tls"
+	"errors"
+	"net"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/monitor"
+)
+
+// monitorSource gives the monitor its view of everything else.
+func (d *Daemon) monitorSource() monitor.Source {
+	return monitor.Source{
+		Server:        serverSource{d},
+		Connections:   connectionSource{d.broker},
+		Subscriptions: subscriptionSource{d.broker},
+		Accounts:      accountSource{b: d.broker, detail: d.accountDetail},
+		Health:        healthSource{d},
+		Process:       processSource{d},
+		Config:        &configSource{active: func() *config.Config { return d.active.Load().cfg }},
+		Log:           logSource{d.logs},
+	}
+}
+
+// accountDetail adds to an account's figures when it last changed.
+func (d *Daemon) accountDetail(_ string, info *monitor.AccountInfo) {
+	info.LastUpdate = d.active.Load().loaded.UTC()
+}
+
+// serverSource tells the monitor who we are, as configured and as counted.
+type serverSource struct{ d *Daemon }
+
+func (s serverSource) Varz(v *monitor.Varz) {
+	b := s.d.broker
+	o, act := b.Options(), s.d.active.Load()
+	v.ID, v.Name, v.Version, v.Proto = b.ID(), o.ServerName, o.Version, broker.ProtocolLevel
+	if v.Name == "" {
+		v.Name = v.ID
+	}
+	v.GitCommit = o.GitCommit
+	v.Host, v.Port = o.Host, s.clientPort(o.Port)
+	v.MaxConnections, v.MaxSubscriptions = o.MaxConnections, o.MaxSubscriptions
+	v.PingInterval, v.PingMax = o.PingInterval, o.PingMax
+	v.MaxControlLine, v.MaxPayload, v.MaxPending = int32(o.MaxControlLine), o.MaxPayload, o.MaxPending
+	v.WriteDeadline = o.WriteDeadline
+	if a := b.System(); a != nil {
+		v.SystemAccount = a.Name()
+	}
+	v.ConfigLoadTime, v.ConfigDigest = act.loaded, act.cfg.Digest
+	s.configured(v, act.cfg.Options)
+	s.counted(v)
+}
+
+// configured fills in what the configuration says.
+func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
+	m := &o.Monitor
+	v.HTTPHost, v.HTTPPort, v.HTTPSPort, v.HTTPBasePath = m.Host, m.Port, m.HTTPSPort, m.BasePath
+	if v.HTTPHost == "" {
+		v.HTTPHost = o.Host
+	}
+	v.AuthTimeout, v.TLSTimeout = o.Authorization.Timeout.Seconds(), o.TLS.Timeout.Seconds()
+	v.TLSRequired, v.TLSVerify = o.TLS.Defined && !o.AllowNonTLS, o.TLS.Defined && o.TLS.Verify
+	v.Tags, v.Metadata, v.FeatureFlags = o.Tags, o.Metadata, o.FeatureFlags
+	c := &o.Cluster
+	if c.Enabled() {
+		v.Cluster = monitor.ClusterVarz{Name: c.Name, Host: c.Host, Port: c.Port}
+	}
+}
+
+// counted fills in what the core has counted.
+func (s serverSource) counted(v *monitor.Varz) {
+	st := s.d.broker.Stats()
+	v.Start = st.Start
+	v.Connections, v.TotalConnections, v.Subscriptions = st.Connections, st.Total, uint32(st.Subscriptions)
+	v.InMsgs, v.InBytes, v.OutMsgs, v.OutBytes = st.InMsgs, st.InBytes, st.OutMsgs, st.OutBytes
+	v.InClientMsgs, v.InClientBytes, v.OutClientMsgs, v.OutClientBytes = st.InMsgs, st.InBytes, st.OutMsgs, st.OutBytes
+	v.SlowConsumers, v.StaleConnections = st.SlowConsumers, st.StaleConnections
+	v.SlowConsumerStats.Clients, v.StaleConnectionStats.Clients = uint64(st.SlowConsumers), uint64(st.StaleConnections)
+}
+
+// clientPort is the port clients are told, or that of the first listener.
+func (s serverSource) clientPort(told int) int {
+	if told > 0 {
+		return told
+	}
+	for _, l := range s.d.core.current() {
+		if a, ok := l.addr().(*net.TCPAddr); ok {
+			return a.Port
+		}
+	}
+	return 0
+}
+
+// healthSource tells the monitor whether clients can be served.
+type healthSource struct{ d *Daemon }
+
+func (h healthSource) Ready() error {
+	switch h.d.inState() {
+	case stateRunning:
+		return nil
+	case stateStarting:
+		return errors.New("server is starting")
+	default:
+		return errors.New("server is shutting down")
+	}
+}
+
+func (h healthSource) Checks() []monitor.Check { return h.d.checks() }
+
+// verifyPassword compares a password with the configured one.
+func verifyPassword(configured, given string) bool {
+	return subtle.ConstantTimeCompare([]byte(configured), []byte(given)) == 1
+}
+
+// monitorTLS makes the TLS settings of https monitoring.
+func (d *Daemon) monitorTLS(*config.Options) (*tls.Config, error) {
+	return nil, errors.New("https monitoring: not supported yet by nats-broker")
+}

@@ -1,0 +1,19 @@
+package daemon
+
+import "github.com/nats-broker/nats-broker/daemon/control"
+
+// traffic reads the core's counters.
+func (d *Daemon) traffic() control.Traffic {
+	s := d.broker.Stats()
+	t := control.Traffic{
+		Clients:       s.Connections,
+		Subscriptions: uint64(max(s.Subscriptions, 0)),
+		SlowConsumers: uint64(max(s.SlowConsumers, 0)),
+		InMsgs:        uint64(s.InMsgs), InBytes: uint64(s.InBytes),
+		OutMsgs: uint64(s.OutMsgs), OutBytes: uint64(s.OutBytes),
+	}
+	if r := d.rates.Load(); r != nil {
+		t.InMsgsRate, t.OutMsgsRate = r.inSec, r.outSec
+	}
+	return t
+}
