@@ -151,31 +151,43 @@ func (s *Server) launch() {
 	}()
 }
 
+// Refuses starts a server only to see whether it takes its options. If it
+// ends instead of serving, Refuses returns what it said.
+func Refuses(t testing.TB, o Options) (said string, refuses bool) {
+	t.Helper()
+	s := prepare(t, o)
+	s.launch()
+	defer s.Kill()
+	if err := s.untilListening(); err != nil {
+		return s.Logs(), true
+	}
+	return "", false
+}
+
 // waitReady returns when the port is bound and, if the server logs to its
 // standard error, when it has said that it is ready.
 func (s *Server) waitReady() {
 	s.t.Helper()
-	deadline := time.Now().Add(Patience)
-	for {
-		ok, err := listening(s.port)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if ok {
-			break
-		}
-		select {
-		case <-s.done:
-			s.t.Fatalf("%s %s ended before it served: %v\n%s", s.bin, strings.Join(s.args, " "), s.err, s.Logs())
-		case <-time.After(2 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%s did not listen on port %d within %s:\n%s", s.bin, s.port, Patience, s.Logs())
-		}
+	if err := s.untilListening(); err != nil {
+		s.t.Fatal(err)
 	}
 	if strings.Contains(s.Logs(), "[INF] Starting ") {
 		s.WaitLog("Server is ready")
 	}
+}
+
+func (s *Server) untilListening() error {
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); {
+		if ok, err := listening(s.port); ok || err != nil {
+			return err
+		}
+		select {
+		case <-s.done:
+			return fmt.Errorf("%s %s ended before it served: %w\n%s", s.bin, strings.Join(s.args, " "), s.err, s.Logs())
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("%s did not listen on port %d within %s:\n%s", s.bin, s.port, Patience, s.Logs())
 }
 
 // WaitLog returns when the output of the server holds text, counted from the
