@@ -36,21 +36,24 @@ func (c *Client) unasked() error {
 // processConnect handles CONNECT. What takes stack or time runs on a goroutine of
 // its own, so that this one's stack stays small.
 func (c *Client) processConnect(arg []byte) error {
-	done := make(chan error)
 	var id *Identity
 	opts := defaultConnect()
-	go func() { // ends when it has answered, below
+	err := c.aside(func() error {
 		err := json.Unmarshal(arg, &opts)
 		if err == nil {
 			c.beginConnect(&opts)
 			id, err = c.authenticate(&opts, false)
 		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
+		return err
+	})
+	if err != nil {
 		var denied *Denied
 		if errors.As(err, &denied) {
 			return c.authViolation(err)
+		}
+		var ended *closeError
+		if errors.As(err, &ended) {
+			return err
 		}
 		return &closeError{ProtocolViolation, err}
 	}

@@ -13,7 +13,7 @@ const shareFrom = 16 << 10
 // publish delivers a message by its plan and reports whether somebody got it.
 func (s *sender) publish(p *plan, f *proto.Frame) bool {
 	s.uncounted++
-	if one := p.one; one != nil && f.Tail != nil && (f.Hdr < 0 || one.client.has(flagHeaders)) {
+	if one := p.one; one != nil && f.Tail != nil && (f.Hdr <= 0 || one.client.has(flagHeaders)) {
 		l := p.lane
 		if p.epoch != s.epoch {
 			l = s.in.Batch.Lane(&one.client.Out)
@@ -23,7 +23,7 @@ func (s *sender) publish(p *plan, f *proto.Frame) bool {
 			s.closeStages()
 		}
 		prefix := p.prefix
-		if f.Hdr < 0 {
+		if f.Hdr <= 0 {
 			prefix = prefix[1:] // MSG
 		}
 		if f.Size < shareFrom {
@@ -155,14 +155,14 @@ func (s *sender) count(sub *Subscription, x *subExtra) bool {
 // frame stages a message for a receiver that does or does not take headers.
 func (s *sender) frame(l *transport.Lane, headers bool, subject []byte, sid string, f *proto.Frame) {
 	verb, body := "MSG ", f.Body
-	if f.Hdr >= 0 && headers {
+	if f.Hdr > 0 && headers {
 		verb = "HMSG "
 	}
 	if f.Hdr > 0 && !headers {
 		body = body[f.Hdr:]
 	}
 	size := len(body) - 2
-	if f.Tail != nil && (f.Hdr < 0 || headers) {
+	if f.Tail != nil && (f.Hdr <= 0 || headers) {
 		line := f.Tail[:len(f.Tail)-len(f.Body)]
 		if size < shareFrom {
 			line = f.Tail
@@ -189,9 +189,9 @@ func (s *sender) spell(l *transport.Lane, verb string, subject []byte, sid strin
 	var room [64]byte
 	sizes := room[:0]
 	switch {
-	case f.Hdr >= 0 && verb == "HMSG ":
+	case f.Hdr > 0 && verb == "HMSG ":
 		sizes = append(append(append(sizes, f.HdrText...), ' '), f.SizeText...)
-	case f.Hdr >= 0:
+	case f.Hdr > 0:
 		sizes = strconv.AppendInt(sizes, int64(size), 10)
 	default:
 		sizes = append(sizes, f.SizeText...)

@@ -65,7 +65,7 @@ func (s *sender) toSpecial(g *fanGroup, subject []byte, f *proto.Frame) (deliver
 
 // stage appends the message to a group's stage.
 func (s *sender) stage(st *transport.Stage, g *fanGroup, subject []byte, f *proto.Frame) {
-	if f.Size >= shareFrom || f.Tail == nil || f.Hdr >= 0 && !g.headers {
+	if f.Size >= shareFrom || f.Tail == nil || f.Hdr > 0 && !g.headers {
 		s.closeStage(st, g)
 		for _, sub := range g.subs {
 			if sub.client != s.self || s.echo {
@@ -75,7 +75,7 @@ func (s *sender) stage(st *transport.Stage, g *fanGroup, subject []byte, f *prot
 		return
 	}
 	verb := "MSG "
-	if f.Hdr >= 0 {
+	if f.Hdr > 0 {
 		verb = "HMSG "
 	}
 	n := len(verb) + len(subject) + 1 + len(g.sid) + len(f.Tail)

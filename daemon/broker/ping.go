@@ -137,12 +137,16 @@ func (c *Client) processPing() {
 
 // connectInfo is the INFO that tells a client its account.
 func (c *Client) connectInfo() []byte {
-	frame := make(chan []byte)
-	go func() { // ends when the frame is taken; encoding takes more stack than an idle reader should have
+	var frame []byte
+	err := c.aside(func() error { // encoding takes more stack than an idle reader should have
 		i := c.broker.info()
 		i.ClientID, i.ClientIP, i.MaxPayload = c.cid, c.ip, int(c.maxPayload.Load())
-		i.ConnectInfo, i.Account, i.IsSystem = true, c.acc.name, c.acc == c.broker.system
-		frame <- i.frame()
-	}()
-	return <-frame
+		i.ConnectInfo, i.Account, i.IsSystem = true, c.acc.name, c.acc == c.broker.System()
+		frame = i.frame()
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return frame
 }

@@ -31,7 +31,7 @@ type Frame struct {
 	Subject, Reply []byte
 	Tail           []byte
 	Body           []byte // header, if any, and payload, with the final "\r\n"
-	Hdr            int    // bytes of header; -1 for Pub
+	Hdr            int    // bytes of header; -1 for Pub; 0 is passed on as if it were Pub
 	Size           int    // bytes of header and payload
 	HdrText        []byte // the lengths as written
 	SizeText       []byte

@@ -29,23 +29,25 @@ func Next(buf []byte, lim *Limits, f *Frame) (n, need int, err error) {
 	return nextAny(buf, lim, f)
 }
 
-// verbs are what a line may begin with. A verb with arg is followed by a blank or
-// a tab and an argument; behind the others the rest of the line is ignored.
+// verbs are what a line may begin with. A verb with arg is followed by an argument,
+// and most of those by a blank or a tab before it; behind the others the rest of the
+// line is ignored.
 var verbs = []struct {
-	name string
-	op   Op
-	arg  bool
+	name  string
+	op    Op
+	arg   bool
+	blank bool
 }{
-	{"PUB", Pub, true},
-	{"HPUB", HPub, true},
-	{"SUB", Sub, true},
-	{"UNSUB", Unsub, true},
-	{"PING", Ping, false},
-	{"PONG", Pong, false},
-	{"CONNECT", Connect, true},
-	{"INFO", Info, true},
-	{"+OK", OK, false},
-	{"-ERR", Err, true},
+	{"PUB", Pub, true, true},
+	{"HPUB", HPub, true, true},
+	{"SUB", Sub, true, true},
+	{"UNSUB", Unsub, true, true},
+	{"PING", Ping, false, false},
+	{"PONG", Pong, false, false},
+	{"CONNECT", Connect, true, false},
+	{"INFO", Info, true, false},
+	{"+OK", OK, false, false},
+	{"-ERR", Err, true, true},
 }
 
 // nextAny parses any frame, in any spelling.
@@ -70,7 +72,7 @@ func nextAny(buf []byte, lim *Limits, f *Frame) (n, need int, err error) {
 			}
 			return m + eol + 1, 0, nil
 		}
-		return nextArg(buf, m, lim, f)
+		return nextArg(buf, m, v.blank, lim, f)
 	}
 	return 0, 0, ErrUnknownOp
 }
@@ -99,18 +101,19 @@ func samePrefix(buf []byte, verb string) int {
 	return i
 }
 
-// nextArg parses a frame whose verb ends at verb and has an argument.
-func nextArg(buf []byte, verb int, lim *Limits, f *Frame) (n, need int, err error) {
+// nextArg parses a frame whose verb ends at verb and has an argument, with a blank
+// before it.
+func nextArg(buf []byte, verb int, withBlank bool, lim *Limits, f *Frame) (n, need int, err error) {
 	if verb == len(buf) {
 		return 0, 0, nil
 	}
-	if !blank(buf[verb]) {
+	if withBlank && !blank(buf[verb]) {
 		return 0, 0, ErrUnknownOp
 	}
 	if f.Op == Pub || f.Op == HPub {
 		return nextPub(buf, verb+1, lim, f)
 	}
-	start := skipBlanks(buf, verb+1)
+	start := skipBlanks(buf, verb)
 	arg, n, err := line(buf, start, lim)
 	if n == 0 || err != nil {
 		return 0, 0, err

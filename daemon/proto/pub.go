@@ -79,6 +79,9 @@ func nextPub(buf []byte, start int, lim *Limits, f *Frame) (n, need int, err err
 	}
 	f.Arg = buf[start:i]
 	f.Tail, f.Body = buf[tail:n], buf[line:n]
+	if f.Hdr == 0 {
+		f.Tail = nil // goes out as MSG
+	}
 	return n, 0, nil
 }
 

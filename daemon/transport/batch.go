@@ -35,10 +35,11 @@ type Lane struct {
 }
 
 const (
-	// fewLanes is up to how many destinations a batch lets the lanes grow large;
-	// beyond, each is flushed when its first block is full, so that a fan-out
-	// stays in the processor's cache and needs little memory.
-	fewLanes = 8
+	// batchMax bounds what a batch stages, shared out among its lanes: a fan-out to
+	// many needs little memory and stays in the processor's cache, and one to few
+	// is written in large pieces, of which each system call and wake-up is worth more.
+	batchMax = 8 << 20
+	laneMin  = smallBlock
 	// laneMax is what a lane holds before it is flushed in any case.
 	laneMax = 128 << 10
 )
@@ -148,19 +149,29 @@ func (l *Lane) Reserve(n int) []byte {
 // room makes room for n bytes: it flushes the lane or takes a larger block.
 func (l *Lane) room(n int) {
 	if l.cur != nil {
-		if len(l.batch.lanes) > fewLanes || l.staged+l.n-l.mark >= laneMax/2 {
+		limit := l.limit()
+		if l.staged+l.n-l.mark+smallBlock > limit {
 			l.flush()
 		} else {
 			l.cut()
 			l.cur.release()
 			l.cur = nil
-			n = max(n, readBlock)
+			if limit < readBlock {
+				n = max(n, middleBlock)
+			} else {
+				n = max(n, readBlock)
+			}
 		}
 	}
 	if l.cur == nil {
 		l.cur = getBlock(max(n, smallBlock))
 		l.mark, l.n = 0, 0
 	}
+}
+
+// limit is what the lane may hold before it is flushed.
+func (l *Lane) limit() int {
+	return min(max(batchMax/max(len(l.batch.lanes), 1), laneMin), laneMax)
 }
 
 // cut ends the piece that is being filled.

@@ -17,6 +17,7 @@ type Block struct {
 // Sizes of pooled blocks.
 const (
 	smallBlock  = 4 << 10
+	middleBlock = 16 << 10
 	readBlock   = 64 << 10
 	burstBlock  = 256 << 10
 	largeBlock  = 1<<20 + 64<<10 // a payload of the default maximum and more
@@ -28,6 +29,7 @@ var blockPools = [...]struct {
 	pool *sync.Pool
 }{
 	{smallBlock, newPool(smallBlock)},
+	{middleBlock, newPool(middleBlock)},
 	{readBlock, newPool(readBlock)},
 	{burstBlock, newPool(burstBlock)},
 	{largeBlock, newPool(largeBlock)},
