@@ -229,12 +229,8 @@ func TestProxyProtocol(t *testing.T) {
 			if err != nil || line != "PONG\r\n" {
 				t.Fatalf("%q %v", line, err)
 			}
-			b.mu.RLock()
-			defer b.mu.RUnlock()
-			for _, client := range b.clients {
-				if client.ip != c.ip {
-					t.Errorf("taken for %s, want %s", client.ip, c.ip)
-				}
+			if ip := soleIP(t, b); ip != c.ip {
+				t.Errorf("taken for %s, want %s", ip, c.ip)
 			}
 		})
 	}
@@ -272,11 +268,23 @@ func TestProxyProtocolWithTLS(t *testing.T) {
 	if line, err := bufio.NewReader(tc).ReadString('\n'); err != nil || line != "PONG\r\n" {
 		t.Fatalf("%q %v", line, err)
 	}
+	if ip := soleIP(t, b); ip != "192.0.2.7" {
+		t.Errorf("taken for %s", ip)
+	}
+}
+
+// soleIP returns the address of the only client.
+func soleIP(t *testing.T, b *Broker) string {
+	t.Helper()
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	for _, client := range b.clients {
-		if client.ip != "192.0.2.7" {
-			t.Errorf("taken for %s", client.ip)
-		}
+	if len(b.clients) != 1 {
+		t.Fatalf("%d clients", len(b.clients))
 	}
+	for _, c := range b.clients {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.ip
+	}
+	return ""
 }
