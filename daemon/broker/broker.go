@@ -33,7 +33,8 @@ type Broker struct {
 	listeners map[*Listener]struct{}
 	gone      Traffic
 	state     state
-	urls      []string // of other servers of the cluster
+	urls      []string // where to connect, of the whole cluster
+	otherURLs []string // of other servers
 
 	global, system *Account
 	closed         closedRing
@@ -53,6 +54,9 @@ const (
 // New makes a broker without listeners.
 func New(o Options, log *logging.Logger) (*Broker, error) {
 	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	id, err := nkeys.CreateServer()
 	if err != nil {
 		return nil, fmt.Errorf("making the server's identity: %w", err)
@@ -121,9 +125,10 @@ func (b *Broker) addAccount(name string) *Account {
 // info is INFO as it holds for every client.
 func (b *Broker) info() Info {
 	o := b.opts.Load()
+	host, port, _ := o.advertised() // was checked
 	i := Info{
 		ServerID: b.id, ServerName: o.ServerName, Version: o.Version, Proto: ProtocolLevel,
-		GitCommit: o.GitCommit, Go: o.GoVersion, Host: o.Host, Port: o.Port, Headers: !o.NoHeaders,
+		GitCommit: o.GitCommit, Go: o.GoVersion, Host: host, Port: port, Headers: !o.NoHeaders,
 		AuthRequired: o.Authenticator.Requires().Told, MaxPayload: o.MaxPayload, Cluster: o.Cluster,
 		APILevel: apiLevel, XKey: b.xkey,
 	}
@@ -131,6 +136,9 @@ func (b *Broker) info() Info {
 		t := o.TLS.Options()
 		i.TLSRequired, i.TLSAvailable, i.TLSVerify = !t.AllowPlain, t.AllowPlain, t.Verify
 	}
+	b.mu.RLock()
+	i.ConnectURLs = b.urls
+	b.mu.RUnlock()
 	return i
 }
 

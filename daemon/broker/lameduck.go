@@ -60,9 +60,10 @@ func (b *Broker) tellOne(c *Client) {
 	}
 	i := b.info()
 	i.LameDuck = true
-	i.ConnectURLs = b.otherURLs()
-	i.ClientID, i.ClientIP = c.cid, c.ip
-	c.Out.Send(i.frame())
+	b.mu.RLock()
+	i.ConnectURLs = b.otherURLs
+	b.mu.RUnlock()
+	c.sendInfo(i)
 }
 
 // closeSlowly waits for the grace period and then closes the clients in random
@@ -138,11 +139,4 @@ func (b *Broker) LameDuckClient(cid uint64) bool {
 		b.tellOne(c)
 	}
 	return c != nil
-}
-
-// otherURLs returns where else clients may connect.
-func (b *Broker) otherURLs() []string {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.urls
 }

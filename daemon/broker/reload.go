@@ -2,7 +2,6 @@ package broker
 
 import (
 	"errors"
-	"fmt"
 )
 
 // Prepare checks new options and returns what puts them into effect, for
@@ -13,12 +12,10 @@ import (
 func (b *Broker) Prepare(o Options) (commit func(), err error) {
 	old := b.opts.Load()
 	o = o.withDefaults()
-	switch {
-	case o.MaxPayload > maxFrame:
-		return nil, fmt.Errorf("max_payload (%d) cannot be higher than %d", o.MaxPayload, maxFrame)
-	case o.MaxPending < int64(o.MaxPayload):
-		return nil, fmt.Errorf("max_payload (%v) cannot be higher than max_pending (%v)", o.MaxPayload, o.MaxPending)
-	case o.SystemAccount != old.SystemAccount && b.Account(o.SystemAccount) == nil:
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if o.SystemAccount != old.SystemAccount && b.Account(o.SystemAccount) == nil {
 		return nil, errors.New("the system account must exist")
 	}
 	o.ServerName = old.ServerName
@@ -47,13 +44,7 @@ func (b *Broker) commit(o *Options) {
 		c.applyLimits(o)
 	}
 	if toldChanged(old, o) {
-		for _, c := range clients {
-			if c.has(flagAsyncInfo) {
-				i := b.info()
-				i.ClientID, i.ClientIP = c.cid, c.ip
-				c.Out.Send(i.frame())
-			}
-		}
+		b.tellAll()
 	}
 }
 

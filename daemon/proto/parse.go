@@ -79,7 +79,11 @@ func nextAny(buf []byte, lim *Limits, f *Frame) (n, need int, err error) {
 
 // overlong refuses to wait for the end of a line that is longer than any may be.
 func overlong(line []byte, lim *Limits) error {
-	if lim.ControlLine > 0 && len(line) > lim.ControlLine {
+	n := len(line)
+	if n > 0 && line[n-1] == '\r' {
+		n-- // belongs to the end of the line, most likely
+	}
+	if lim.ControlLine > 0 && n > lim.ControlLine {
 		return ErrControlLine
 	}
 	return nil
@@ -155,7 +159,10 @@ func line(buf []byte, start int, lim *Limits) (arg []byte, n int, err error) {
 		end--
 	}
 	arg = buf[start:end]
-	return arg, n, overlong(arg, lim)
+	if lim.ControlLine > 0 && len(arg) > lim.ControlLine {
+		err = ErrControlLine
+	}
+	return arg, n, err
 }
 
 // fields cuts arg at blanks and tabs into at most len(to) fields; n is how many
