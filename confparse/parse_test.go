@@ -188,7 +188,7 @@ func TestSecretsOnTheLineAreNotShown(t *testing.T) {
 			t.Errorf("%s: shown as\n%s", text, &b)
 		}
 	}
-	const harmless = "a { tokens: 5, passive: yes, max_subject_tokens: 7, secrets_dir: /x }"
+	const harmless = "a { tokens: 5, passive: yes, max_subject_tokens: 7, secrets_dir: /x, password: $PASS }"
 	if got := hideSecrets(harmless); got != harmless {
 		t.Errorf("hidden: %s", got)
 	}

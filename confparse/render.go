@@ -138,7 +138,7 @@ func hideSecrets(line string) string {
 	from := 0
 	for _, m := range secrets.FindAllStringSubmatchIndex(line, -1) {
 		for group := 2; group < len(m); group += 2 {
-			if m[group] < 0 {
+			if m[group] < 0 || variable(line[m[group]:]) {
 				continue
 			}
 			out = append(out, line[from:m[group]]...)
@@ -147,6 +147,12 @@ func hideSecrets(line string) string {
 		}
 	}
 	return string(append(out, line[from:]...))
+}
+
+// variable reports whether a value is a variable, which is no secret, rather
+// than a bcrypt hash.
+func variable(value string) bool {
+	return strings.HasPrefix(value, "$") && !strings.HasPrefix(value, "$2")
 }
 
 // clip cuts a long line down to the part around column.
