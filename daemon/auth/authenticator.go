@@ -1,0 +1,106 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// Authenticator decides who may connect. Its methods may be called concurrently.
+type Authenticator struct {
+	log      *logging.Logger
+	users    atomic.Pointer[directory]
+	pool     *pool
+	throttle throttle
+}
+
+// New makes an authenticator for the options.
+func New(o Options, log *logging.Logger) (*Authenticator, error) {
+	d, err := newDirectory(o)
+	if err != nil {
+		return nil, err
+	}
+	a := &Authenticator{log: log, pool: newPool()}
+	a.users.Store(d)
+	d.warn(log)
+	return a, nil
+}
+
+// Prepare makes new tables and returns what puts them into use. Connections that are there already are not asked again:
+// see [Authenticator.Review].
+func (a *Authenticator) Prepare(o Options) (commit func(), err error) {
+	d, err := newDirectory(o)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		a.users.Store(d)
+		a.pool.forget()
+		d.warn(a.log)
+	}, nil
+}
+
+// Requirements are what a new connection is told and asked.
+type Requirements struct {
+	Auth  bool // nothing but CONNECT is taken at first
+	Told  bool // INFO says auth_required; it does not where there is a user for those who name none
+	Nonce bool // INFO carries a nonce to be signed
+}
+
+// Requires returns the requirements at this moment.
+func (a *Authenticator) Requires() Requirements {
+	d := a.users.Load()
+	return Requirements{Auth: d.required, Told: d.told, Nonce: len(d.nkeys) > 0}
+}
+
+// Authenticate decides on a CONNECT. It may take its time, up to the end of ctx: a password hash is computed, or the
+// answer is delayed because the address has failed too often. The error of a refusal is one of the package's.
+func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity, error) {
+	id, err := a.users.Load().decide(ctx, r, a.pool)
+	if err == nil || errors.Is(err, ErrTooSlow) {
+		return id, err
+	}
+	who := addressOf(r.Remote)
+	delay, count, first := a.throttle.failed(who, time.Now())
+	if first {
+		a.log.Event(logging.Warn, logging.AuthenticationThrottled,
+			fmt.Sprintf("Authentication failed %d times from %s, further failures are answered with a delay", count, shown(r)),
+			logging.String(logging.FieldRemote, shown(r)), logging.Uint(logging.FieldCount, uint64(count)))
+	}
+	wait(ctx, delay)
+	return nil, err
+}
+
+func shown(r *Request) string {
+	who := addressOf(r.Remote)
+	switch {
+	case !who.IsValid():
+		return "the local socket"
+	case who.IsSingleIP():
+		return who.Addr().String()
+	default:
+		return who.String()
+	}
+}
+
+// Review decides again on a connection that was let in as id, after the options have changed. It returns the identity
+// the connection has from now on. ErrMoved asks to close it so that it comes back in its new account; any other error
+// means that it has lost its right. A secret that is still the one it proved to know is not asked for again.
+func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*Identity, error) {
+	d := a.users.Load()
+	now, err := d.recall(id, r)
+	if err != nil {
+		now, err = d.decide(ctx, r, a.pool)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if now.Account != id.Account {
+		return nil, ErrMoved
+	}
+	return now, nil
+}

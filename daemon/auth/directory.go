@@ -1,0 +1,146 @@
+package auth
+
+import (
+	"fmt"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// directory is the tables made from Options. It is immutable.
+type directory struct {
+	required bool
+	users    map[string]*account
+	nkeys    map[string]*account
+	single   *account // the only user
+	token    *account // the token
+	nameless *account // what a connection without credentials becomes
+	told     bool     // INFO says auth_required
+	certMap  bool
+	byDN     map[string]*account // users whose name is a distinguished name, under its keys; nil without certMap
+	// decoy is a hash as dear as the dearest one configured: unknown users are compared with it, so that the time of an
+	// answer does not tell who exists.
+	decoy []byte
+	plain bool // a password is written in plain
+}
+
+// account is what a credential leads to.
+type account struct {
+	name    string // user name or nkey
+	secret  secret
+	empty   bool // no password is set
+	types   []string
+	proxied bool // only through a proxy
+	id      Identity
+}
+
+func newDirectory(o Options) (*directory, error) {
+	d := &directory{certMap: o.CertificateMap, users: map[string]*account{}, nkeys: map[string]*account{}}
+	for i := range o.Users {
+		if err := d.add(&o.Users[i]); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case o.Users != nil:
+		d.required = true
+	case o.Token != "":
+		d.required = true
+		d.token = &account{secret: newSecret(o.Token), proxied: o.ProxyRequired, id: Identity{Account: GlobalAccount, User: "[REDACTED]"}}
+	case o.User != "":
+		d.required = true
+		d.single = &account{name: o.User, secret: newSecret(o.Password), proxied: o.ProxyRequired, id: Identity{Account: GlobalAccount, User: o.User}}
+		d.plain = o.Password != "" && d.single.secret.hash == nil
+	}
+	if d.certMap {
+		d.indexDNs()
+	}
+	d.told = d.required
+	switch {
+	case o.NoAuthUser != "":
+		if d.nameless = d.users[o.NoAuthUser]; d.nameless == nil {
+			d.nameless = d.nkeys[o.NoAuthUser]
+		}
+		if d.nameless == nil {
+			return nil, fmt.Errorf("no_auth_user: %q not present as user or nkey in authorization block or account configuration", o.NoAuthUser)
+		}
+		d.told = false
+	case o.Anonymous:
+		d.nameless = &account{id: Identity{Account: GlobalAccount}}
+	}
+	return d, d.makeDecoy()
+}
+
+func (d *directory) add(u *User) error {
+	acc := &account{name: u.Name, types: u.ConnectionTypes, proxied: u.ProxyRequired}
+	table, what := d.users, "user"
+	if u.Nkey != "" {
+		acc.name, table, what = u.Nkey, d.nkeys, "nkey"
+	} else {
+		acc.secret, acc.empty = newSecret(u.Password), u.Password == ""
+		// A user without a password is one that shows a certificate, where certificates are mapped.
+		d.plain = d.plain || acc.secret.hash == nil && !(acc.empty && d.certMap)
+	}
+	if table[acc.name] != nil {
+		return fmt.Errorf("duplicate %s %q detected", what, acc.name)
+	}
+	acc.id = Identity{Account: u.Account, User: acc.name}
+	if u.Account == "" {
+		acc.id.Account = GlobalAccount
+	}
+	if u.Permissions != nil {
+		p, err := NewPermissions(u.Permissions)
+		if err != nil {
+			return fmt.Errorf("invalid permissions for %s %q: %w", what, acc.name, err)
+		}
+		acc.id.Permissions = p
+	}
+	table[acc.name] = acc
+	return nil
+}
+
+// indexDNs finds the users whose names are distinguished names.
+func (d *directory) indexDNs() {
+	d.byDN = map[string]*account{}
+	for name, acc := range d.users {
+		if dn, ok := parseDN(name); ok {
+			d.byDN[dn.ordered()] = acc
+			if _, twice := d.byDN[dn.unordered()]; twice {
+				acc = nil // two users with the same parts: only the exact order tells them apart
+			}
+			d.byDN[dn.unordered()] = acc
+		}
+	}
+}
+
+// makeDecoy computes a hash at the highest cost in use.
+func (d *directory) makeDecoy() error {
+	cost := 0
+	for _, u := range d.users {
+		cost = max(cost, u.secret.cost())
+	}
+	if cost == 0 {
+		return nil // only plain passwords, or a single secret: there are no names to find out
+	}
+	var err error
+	d.decoy, err = decoyOf(cost)
+	return err
+}
+
+// decoyOf returns a well-formed hash of the cost that belongs to no password. Its digest is all zeros: computing a real
+// one would take as long as a comparison, at each start and reload.
+func decoyOf(cost int) ([]byte, error) {
+	h := fmt.Appendf(nil, "$2a$%02d$......................%s", cost, "...............................")
+	if _, err := bcrypt.Cost(h); err != nil {
+		return nil, fmt.Errorf("bcrypt cost %d: %w", cost, err)
+	}
+	return h, nil
+}
+
+// warn says what is unwise in the configuration.
+func (d *directory) warn(log *logging.Logger) {
+	if d.plain {
+		log.Warn("Plaintext passwords detected, use nkeys or bcrypt")
+	}
+}
