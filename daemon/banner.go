@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
 // banner writes the first lines of the log, those that operators and tests look
@@ -26,6 +28,10 @@ func (d *Daemon) banner(cfg *config.Config) {
 
 // saysConfiguration tells which file is in effect.
 func (d *Daemon) saysConfiguration(a *active) {
+	if a.lastGood {
+		d.log.Event(logging.Error, logging.LastGoodInUse,
+			"The configuration on disk is bad, starting with the last good one of "+a.loaded.Format(time.DateTime)+": "+plainErrors(a.err), logging.Err(a.err))
+	}
 	if a.cfg.File == "" {
 		return
 	}

@@ -38,6 +38,7 @@ type Daemon struct {
 
 	limits  limits
 	started time.Time
+	atStart []string // warnings of the first configuration, for the log
 
 	// For Run's goroutine to act on. Signals, verbs and the watcher send here.
 	requests chan request
@@ -59,6 +60,9 @@ type active struct {
 	lastGood bool      // it is the saved copy of the last good one
 	refused  time.Time // a newer one was refused then; zero: none
 	err      error     // why
+
+	read  *recorder      // what was read; nil for the last good one
+	watch *config.Config // whose files are to be watched, when not cfg's
 }
 
 // StartError is a failure to start a part; it is in the log already.
@@ -91,28 +95,43 @@ func New(p Params) (*Daemon, error) {
 	return d, nil
 }
 
-// load reads the configuration as the command line says.
-func (d *Daemon) load() (*config.Config, config.Warnings, error) {
-	cfg, warnings, err := config.Load(d.loadRequest(d.Invocation.ConfigFile))
+// load reads the configuration as the command line says. What could be read is
+// returned with an error too: it tells which files to watch.
+func (d *Daemon) load() (*active, config.Warnings, error) {
+	read := newRecorder()
+	act := &active{loaded: time.Now(), read: read}
+	cfg, warnings, err := config.Load(d.loadRequest(d.Invocation.ConfigFile, read.read))
+	act.cfg = cfg
 	if err == nil {
 		err = refuseUnwired(cfg.Options)
 	}
-	return cfg, warnings, err
+	return act, warnings, err
 }
 
-func (d *Daemon) loadRequest(file string) config.LoadRequest {
+func (d *Daemon) loadRequest(file string, read func(string) ([]byte, error)) config.LoadRequest {
 	return config.LoadRequest{
-		File: file, Invocation: d.Invocation, Environ: d.Environ, Credentials: d.System.CredentialsDir,
+		File: file, Invocation: d.Invocation, Environ: d.Environ, Credentials: d.System.CredentialsDir, ReadFile: read,
 	}
 }
 
-// firstConfig is the configuration to start with.
+// firstConfig is the configuration to start with: the one on disk, or, under
+// the packaged unit, the last good one when that is bad.
 func (d *Daemon) firstConfig() (*active, error) {
-	cfg, _, err := d.load()
-	if err != nil {
+	act, warnings, err := d.load()
+	if err == nil {
+		d.atStart = warningTexts(warnings)
+		return act, nil
+	}
+	good, none := d.lastGood()
+	if none != nil {
+		if d.lastGoodPath() != "" {
+			err = fmt.Errorf("%w\n(and no last good configuration to start with: %v)", err, none)
+		}
 		return nil, err
 	}
-	return &active{cfg: cfg, loaded: time.Now()}, nil
+	good.refused, good.err = act.loaded, err
+	good.watch = act.cfg // the fix must be noticed
+	return good, nil
 }
 
 // makeParts makes the subsystems in the order in which they start.

@@ -1,8 +1,146 @@
 package daemon
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
-// keepLastGood remembers a configuration that runs.
-func (d *Daemon) keepLastGood(*config.Config) {}
+// packagedUnit is the variable by which the packaged unit tells that it is
+// that: only there is the last good configuration kept and used. A broker
+// started by hand, by a container or by a unit of the administrator's own fails
+// on a bad file, as nats-server does.
+const packagedUnit = "NATS_UNIT"
+
+// savedConfig is a configuration as it was read: every file of it, with what
+// was in it, drop-ins and files of secrets included. It is stored as one file,
+// so that it is always one configuration. Certificates are not in it: they are
+// files of their own and are read again.
+type savedConfig struct {
+	File    string            `json:"file"`
+	Saved   time.Time         `json:"saved"`
+	Digest  string            `json:"digest"`
+	DropIns []string          `json:"drop_ins"`
+	Files   map[string][]byte `json:"files"`
+}
+
+// lastGoodPath is where the last good configuration is kept; empty when it is
+// not.
+func (d *Daemon) lastGoodPath() string {
+	if d.System.StateDir == "" || !hasVariable(d.Environ, packagedUnit) {
+		return ""
+	}
+	return filepath.Join(d.System.StateDir, "last-good.json")
+}
+
+func hasVariable(environ []string, name string) bool {
+	for _, pair := range environ {
+		if len(pair) > len(name)+1 && pair[:len(name)+1] == name+"=" {
+			return true
+		}
+	}
+	return false
+}
+
+// recorder reads files and keeps what it read.
+type recorder struct {
+	mu    sync.Mutex
+	files map[string][]byte
+}
+
+func newRecorder() *recorder { return &recorder{files: map[string][]byte{}} }
+
+func (r *recorder) read(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err == nil {
+		r.mu.Lock()
+		r.files[path] = data
+		r.mu.Unlock()
+	}
+	return data, err
+}
+
+// keepLastGood saves a configuration that runs. Not being able to is worth a
+// warning: the broker runs all the same.
+func (d *Daemon) keepLastGood(act *active) {
+	path := d.lastGoodPath()
+	if path == "" || act.lastGood || act.cfg.File == "" {
+		return
+	}
+	var err error
+	if act.cfg.Options.Process.LastGood {
+		err = saveConfig(path, act)
+	} else if err = os.Remove(path); errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		d.log.Warn("Could not keep the last good configuration: "+err.Error(), logging.Err(err))
+	}
+}
+
+// saveConfig writes the file, for our eyes only: it holds what the files hold.
+func saveConfig(path string, act *active) error {
+	s := savedConfig{
+		File: act.cfg.File, Saved: act.loaded, Digest: act.cfg.Digest,
+		DropIns: dropInsOf(act.cfg), Files: act.read.files,
+	}
+	data, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return err
+	}
+	_, err = writeAtomically(path, data, 0o600)
+	return err
+}
+
+// dropInsOf lists the drop-ins in the order in which they were applied.
+func dropInsOf(cfg *config.Config) []string {
+	list := []string{}
+	for _, f := range cfg.Files {
+		if f.Source != nil && f.Source.Layer() == config.LayerDropIn && f.Source.IncludedFrom().IsZero() {
+			list = append(list, f.Path)
+		}
+	}
+	return list
+}
+
+// lastGood loads the saved configuration, because the one on disk is bad. The
+// error says why there is none to be had.
+func (d *Daemon) lastGood() (*active, error) {
+	path := d.lastGoodPath()
+	if path == "" {
+		return nil, errors.New("none is kept")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var s savedConfig
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.File != d.Invocation.ConfigFile {
+		return nil, fmt.Errorf("%s is of another configuration, %s", path, s.File)
+	}
+	req := d.loadRequest(s.File, func(name string) ([]byte, error) {
+		if text, ok := s.Files[name]; ok {
+			return text, nil
+		}
+		return nil, &os.PathError{Op: "open", Path: name, Err: os.ErrNotExist}
+	})
+	req.DropIns = &s.DropIns
+	cfg, _, err := config.Load(req)
+	if err == nil {
+		err = refuseUnwired(cfg.Options)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the last good configuration of %s: %w", s.Saved.Format(time.DateTime), err)
+	}
+	return &active{cfg: cfg, loaded: s.Saved, lastGood: true}, nil
+}

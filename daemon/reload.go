@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -23,10 +22,10 @@ func (d *Daemon) reload(cause string, check bool) control.Response {
 		// READY must follow whatever happens, or the manager waits for ever.
 		defer func() { d.warnOf("service manager", d.notify.Ready(d.statusText())) }()
 	}
-	began := time.Now()
-	cfg, warnings, err := d.load()
-	if cfg != nil && !check {
-		d.watch(cfg, began) // also when refused: the fix must be noticed
+	next, warnings, err := d.load()
+	cfg := next.cfg
+	if !check {
+		d.watch(cfg, next.loaded) // also when refused: the fix must be noticed
 	}
 	if err == nil && cfg.File == "" && len(cfg.Files) == 0 {
 		err = errors.New("can only reload config when a file is provided using -c or --config")
@@ -56,9 +55,10 @@ func (d *Daemon) reload(cause string, check bool) control.Response {
 			c.commit()
 		}
 	}
-	d.active.Store(&active{cfg: cfg, loaded: began})
+	d.active.Store(next)
 	d.announce(cause, changes, report.Warnings, cfg, old)
-	d.keepLastGood(cfg)
+	d.watch(cfg, next.loaded) // config_watch itself may have changed
+	d.keepLastGood(next)
 	return control.Response{OK: true, Reload: report}
 }
 
@@ -223,7 +223,7 @@ func watchedPaths(cfg *config.Config) []string {
 // watch makes the watcher look after what the configuration depends on. since
 // is when reading it began.
 func (d *Daemon) watch(cfg *config.Config, since time.Time) {
-	if !d.active.Load().cfg.Options.Process.ConfigWatch || cfg.File == "" {
+	if cfg == nil || cfg.File == "" || !d.active.Load().cfg.Options.Process.ConfigWatch {
 		d.watcher.Set(nil, since)
 		return
 	}
@@ -236,19 +236,12 @@ func (d *Daemon) onFilesChanged(paths []string) {
 	if d.inState() != stateRunning || !d.active.Load().cfg.Options.Process.ConfigWatch {
 		return
 	}
-	began := time.Now()
-	cfg, _, err := d.load()
+	next, _, err := d.load()
 	act := d.active.Load()
-	if err == nil && act.err == nil && !act.lastGood && cfg.Digest == act.cfg.Digest && len(config.Diff(act.cfg, cfg)) == 0 {
-		d.watch(cfg, began)
+	if err == nil && act.err == nil && !act.lastGood && next.cfg.Digest == act.cfg.Digest && len(config.Diff(act.cfg, next.cfg)) == 0 {
+		d.watch(next.cfg, next.loaded)
 		return
 	}
 	d.log.Info("Configuration changed on disk: " + strings.Join(paths, ", "))
 	d.reload("change of "+strings.Join(paths, ", "), false)
-}
-
-// exists reports whether a path can be looked at.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

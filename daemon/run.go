@@ -41,6 +41,9 @@ func (d *Daemon) Run() (int, error) {
 	for _, w := range warnings {
 		d.log.Warn(w)
 	}
+	for _, w := range d.atStart {
+		d.log.Warn(w)
+	}
 	d.saysConfiguration(act)
 	if err := d.notify.Open(); err != nil {
 		d.log.Warn("Service manager: "+err.Error(), logging.Err(err))
@@ -51,7 +54,12 @@ func (d *Daemon) Run() (int, error) {
 		d.logs.Close()
 		return 1, err
 	}
-	d.watch(act.cfg, act.loaded)
+	if act.watch != nil {
+		d.watch(act.watch, act.refused)
+	} else {
+		d.watch(act.cfg, act.loaded)
+	}
+	d.keepLastGood(act)
 	d.setState(stateRunning)
 	d.log.Info("Server is ready")
 	d.warnOf("service manager", d.notify.Ready(d.statusText()))

@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
+	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // monitorSource gives the monitor its view of everything else.
@@ -57,11 +59,14 @@ func (s serverSource) Varz(v *monitor.Varz) {
 // configured fills in what the configuration says.
 func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 	m := &o.Monitor
-	v.HTTPHost, v.HTTPPort, v.HTTPSPort, v.HTTPBasePath = m.Host, m.Port, m.HTTPSPort, m.BasePath
+	v.HTTPHost, v.HTTPPort, v.HTTPSPort, v.HTTPBasePath = m.Host, m.Port, m.HTTPSPort, strings.TrimSuffix(m.BasePath, "/")
 	if v.HTTPHost == "" {
 		v.HTTPHost = o.Host
 	}
 	v.AuthTimeout, v.TLSTimeout = o.Authorization.Timeout.Seconds(), o.TLS.Timeout.Seconds()
+	if v.TLSTimeout == 0 {
+		v.TLSTimeout = transport.DefaultTLSTimeout.Seconds()
+	}
 	v.TLSRequired, v.TLSVerify = o.TLS.Defined && !o.AllowNonTLS, o.TLS.Defined && o.TLS.Verify
 	v.Tags, v.Metadata, v.FeatureFlags = o.Tags, o.Metadata, o.FeatureFlags
 	c := &o.Cluster

@@ -34,6 +34,8 @@ type Places struct {
 	LookupEnv func(string) (string, bool)
 	// Credentials is the directory of systemd's credentials; empty: what $CREDENTIALS_DIRECTORY says.
 	Credentials string
+	// DropIns replace what is found in the directories of drop-ins; nil: they do not.
+	DropIns *[]string
 }
 
 // layers are the main file and its drop-ins, read and merged.

@@ -38,7 +38,15 @@ func (p *Places) dropInDirs() []string {
 // included is not a drop-in.
 func (l *layers) layDropIns(included []confparse.File) confparse.Errors {
 	l.Dirs = l.places.dropInDirs()
+	if l.places.DropIns != nil {
+		return l.lay(*l.places.DropIns, nil)
+	}
 	paths, errs := dropIns(l.Dirs)
+	return append(errs, l.lay(paths, included)...)
+}
+
+// lay puts files over the tree, but for those that are included already.
+func (l *layers) lay(paths []string, included []confparse.File) (errs confparse.Errors) {
 	for _, path := range paths {
 		if slices.ContainsFunc(included, func(f confparse.File) bool { return sameFile(f.Path, path) }) {
 			continue

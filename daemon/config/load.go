@@ -24,6 +24,9 @@ type LoadRequest struct {
 	Credentials string
 	// ReadFile reads the configuration's files and secrets; nil: os.ReadFile.
 	ReadFile func(string) ([]byte, error)
+	// DropIns are the drop-ins to apply, in this order, instead of those in the directories of the main file; nil:
+	// those. With ReadFile it brings back a configuration that was read before.
+	DropIns *[]string
 }
 
 // A Config is a configuration that was loaded: what is in effect and where it came from. It is immutable.
@@ -68,6 +71,7 @@ func Load(req LoadRequest) (*Config, Warnings, error) {
 	}
 	files, errs := readLayers(Places{
 		File: req.File, Root: req.Root, ReadFile: req.ReadFile, LookupEnv: req.lookup, Credentials: req.Credentials,
+		DropIns: req.DropIns,
 	})
 	env, found := environment(req.Environ)
 	tree := confparse.Merge(confparse.Merge(files.Tree, env), req.Invocation.Tree())
