@@ -29,6 +29,7 @@ var verbs = []verb{
 	{"health", "check that the running broker passes messages on", runHealth},
 	{"log-level", "show or change what the running broker logs", runLogLevel},
 	{"config", "check, show, compare, explain and lay out configuration", runConfig},
+	{"top", "watch connections and rates in the terminal", runTop},
 	{"passwd", "make the hash of a password for the configuration", runPasswd},
 }
 

@@ -262,7 +262,7 @@ func (s *connSelection) describe(row *connCandidate, now time.Time) *ConnInfo {
 	info := newConnInfo(c, now)
 	switch {
 	case s.o.SubscriptionsDetail:
-		info.SubsDetail = clientSubDetails(c.Subs)
+		info.SubsDetail = clientSubDetails(c.Subs, row.closed != nil)
 	case s.o.Subscriptions:
 		info.Subs = subjectsOf(c.Subs)
 	}
@@ -272,6 +272,9 @@ func (s *connSelection) describe(row *connCandidate, now time.Time) *ConnInfo {
 			info.Account = c.Account
 		}
 		info.JWT, info.IssuerKey, info.Tags, info.NameTag = c.JWT, c.IssuerKey, c.Tags, c.AccountTag
+		if row.closed != nil && c.Account == defaultAccount {
+			info.NameTag = "" // as nats-server has it
+		}
 		if c.TLS != nil {
 			info.TLSPeerCerts = c.TLS.Peer
 		}

@@ -72,7 +72,7 @@ func (r *Reporter) Routez(o RoutezOptions) *Routez {
 		info.Idle = span(now.Sub(info.LastActivity))
 		switch {
 		case o.SubscriptionsDetail:
-			info.SubsDetail = clientSubDetails(row.SubList)
+			info.SubsDetail = clientSubDetails(row.SubList, false)
 		case o.Subscriptions:
 			info.Subs = subjectsOf(row.SubList)
 		}

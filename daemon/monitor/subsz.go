@@ -108,13 +108,18 @@ func clientSubDetail(s *Sub) SubDetail {
 	return SubDetail{Subject: s.Subject, Queue: s.Queue, SID: s.SID, Msgs: s.Msgs, Max: s.Max, CID: s.CID}
 }
 
-func clientSubDetails(subs []Sub) []SubDetail {
+// clientSubDetails lists a connection's subscriptions. Those of a closed one are
+// shown with the account all the same, as nats-server does.
+func clientSubDetails(subs []Sub, withAccount bool) []SubDetail {
 	if len(subs) == 0 {
 		return nil
 	}
 	list := make([]SubDetail, len(subs))
 	for i := range subs {
 		list[i] = clientSubDetail(&subs[i])
+		if withAccount {
+			list[i].Account, list[i].AccountTag = subs[i].Account, subs[i].AccountTag
+		}
 	}
 	return list
 }
