@@ -3,7 +3,7 @@
 
 arm=$work/arm64
 mkdir -p "$arm"
-dpkg-deb --fsys-tarfile "$work/new/nats-broker_$new-1_arm64.deb" | tar -C "$arm" -xf -
+dpkg-deb --fsys-tarfile "$new_dir/nats-broker_$new-1_arm64.deb" | tar -C "$arm" -xf -
 check 'the arm64 program runs' sh -c "qemu-aarch64-static '$arm/usr/bin/nats-broker' --version | grep -qF '$new'"
 check 'it accepts the packaged configuration' qemu-aarch64-static "$arm/usr/bin/nats-broker" -t -c "$arm/etc/nats/nats.conf"
 
@@ -31,7 +31,7 @@ image=$(scripts/box image --arch arm64)
 if [ -d "$image" ]; then
 	mkdir "$work/arm-root" "$work/arm-upper" "$work/arm-work"
 	mount -t overlay arm64-test -o "lowerdir=$image,upperdir=$work/arm-upper,workdir=$work/arm-work" "$work/arm-root"
-	cp "$work/new/nats-broker_$new-1_arm64.deb" "$work/arm-root/root/new.deb"
+	cp "$new_dir/nats-broker_$new-1_arm64.deb" "$work/arm-root/root/new.deb"
 	check 'the package installs on arm64' chroot "$work/arm-root" dpkg -i /root/new.deb
 	matches 'its architecture' '^arm64$' "$(chroot "$work/arm-root" dpkg-query -W -f '${Architecture}\n' nats-broker)"
 	matches 'the program runs there' "$new" "$(chroot "$work/arm-root" nats-broker --version)"

@@ -3,9 +3,9 @@
 
 lints() {
 	local seen page
-	seen=$(lintian --allow-root --tag-display-limit 0 --fail-on error,warning "$work"/new/*.deb 2>&1) &&
+	seen=$(lintian --allow-root --tag-display-limit 0 --fail-on error,warning "$new_dir"/*.deb 2>&1) &&
 		ok 'lintian: no error, no warning' || bad lintian "$seen"
-	seen=$(rpmlint -c packaging/rpm/rpmlint.toml "$work"/new/*.rpm 2>&1 | grep -E ': [EW]: ')
+	seen=$(rpmlint -c packaging/rpm/rpmlint.toml "$new_dir"/*.rpm 2>&1 | grep -E ': [EW]: ')
 	same 'rpmlint: no error, no warning' '' "$seen"
 	seen=$(for page in man/*.[1-8]; do mandoc -Tlint -W warning "$page" 2>&1 | grep -v 'outdated mandoc.db'; done)
 	same 'mandoc: no warning' '' "$seen"
@@ -15,7 +15,7 @@ lints() {
 # A second build, elsewhere and later, of the unsigned artefacts.
 reproducible() {
 	local one two
-	one=$(cd "$work/new" && sha256sum ./*.deb ./*.tar.gz ./*.spdx.json)
+	one=$(cd "$new_dir" && sha256sum ./*.deb ./*.tar.gz ./*.spdx.json)
 	scripts/package --out "$work/again" --version "$new" --only deb --only tar >/dev/null 2>&1
 	two=$(cd "$work/again" && sha256sum ./*.deb ./*.tar.gz ./*.spdx.json)
 	same 'debs, tarballs and SBOM: two builds, the same bytes' "$one" "$two"
@@ -29,7 +29,7 @@ reproducible() {
 
 contents() {
 	local f list
-	for f in "$work"/new/nats-broker_*_*.deb; do
+	for f in "$new_dir"/nats-broker_*_*.deb; do
 		case $f in *amd64.deb) want=x86-64 ;; *) want=aarch64 ;; esac
 		dpkg-deb --fsys-tarfile "$f" | tar -xOf - ./usr/bin/nats-broker >"$work/binary"
 		matches "${f##*/} holds a static $want program" "ELF 64-bit LSB executable, .*$want.*statically linked" \
@@ -47,13 +47,13 @@ contents() {
 	done
 	ok 'the deb holds what it should'
 	same 'conffiles' '/etc/apparmor.d/nats-broker /etc/nats/nats.conf' "$(dpkg-deb -I "$(deb new)" conffiles | sort | xargs)"
-	check 'SHA256SUMS is right' sh -c "cd '$work/new' && sha256sum --quiet -c SHA256SUMS"
-	check 'SHA256SUMS is signed' gpgv --keyring "$work/keyring.gpg" "$work/new/SHA256SUMS.asc" "$work/new/SHA256SUMS"
+	check 'SHA256SUMS is right' sh -c "cd '$new_dir' && sha256sum --quiet -c SHA256SUMS"
+	check 'SHA256SUMS is signed' gpgv --keyring "$gpgv_keyring" "$new_dir/SHA256SUMS.asc" "$new_dir/SHA256SUMS"
 	check 'the SBOM names the program and its modules' sbom
 }
 
 sbom() {
-	python3 - "$work"/new/*.spdx.json <<-'END'
+	python3 - "$new_dir"/*.spdx.json <<-'END'
 		import json, sys
 		doc = json.load(open(sys.argv[1]))
 		assert doc["spdxVersion"] == "SPDX-2.3", doc["spdxVersion"]
@@ -78,7 +78,6 @@ elf() { # what kind of program it is, for `file` is not on every machine
 	END
 }
 
-gpg --homedir "$work/gnupg" --batch --export >"$work/keyring.gpg" 2>/dev/null
 lints
 reproducible
 contents

@@ -20,7 +20,7 @@ start() { # NAME ARGUMENT...
 }
 ready() { eventually 10 ip netns exec "$netns" "$work/probe" once "$1"; }
 
-scripts/package-image --dist "$work/new" --tag localhost/nats-broker:test -- "${store[@]}" >"$work/image.log" 2>&1 &&
+scripts/package-image --dist "$new_dir" --tag localhost/nats-broker:test -- "${store[@]}" >"$work/image.log" 2>&1 &&
 	ok 'the image is built' || bad 'the image is built' "$(cat "$work/image.log")"
 inspect=$(podman "${store[@]}" image inspect localhost/nats-broker:test)
 for port in 4222 6222 8222; do matches "port $port is exposed" "\"$port/tcp\"" "$inspect"; done

@@ -5,16 +5,16 @@
 conf=/etc/nats/nats.conf
 
 apt_in() { # apt-get with the repository under test alone: the box has no network
-	in apt-get -q -y -o Dpkg::Use-Pty=0 -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/nats-broker.list \
+	inside apt-get -q -y -o Dpkg::Use-Pty=0 -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/nats-broker.list \
 		-o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 -o Dpkg::Options::=--force-confold "$@"
 }
 repository() { # new|old: makes it the one that apt sees
-	sh_in 'rm -rf /srv/apt'
-	scripts/box push "$box" "$work/$1/apt" /srv/apt
+	inside_sh 'rm -rf /srv/apt'
+	scripts/box push "$box" "$packages/$1/apt" /srv/apt
 	apt_in update
 }
 files() { # everything on the machine but what other programs write for themselves
-	sh_in 'find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp -o -path /var/log \
+	inside_sh 'find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp -o -path /var/log \
 		-o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /srv -o -path /root \
 		-o -path /etc/.pwd.lock -o -path /var/spool \) -prune -o -print | grep -v -e "^/etc/\(passwd\|group\|shadow\|gshadow\)-\?$" | sort'
 }
@@ -25,58 +25,58 @@ installed() {
 	repository new >"$work/apt.log" 2>&1 || bad 'apt-get update from the signed repository' "$(cat "$work/apt.log")"
 	check 'apt-get install from the signed repository' apt_in install nats-broker
 	check 'active (running)' active
-	echo "measured: start took $(sh_in 'a=$(systemctl show -P InactiveExitTimestampMonotonic nats-broker); b=$(systemctl show -P ActiveEnterTimestampMonotonic nats-broker); echo $(((b - a) / 1000)) ms')"
-	check 'active within 2 s of its start' sh_in 'a=$(systemctl show -P InactiveExitTimestampMonotonic nats-broker)
+	echo "measured: start took $(inside_sh 'a=$(systemctl show -P InactiveExitTimestampMonotonic nats-broker); b=$(systemctl show -P ActiveEnterTimestampMonotonic nats-broker); echo $(((b - a) / 1000)) ms')"
+	check 'active within 2 s of its start' inside_sh 'a=$(systemctl show -P InactiveExitTimestampMonotonic nats-broker)
 		b=$(systemctl show -P ActiveEnterTimestampMonotonic nats-broker); [ $((b - a)) -lt 2000000 ]'
-	same 'enabled' enabled "$(in systemctl is-enabled nats-broker.service)"
-	main=$(in systemctl show -P MainPID nats-broker.service)
-	same 'runs as nats, not root' nats "$(sh_in "stat -c %U /proc/$main")"
-	matches 'listens for clients' ':4222 ' "$(in ss -Hltn)"
-	matches 'monitoring is on the loopback alone' '127\.0\.0\.1:8222 ' "$(in ss -Hltn)"
-	same 'the configuration is for root and the group nats' '640 root nats' "$(sh_in "stat -c '%a %U %G' $conf")"
+	same 'enabled' enabled "$(inside systemctl is-enabled nats-broker.service)"
+	main=$(inside systemctl show -P MainPID nats-broker.service)
+	same 'runs as nats, not root' nats "$(inside_sh "stat -c %U /proc/$main")"
+	matches 'listens for clients' ':4222 ' "$(inside ss -Hltn)"
+	matches 'monitoring is on the loopback alone' '127\.0\.0\.1:8222 ' "$(inside ss -Hltn)"
+	same 'the configuration is for root and the group nats' '640 root nats' "$(inside_sh "stat -c '%a %U %G' $conf")"
 	check 'a client: publish, subscribe, queue group, request' probe
-	check 'the units are without fault' in systemd-analyze verify nats-broker.service nats-broker.socket nats-broker@x.service
-	echo "measured: $(in systemd-analyze security nats-broker.service --no-pager | tail -1)"
-	check 'nats-broker status: all is well' in nats-broker status
-	check 'nats-broker health' in nats-broker health
-	matches 'the journal knows our messages' 'nats-broker' "$(in journalctl --list-catalog)"
-	check 'the installed configuration is valid' in nats-broker -t -c $conf
+	check 'the units are without fault' inside systemd-analyze verify nats-broker.service nats-broker.socket nats-broker@x.service
+	echo "measured: $(inside systemd-analyze security nats-broker.service --no-pager | tail -1)"
+	check 'nats-broker status: all is well' inside nats-broker status
+	check 'nats-broker health' inside nats-broker health
+	matches 'the journal knows our messages' 'nats-broker' "$(inside journalctl --list-catalog)"
+	check 'the installed configuration is valid' inside nats-broker -t -c $conf
 	# The same again must change nothing.
-	check 'postinst can run again' in /var/lib/dpkg/info/nats-broker.postinst configure "$new-1"
+	check 'postinst can run again' inside /var/lib/dpkg/info/nats-broker.postinst configure "$new-1"
 	check 'and the broker runs' active
 }
 
 edited() {
 	local t0
 	t0=$(date +%s%N)
-	sh_in "echo 'max_payload: 2MB' >>$conf"
-	eventually 10 sh_in 'journalctl -u nats-broker -o cat | grep -q "max_payload"' &&
-		ok 'an edit is live, and in the journal' || bad 'an edit is live, and in the journal' "$(in journalctl -u nats-broker -n 20)"
+	inside_sh "echo 'max_payload: 2MB' >>$conf"
+	eventually 10 inside_sh 'journalctl -u nats-broker -o cat | grep -q "max_payload"' &&
+		ok 'an edit is live, and in the journal' || bad 'an edit is live, and in the journal' "$(inside journalctl -u nats-broker -n 20)"
 	echo "measured: edit to journal in $((($(date +%s%N) - t0) / 1000000)) ms"
 	matches 'the edit is in effect' '"max_payload": *2097152' "$(varz)"
-	same 'by a reload, not a restart' 0 "$(in systemctl show -P NRestarts nats-broker.service)"
+	same 'by a reload, not a restart' 0 "$(inside systemctl show -P NRestarts nats-broker.service)"
 }
-varz() { in bash -c 'exec 3<>/dev/tcp/127.0.0.1/8222; printf "GET /varz HTTP/1.0\r\n\r\n" >&3; cat <&3'; }
+varz() { inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/8222; printf "GET /varz HTTP/1.0\r\n\r\n" >&3; cat <&3'; }
 
 broken() {
-	sh_in "cp $conf /root/good.conf; echo '  monitr_port: 1' >>$conf"
+	inside_sh "cp $conf /root/good.conf; echo '  monitr_port: 1' >>$conf"
 	local line
-	line=$(sh_in "wc -l <$conf")
-	eventually 10 sh_in "systemctl show -P StatusText nats-broker | grep -q ':$line:3'" &&
+	line=$(inside_sh "wc -l <$conf")
+	eventually 10 inside_sh "systemctl show -P StatusText nats-broker | grep -q ':$line:3'" &&
 		ok 'a mistake is in the status line, with line and column' ||
 		bad 'a mistake is in the status line, with line and column' "$(status_text)"
-	matches 'systemctl status shows it' "nats.conf:$line:3" "$(in systemctl status nats-broker.service)"
-	matches 'the journal shows it' "nats.conf:$line:3.*unknown field" "$(in journalctl -u nats-broker -o cat)"
+	matches 'systemctl status shows it' "nats.conf:$line:3" "$(inside systemctl status nats-broker.service)"
+	matches 'the journal shows it' "nats.conf:$line:3.*unknown field" "$(inside journalctl -u nats-broker -o cat)"
 	check 'still serving' probe
-	refuse 'systemctl reload fails' in systemctl reload nats-broker.service
-	refuse 'nats-broker status fails' in nats-broker status
-	refuse 'nats-broker config check fails' in nats-broker config check
+	refuse 'systemctl reload fails' inside systemctl reload nats-broker.service
+	refuse 'nats-broker status fails' inside nats-broker status
+	refuse 'nats-broker config check fails' inside nats-broker config check
 	check 'still serving after the reload' probe
-	check 'a restart with the mistake in place' in systemctl restart nats-broker.service
+	check 'a restart with the mistake in place' inside systemctl restart nats-broker.service
 	check 'serves with the last good configuration' probe
 	matches 'and says so' 'last good' "$(status_text)"
-	sh_in "cat /root/good.conf >$conf"
-	eventually 10 in nats-broker status && ok 'corrected: all is well by itself' || bad 'corrected: all is well by itself' "$(in nats-broker status)"
+	inside_sh "cat /root/good.conf >$conf"
+	eventually 10 inside nats-broker status && ok 'corrected: all is well by itself' || bad 'corrected: all is well by itself' "$(inside nats-broker status)"
 }
 
 upgraded() {
@@ -85,64 +85,64 @@ upgraded() {
 	repository old >/dev/null 2>&1
 	check 'the older version is installed' apt_in install nats-broker
 	check 'the older version runs' active
-	sh_in "echo 'max_connections: 5000' >>$conf"
-	eventually 10 sh_in 'journalctl -u nats-broker -o cat | grep -q max_connections' || bad 'the edit is live' ''
+	inside_sh "echo 'max_connections: 5000' >>$conf"
+	eventually 10 inside_sh 'journalctl -u nats-broker -o cat | grep -q max_connections' || bad 'the edit is live' ''
 	repository new >/dev/null 2>&1
 	load_start
 	check 'upgrade under load' apt_in install nats-broker
 	load_end
-	same 'the new version is installed' "$new-1" "$(in dpkg-query -W -f '${Version}' nats-broker)"
-	same 'the new version runs' "$(sh_in 'stat -Lc %i /usr/bin/nats-broker')" \
-		"$(sh_in 'stat -Lc %i /proc/$(systemctl show -P MainPID nats-broker)/exe')"
-	matches 'the edited configuration is kept' '^max_connections: 5000' "$(in cat $conf)"
-	check 'the new one lies beside it' in test -f $conf.dpkg-dist
-	same 'owner and mode are kept' '640 root nats' "$(sh_in "stat -c '%a %U %G' $conf")"
+	same 'the new version is installed' "$new-1" "$(inside dpkg-query -W -f '${Version}' nats-broker)"
+	same 'the new version runs' "$(inside_sh 'stat -Lc %i /usr/bin/nats-broker')" \
+		"$(inside_sh 'stat -Lc %i /proc/$(systemctl show -P MainPID nats-broker)/exe')"
+	matches 'the edited configuration is kept' '^max_connections: 5000' "$(inside cat $conf)"
+	check 'the new one lies beside it' inside test -f $conf.dpkg-dist
+	same 'owner and mode are kept' '640 root nats' "$(inside_sh "stat -c '%a %U %G' $conf")"
 	load_judge 'upgrade'
-	scripts/box push "$box" "$(deb old)" /root/old.deb
-	check 'downgrade' apt_in install --allow-downgrades /root/old.deb
+	scripts/box push "$box" "$(deb old)" /var/tmp/old.deb
+	check 'downgrade' apt_in install --allow-downgrades /var/tmp/old.deb
 	check 'the older version serves again' probe
 }
 
 sockets() {
-	check 'the socket unit takes over the port' sh_in 'systemctl stop nats-broker && systemctl enable --now nats-broker.socket && systemctl start nats-broker'
+	check 'the socket unit takes over the port' inside_sh 'systemctl stop nats-broker && systemctl enable --now nats-broker.socket && systemctl start nats-broker'
 	load_start
-	check 'restart with socket activation, under load' in systemctl restart nats-broker.service
+	check 'restart with socket activation, under load' inside systemctl restart nats-broker.service
 	load_end
 	load_judge 'socket activation'
-	check 'and back' sh_in 'systemctl stop nats-broker.service nats-broker.socket; systemctl disable nats-broker.socket; systemctl start nats-broker'
+	check 'and back' inside_sh 'systemctl stop nats-broker.service nats-broker.socket; systemctl disable nats-broker.socket; systemctl start nats-broker'
 }
 
 removed() {
 	check 'remove' apt_in remove nats-broker
-	refuse 'the broker is gone' in pgrep -x nats-broker
-	check 'the configuration stays' in test -f $conf
-	check 'no unit is left over' sh_in '! systemctl cat nats-broker.service'
+	refuse 'the broker is gone' inside pgrep -x nats-broker
+	check 'the configuration stays' inside test -f $conf
+	check 'no unit is left over' inside_sh '! systemctl cat nats-broker.service'
 	check 'install again' apt_in install nats-broker
-	matches 'with the old configuration' '^max_connections: 5000' "$(in cat $conf)"
+	matches 'with the old configuration' '^max_connections: 5000' "$(inside cat $conf)"
 	check 'it serves' probe
 	check 'purge' apt_in purge nats-broker
 	files >"$work/files.after"
 	same 'purge leaves no file' '' "$(comm -13 "$work/files.before" "$work/files.after")"
-	check 'nor in the journal catalogue' sh_in '! journalctl --list-catalog | grep -q nats-broker'
+	check 'nor in the journal catalogue' inside_sh '! journalctl --list-catalog | grep -q nats-broker'
 }
 
 policies() {
-	sh_in 'printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d'
+	inside_sh 'printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d'
 	check 'install where policy-rc.d forbids to start' apt_in install nats-broker
 	refuse 'it is not started' active
-	sh_in 'rm /usr/sbin/policy-rc.d'
+	inside_sh 'rm /usr/sbin/policy-rc.d'
 	apt_in purge nats-broker >/dev/null 2>&1
-	sh_in 'mkdir -p /etc/systemd/system-preset; echo "disable nats-broker.service" >/etc/systemd/system-preset/00-local.preset'
+	inside_sh 'mkdir -p /etc/systemd/system-preset; echo "disable nats-broker.service" >/etc/systemd/system-preset/00-local.preset'
 	check 'install where a preset disables it' apt_in install nats-broker
-	same 'it is disabled' disabled "$(in systemctl is-enabled nats-broker.service)"
+	same 'it is disabled' disabled "$(inside systemctl is-enabled nats-broker.service)"
 	refuse 'it is not started then' active
-	sh_in 'rm -r /etc/systemd/system-preset'
+	inside_sh 'rm -r /etc/systemd/system-preset'
 	apt_in purge nats-broker >/dev/null 2>&1
 	# An installation that is cut short: unpacked, the configuration step killed, then done again.
-	scripts/box push "$box" "$(deb new)" /root/new.deb
-	check 'unpacked only' in dpkg --unpack /root/new.deb
-	sh_in 'timeout -s KILL 0.05 dpkg --configure nats-broker'
-	check 'a half-done installation is finished' in dpkg --configure -a
+	scripts/box push "$box" "$(deb new)" /var/tmp/new.deb
+	check 'unpacked only' inside dpkg --unpack /var/tmp/new.deb
+	inside_sh 'timeout -s KILL 0.05 dpkg --configure nats-broker'
+	check 'a half-done installation is finished' inside dpkg --configure -a
 	check 'the broker runs after that' active
 }
 
@@ -159,33 +159,33 @@ compat() {
 	apt_in purge nats-broker >/dev/null 2>&1
 	(cd "$work" && apt-get -qq download nats-server 2>/dev/null) || { bad 'apt-get download nats-server'; return; }
 	theirs=$(echo "$work"/nats-server_*.deb)
-	scripts/box push "$box" "$theirs" /root/nats-server.deb
-	sh_in 'apt-get install -y /root/nats-server.deb' >"$work/theirs.log" 2>&1 ||
+	scripts/box push "$box" "$theirs" /var/tmp/nats-server.deb
+	inside_sh 'apt-get install -y /var/tmp/nats-server.deb' >"$work/theirs.log" 2>&1 ||
 		{ bad "Debian's nats-server is installed" "$(cat "$work/theirs.log")"; return; }
-	sh_in 'printf "host: 127.0.0.1\nport: 4333\nserver_name: kept\n" >/etc/nats-server.conf; systemctl restart nats-server'
-	check 'nats-server serves on its port' eventually 5 in probe once nats://127.0.0.1:4333
+	inside_sh 'printf "host: 127.0.0.1\nport: 4333\nserver_name: kept\n" >/etc/nats-server.conf; systemctl restart nats-server'
+	check 'nats-server serves on its port' eventually 5 inside probe once nats://127.0.0.1:4333
 	check 'nats-broker-compat takes its place' apt_in install nats-broker-compat
-	refuse 'nats-server is removed' sh_in 'dpkg -s nats-server | grep -q "^Status: install ok"'
-	check 'the old configuration is in use' in probe once nats://127.0.0.1:4333
-	matches 'the old configuration is untouched' '^server_name: kept' "$(in cat /etc/nats-server.conf)"
-	matches 'the program answers to its old name' '^nats-server: ' "$(in nats-server --version)"
-	check 'so does the service' in systemctl is-active --quiet nats-server.service
+	refuse 'nats-server is removed' inside_sh 'dpkg -s nats-server | grep -q "^Status: install ok"'
+	check 'the old configuration is in use' inside probe once nats://127.0.0.1:4333
+	matches 'the old configuration is untouched' '^server_name: kept' "$(inside cat /etc/nats-server.conf)"
+	matches 'the program answers to its old name' '^nats-server: ' "$(inside nats-server --version)"
+	check 'so does the service' inside systemctl is-active --quiet nats-server.service
 	# As nats-broker-migrate(7) has it.
-	check 'the documented way to the new place' sh_in 'install -m 640 -g nats /etc/nats-server.conf /etc/nats/nats.conf &&
+	check 'the documented way to the new place' inside_sh 'install -m 640 -g nats /etc/nats-server.conf /etc/nats/nats.conf &&
 		nats-broker config check && rm /etc/systemd/system/nats-broker.service.d/50-nats-server-conf.conf &&
 		systemctl daemon-reload && systemctl restart nats-broker'
-	check 'the configuration is in use there' in probe once nats://127.0.0.1:4333
+	check 'the configuration is in use there' inside probe once nats://127.0.0.1:4333
 	check 'purge of the compat package' apt_in purge nats-broker-compat
-	refuse 'the old name is gone' in test -e /usr/bin/nats-server
+	refuse 'the old name is gone' inside test -e /usr/bin/nats-server
 	# A file that cannot be taken over must do no harm.
-	sh_in 'echo "jetstream: enabled" >/etc/nats-server.conf'
+	inside_sh 'echo "jetstream: enabled" >/etc/nats-server.conf'
 	check 'compat beside a configuration it cannot take' apt_in install nats-broker-compat
-	check 'the broker goes on with its own' in probe once nats://127.0.0.1:4333
+	check 'the broker goes on with its own' inside probe once nats://127.0.0.1:4333
 }
 
 new_box deb || return
-sh_in 'mkdir -p /etc/apt/keyrings; echo "deb [signed-by=/etc/apt/keyrings/nats-broker.asc] file:/srv/apt stable main" >/etc/apt/sources.list.d/nats-broker.list'
-scripts/box push "$box" "$work/new/nats-broker.asc" /etc/apt/keyrings/nats-broker.asc
+inside_sh 'mkdir -p /etc/apt/keyrings; echo "deb [signed-by=/etc/apt/keyrings/nats-broker.asc] file:/srv/apt stable main" >/etc/apt/sources.list.d/nats-broker.list'
+scripts/box push "$box" "$new_dir/nats-broker.asc" /etc/apt/keyrings/nats-broker.asc
 installed
 edited
 broken

@@ -73,22 +73,22 @@ new_box() {
 	scripts/box push "$box" "$work/probe" /usr/local/bin/probe
 }
 
-in() { scripts/box run "$box" "$@"; }
-sh_in() { scripts/box run "$box" sh -c "$1"; }
-probe() { in probe once nats://127.0.0.1:4222; }
-active() { in systemctl is-active --quiet nats-broker.service; }
-status_text() { in systemctl show -P StatusText nats-broker.service; }
+inside() { scripts/box run "$box" "$@"; }
+inside_sh() { scripts/box run "$box" sh -c "$1"; }
+probe() { inside probe once nats://127.0.0.1:4222; }
+active() { inside systemctl is-active --quiet nats-broker.service; }
+status_text() { inside systemctl show -P StatusText nats-broker.service; }
 
 # load_start; load_end: traffic in the box meanwhile; the report is in $work/load.json.
 load_start() {
 	scripts/box run "$box" probe load nats://127.0.0.1:4222 >"$work/load.json" 2>"$work/load.err" &
 	load_pid=$!
-	eventually 10 in pgrep -x probe
+	eventually 10 inside pgrep -x probe
 	sleep 0.5
 }
 load_end() {
 	sleep 1
-	in pkill -TERM -x probe
+	inside pkill -TERM -x probe
 	wait "$load_pid" || bad "the load ran to its end" "$(cat "$work/load.err")"
 }
 load_field() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/load.json"; }
@@ -106,26 +106,34 @@ load_judge() {
 
 new=1.0.0~test2 old=1.0.0~test1
 
-# packages: builds $work/new and, of an older version with another nats.conf, $work/old; both
+# packages: builds new/ and, of an older version with another nats.conf, old/ in $packages; both
 # signed with a key of the day.
 packages() {
-	local older=$work/older
-	echo "building the packages"
+	packages=${packages:-$work/packages}
+	new_dir=$packages/new
 	(cd scripts/probe && CGO_ENABLED=0 go build -trimpath -o "$work/probe" .) || exit 1
-	gpg --homedir "$(install -d -m 700 "$work/gnupg" && echo "$work/gnupg")" --batch --quiet --passphrase '' \
-		--quick-generate-key 'nats-broker package test' rsa3072 sign 1d 2>"$work/gpg.log" || { cat "$work/gpg.log"; exit 1; }
-	gpg --homedir "$work/gnupg" --batch --armor --export-secret-keys >"$work/key.asc"
-	gpgconf --homedir "$work/gnupg" --kill all
-	scripts/package --out "$work/new" --version "$new" --key "$work/key.asc" >"$work/package.log" 2>&1 ||
-		{ cat "$work/package.log"; bad 'scripts/package'; exit 1; }
-	SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-	export SOURCE_DATE_EPOCH
-	mkdir "$older"
+	[ -e "$packages/complete" ] || build_packages || exit
+	gpgv_keyring=$work/keyring.gpg
+	gpg --dearmor <"$new_dir/nats-broker.asc" >"$gpgv_keyring"
+}
+build_packages() {
+	local older=$work/older home=$work/gnupg t0=$SECONDS
+	echo 'building the packages, of two versions'
+	rm -rf "$packages"
+	mkdir -p "$packages" "$older"
+	install -d -m 700 "$home"
+	gpg --homedir "$home" --batch --quiet --passphrase '' --quick-generate-key 'nats-broker package test' rsa3072 sign 7d &&
+		gpg --homedir "$home" --batch --armor --export-secret-keys >"$work/key.asc" || { bad 'a key to sign with'; return 1; }
+	gpgconf --homedir "$home" --kill all
+	scripts/package --out "$new_dir" --version "$new" --key "$work/key.asc" >"$work/package.log" 2>&1 ||
+		{ bad 'scripts/package' "$(cat "$work/package.log")"; return 1; }
 	git ls-files -z --cached --others --exclude-standard | tar --null -T - --ignore-failed-read -cf - 2>/dev/null | tar -C "$older" -xf -
 	sed -i '1i # The configuration of an older version.' "$older/packaging/nats.conf"
-	(cd "$older" && scripts/package --out "$work/old" --version "$old" --key "$work/key.asc" --arch amd64) >"$work/package-old.log" 2>&1 ||
-		{ cat "$work/package-old.log"; bad 'scripts/package of the older version'; exit 1; }
-	unset SOURCE_DATE_EPOCH
-	rm -rf "$older"
+	(cd "$older" && SOURCE_DATE_EPOCH=1000000000 scripts/package --out "$packages/old" --version "$old" \
+		--key "$work/key.asc" --arch amd64) >"$work/package-old.log" 2>&1 ||
+		{ bad 'scripts/package of the older version' "$(cat "$work/package-old.log")"; return 1; }
+	rm -rf "$older" "$home"
+	touch "$packages/complete"
+	echo "measured: the packages of two versions were built in $((SECONDS - t0)) s"
 }
-deb() { echo "$work/$1/nats-broker_${!1}-1_amd64.deb"; } # new|old
+deb() { echo "$packages/$1/nats-broker_${!1}-1_amd64.deb"; } # new|old

@@ -3,7 +3,7 @@
 
 name=nats-broker-v$new-linux-amd64
 mkdir -p "$work/seed"
-tar -C "$work/seed" -xzf "$work/new/$name.tar.gz"
+tar -C "$work/seed" -xzf "$new_dir/$name.tar.gz"
 same 'one directory in the tarball' "$name" "$(ls "$work/seed")"
 for f in LICENSE README.md nats-broker man/nats-broker.8 man/nats.conf.5 THIRD-PARTY-LICENSES; do
 	[ -s "$work/seed/$name/$f" ] || bad "the tarball holds $f" "$(ls -R "$work/seed")"
