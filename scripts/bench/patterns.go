@@ -34,9 +34,9 @@ func pair(payload int, headers bool) func(int) flowSpec {
 
 // fanOut: n connections get every message, all under sid 1 or each under a
 // sid of its own.
-func fanOut(n int, distinct bool) func(int) flowSpec {
+func fanOut(n, payload int, distinct bool) func(int) flowSpec {
 	return func(int) flowSpec {
-		spec := flowSpec{payload: 128, subjects: []string{"bench.fan"}, pubs: 1, fan: n}
+		spec := flowSpec{payload: payload, subjects: []string{"bench.fan"}, pubs: 1, fan: n}
 		for i := range n {
 			sid := "1"
 			if distinct {

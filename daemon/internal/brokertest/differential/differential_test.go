@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // and refuses to start with. A script whose options are taken may not be here.
 var refused = []string{
 	"accounts", "auth-command-first", "auth-flag", "auth-timeout", "auth-token", "auth-user", "info-auth-token",
-	"info-auth-user", "info-nonce", "permissions-headers", "permissions-publish",
+	"info-auth-user", "info-nonce", "permissions-headers", "permissions-publish", "proxy-protocol", "proxy-protocol-none",
 }
 
 func TestScripts(t *testing.T) {
