@@ -95,8 +95,7 @@ func saveConfig(path string, act *active) error {
 	if err != nil {
 		return err
 	}
-	_, err = writeAtomically(path, data, 0o600)
-	return err
+	return writeAtomically(path, data, 0o600)
 }
 
 // dropInsOf lists the drop-ins in the order in which they were applied.

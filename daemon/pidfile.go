@@ -13,10 +13,7 @@ import (
 
 // pidFile is a file that holds our process id, as nats-server writes it: the
 // decimal number, nothing else.
-type pidFile struct {
-	path string
-	id   os.FileInfo // of the file written, so that only ours is removed
-}
+type pidFile struct{ path string }
 
 // writePIDFile writes the file in one step. What a dead process left is
 // replaced; one that names a living broker is refused.
@@ -24,11 +21,10 @@ func writePIDFile(path string) (*pidFile, error) {
 	if pid, ok := readPID(path); ok && pid != os.Getpid() && isBroker(pid) {
 		return nil, fmt.Errorf("%s names process %d, which is running: stop it first or choose another pid file", path, pid)
 	}
-	id, err := writeAtomically(path, []byte(strconv.Itoa(os.Getpid())), 0o640)
-	if err != nil {
+	if err := writeAtomically(path, []byte(strconv.Itoa(os.Getpid())), 0o640); err != nil {
 		return nil, err
 	}
-	return &pidFile{path, id}, nil
+	return &pidFile{path}, nil
 }
 
 // remove removes the file unless somebody else has replaced it.
@@ -36,14 +32,7 @@ func (p *pidFile) remove() error {
 	if p == nil {
 		return nil
 	}
-	now, err := os.Lstat(p.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(now, p.id) {
+	if pid, ok := readPID(p.path); !ok || pid != os.Getpid() {
 		return nil
 	}
 	return os.Remove(p.path)
@@ -80,18 +69,14 @@ func processName(pid int) string {
 
 // writeAtomically writes a file beside path and renames it into place, so that
 // nobody ever reads half of it.
-func writeAtomically(path string, data []byte, mode os.FileMode) (os.FileInfo, error) {
+func writeAtomically(path string, data []byte, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Chmod(mode)
-	}
-	var id os.FileInfo
-	if err == nil {
-		id, err = f.Stat()
 	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
@@ -101,7 +86,6 @@ func writeAtomically(path string, data []byte, mode os.FileMode) (os.FileInfo, e
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return nil, err
 	}
-	return id, nil
+	return err
 }

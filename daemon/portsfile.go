@@ -33,7 +33,7 @@ func writePortsFile(path string, p ports) (*portsFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := writeAtomically(path, data, 0o644); err != nil {
+	if err := writeAtomically(path, data, 0o644); err != nil {
 		return nil, err
 	}
 	return &portsFile{path}, nil

@@ -242,6 +242,10 @@ func (d *Daemon) onFilesChanged(paths []string) {
 		d.watch(next.cfg, next.loaded)
 		return
 	}
+	if err != nil && act.err != nil && err.Error() == act.err.Error() {
+		d.watch(next.cfg, next.loaded) // as bad as before: said already
+		return
+	}
 	d.log.Info("Configuration changed on disk: " + strings.Join(paths, ", "))
 	d.reload("change of "+strings.Join(paths, ", "), false)
 }

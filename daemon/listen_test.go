@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"net"
+	"testing"
+)
+
+// A change of address on the same port must never be refused because of our
+// own listener, and must leave nobody else able to join the port.
+func TestNewAddressBesideTheOldOne(t *testing.T) {
+	old, err := endpoint{"0.0.0.0", -1}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	port := old.Addr().(*net.TCPAddr).Port
+	if l, err := (endpoint{"127.0.0.1", port}).open(); err == nil {
+		l.Close()
+		t.Fatal("the port could be taken by somebody else")
+	}
+	l, err := endpoint{"127.0.0.1", port}.open(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, host := range []string{"127.0.0.1", "0.0.0.0"} {
+		if third, err := (endpoint{host, port}).open(); err == nil {
+			third.Close()
+			t.Errorf("after the change %s:%d could be taken by somebody else", host, port)
+		}
+	}
+	old.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+}
+
+// A probe's connection is taken out; one that nobody announced is served.
+func TestProbedListener(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newProbed(inner)
+	defer l.Close()
+	served := make(chan string, 1)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				close(served)
+				return
+			}
+			served <- conn.RemoteAddr().String()
+			conn.Close()
+		}
+	}()
+	c := &clientListener{probed: l, shown: "test"}
+	if err := c.probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := <-served; got != conn.LocalAddr().String() {
+		t.Errorf("served %s instead of the client %s", got, conn.LocalAddr())
+	}
+	l.Close()
+	if _, more := <-served; more {
+		t.Error("the probe was served as well")
+	}
+}
