@@ -100,13 +100,13 @@ func isStar[S Text](t S) bool { return len(t) == 1 && t[0] == '*' }
 func isTail[S Text](t S) bool { return len(t) == 1 && t[0] == '>' }
 
 // Matches reports whether a message published to the literal subject s reaches a
-// subscription to pattern.
+// subscription to pattern. A subject with an empty token reaches none.
 func Matches[P, S Text](pattern P, s S) bool {
 	for {
 		p, prest, pmore := Next(pattern)
 		t, srest, smore := Next(s)
 		if isTail(p) && !pmore {
-			return len(t) > 0
+			return !hasEmptyToken(s)
 		}
 		if !isStar(p) && string(p) != string(t) || len(t) == 0 {
 			return false
@@ -119,6 +119,16 @@ func Matches[P, S Text](pattern P, s S) bool {
 		}
 		pattern, s = prest, srest
 	}
+}
+
+func hasEmptyToken[S Text](s S) bool {
+	for more := true; more; {
+		var t S
+		if t, s, more = Next(s); len(t) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // IsSubset reports whether every literal subject that matches sub matches
