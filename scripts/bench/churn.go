@@ -151,6 +151,9 @@ func sayAndWait(conn net.Conn, text []byte) error {
 	}
 	var buf [4096]byte
 	got, err := readUntil(conn, buf[:], "PONG\r\n")
+	if err == nil {
+		err = conn.SetDeadline(time.Time{})
+	}
 	if err == nil && string(got) != "PONG\r\n" && string(got) != "PING\r\nPONG\r\n" && string(got) != "PONG\r\nPING\r\n" {
 		err = fmt.Errorf("server says %q", got)
 	}

@@ -64,10 +64,7 @@ func newAnswerer(s *server) (*answerer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write([]byte("SUB bench.service 1\r\nPING\r\n")); err == nil {
-		_, err = readUntil(conn, make([]byte, 4096), "PONG\r\n")
-	}
-	if err != nil {
+	if err := sayAndWait(conn, []byte("SUB bench.service 1\r\n")); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -118,10 +115,7 @@ func newRequester(s *server) (*requester, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write([]byte("SUB " + inbox + "* 1\r\nPING\r\n")); err == nil {
-		_, err = readUntil(conn, make([]byte, 4096), "PONG\r\n")
-	}
-	if err != nil {
+	if err := sayAndWait(conn, []byte("SUB "+inbox+"* 1\r\n")); err != nil {
 		conn.Close()
 		return nil, err
 	}
