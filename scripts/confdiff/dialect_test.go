@@ -101,9 +101,9 @@ func TestRandomTexts(t *testing.T) {
 	t.Setenv("ENVMAP", "{x: 1, y: [a b\n]}")
 	t.Setenv("ENVBAD", "a b")
 	dir := t.TempDir()
-	rounds := 40000
+	rounds := 10000
 	if testing.Short() {
-		rounds = 4000
+		rounds = 2000
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -160,9 +160,9 @@ func TestRandomStructures(t *testing.T) {
 	t.Setenv("ENVMAP", "{x: 1, y: [a, b\n]}")
 	t.Setenv("ENVBAD", "a b")
 	dir := t.TempDir()
-	rounds := 40000
+	rounds := 10000
 	if testing.Short() {
-		rounds = 4000
+		rounds = 2000
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
