@@ -152,15 +152,11 @@ func (p *parser) escape(to []byte) []byte {
 func (p *parser) block() *Value {
 	start := p.pos
 	for i := start + 1; ; i++ {
-		n := strings.IndexByte(p.text[i:], ')')
-		if n < 0 {
+		n := strings.IndexAny(p.text[i:], ")\x00")
+		if n < 0 || p.text[i+n] == 0 {
 			break
 		}
-		i += n
-		if strings.IndexByte(p.text[start:i], 0) >= 0 {
-			break
-		}
-		if p.text[i-1] != '\n' {
+		if i += n; p.text[i-1] != '\n' {
 			continue
 		}
 		p.pos = i + 1
@@ -179,7 +175,7 @@ func (p *parser) block() *Value {
 	return nil
 }
 
-// endsValue reports the characters that end a number.
+// endsNumber reports the characters that end a number.
 func endsNumber(r rune) bool {
 	return blank(r) || newline(r) || r == end || r == '}' || r == ';' || r == ','
 }

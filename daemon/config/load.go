@@ -43,7 +43,8 @@ type Config struct {
 	Certificates []CertificateFile
 	// Dirs are directories in which files could appear that would be read: those of drop-ins.
 	Dirs []string
-	// Digest is nats-server's digest of the configuration, "sha256:…", over all layers but the defaults.
+	// Digest is nats-server's digest of the configuration, "sha256:…": of the main file with its drop-ins, whatever the
+	// environment and the flags say; empty without a file.
 	Digest string
 
 	origins map[string]Origin
@@ -89,8 +90,12 @@ func Load(req LoadRequest) (*Config, Warnings, error) {
 	}
 	complete(o)
 	d.check(o)
+	digest := ""
+	if req.File != "" {
+		digest = confparse.Digest(files.Tree)
+	}
 	return &Config{
-		Options: o, File: req.File, Tree: tree, Digest: confparse.Digest(tree),
+		Options: o, File: req.File, Tree: tree, Digest: digest,
 		Files: files.Files, Certificates: d.certificates(o), Dirs: files.Dirs, origins: d.origins,
 	}, d.warns, d.errs.Err()
 }
