@@ -33,6 +33,7 @@ var tables = []struct {
 	write      func(io.Writer) error
 }{
 	{"nats-broker-metrics.7", "metrics", monitor.MetricsMdoc},
+	{"nats.conf.5", "option tables", config.MdocTables},
 }
 
 // A page whose table has fallen behind the program documents options or

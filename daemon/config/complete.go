@@ -28,8 +28,8 @@ func defaultsText() string {
 func writeDefaults(b *strings.Builder, rows []*Option, indent string) {
 	for _, r := range rows {
 		switch {
-		case !r.Built():
-		case r.Kind == Block && simple(r):
+		case !r.Built(): // has no value to give a default to
+		case r.Kind == Block && r.bind != nil && simple(r):
 			b.WriteString(indent + r.Name + " {\n")
 			writeDefaults(b, r.Fields, indent+"  ")
 			b.WriteString(indent + "}\n")

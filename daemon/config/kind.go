@@ -51,6 +51,7 @@ var (
 	Integer  = &Kind{Name: "number", expects: "a whole number", scalar: true, decode: decodeInt}
 	Port     = &Kind{Name: "port", expects: "a port number", scalar: true, decode: decodeInt}
 	Size     = &Kind{Name: "size", expects: "a size in bytes such as 1048576 or 1MB", scalar: true, decode: decodeSize}
+	Count    = &Kind{Name: "number", expects: "a whole number", scalar: true, decode: decodeSize}
 	String   = &Kind{Name: "string", expects: "a string", scalar: true, decode: decodeString}
 	Path     = &Kind{Name: "path", expects: "the path of a file or directory", scalar: true, decode: decodeString}
 	Subject  = &Kind{Name: "subject", expects: "a subject", scalar: true, decode: decodeString}

@@ -11,7 +11,15 @@ func makeRegistry() []*Option {
 	rows := concat(coreRows(), limitRows(), logRows(), processRows(), monitorRows(),
 		authRows(), accountRows(), transportRows(), []*Option{clusterRow()},
 		jetStreamRows(), []*Option{leafnodesRow(), gatewayRow(), webSocketRow(), mqttRow()}, operatorRows())
-	return settle(rows, nil, "")
+	all := settle(rows, nil, "")
+	for _, f := range Flags {
+		for _, path := range f.Paths {
+			if row := lookup(all, path); row != nil && !f.late {
+				row.Flags = f.Names
+			}
+		}
+	}
+	return all
 }
 
 // settle adds what follows from the place of a row: its path, its feature if it is in a block of one, its environment
@@ -77,8 +85,9 @@ func walk(rows []*Option, f func(*Option)) {
 
 // Lookup finds the row of a path as a user writes it: with aliases, real account names and indexes, in any case
 // ("accounts.SYS.users[0].pass"), or the registry's own ("accounts.*.users[].password"). It returns nil if there is none.
-func Lookup(path string) *Option {
-	rows := registry
+func Lookup(path string) *Option { return lookup(registry, path) }
+
+func lookup(rows []*Option, path string) *Option {
 	var row *Option
 	parts := splitPath(path)
 	for i := 0; i < len(parts); i++ {

@@ -163,7 +163,7 @@ func tlsRows() []*Option {
 			bind: field(func(t *TLS) *bool { return &t.allowInsecureCiphers })},
 		{Name: "curve_preferences", Kind: Curves, Class: NewConnections, Doc: "Key exchange mechanisms, best first.",
 			bind: field(func(t *TLS) *[]tls.CurveID { return &t.Curves })},
-		{Name: "connection_rate_limit", Kind: Size, Default: "0", Doc: "Handshakes a second; 0 is unlimited.",
+		{Name: "connection_rate_limit", Kind: Count, Default: "0", Doc: "Handshakes a second; 0 is unlimited.",
 			bind: field(func(t *TLS) *int64 { return &t.RateLimit })},
 		{Name: "pinned_certs", Kind: Pins, Doc: "SHA-256 of the public keys that are accepted, in hex.",
 			bind: field(func(t *TLS) *[]string { return &t.Pinned })},

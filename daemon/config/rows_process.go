@@ -30,7 +30,7 @@ func logRows() []*Option {
 		{Name: "log_size_limit", Aliases: []string{"logfile_size_limit"}, Kind: Size, Default: "0",
 			Doc:  "Size at which the log file is rotated; 0 never.",
 			bind: field(func(o *Options) *int64 { return &o.Log.FileLimit })},
-		{Name: "log_max_num", Aliases: []string{"logfile_max_num"}, Kind: Size, Default: "0",
+		{Name: "log_max_num", Aliases: []string{"logfile_max_num"}, Kind: Count, Default: "0",
 			Doc:  "Log files kept by rotation, the current one included; 0 keeps all.",
 			bind: field(func(o *Options) *int64 { return &o.Log.FileMax })},
 		{Name: "syslog", Kind: Boolean, Default: "false",
