@@ -26,9 +26,11 @@ func New(o Options, log *logging.Logger) (*Authenticator, error) {
 	}
 	a := &Authenticator{log: log, pool: newPool()}
 	a.users.Store(d)
-	d.warn(log)
 	return a, nil
 }
+
+// Advise says in the log what is unwise in the credentials. Prepare's commit does the same.
+func (a *Authenticator) Advise() { a.users.Load().warn(a.log) }
 
 // Prepare makes new tables and returns what puts them into use. Connections that are there already are not asked again:
 // see [Authenticator.Review].
@@ -40,9 +42,12 @@ func (a *Authenticator) Prepare(o Options) (commit func(), err error) {
 	return func() {
 		a.users.Store(d)
 		a.pool.forget()
-		d.warn(a.log)
+		a.Advise()
 	}, nil
 }
+
+// Current reports whether the credentials are still those that id was decided by.
+func (a *Authenticator) Current(id *Identity) bool { return id.from == a.users.Load() }
 
 // Requirements are what a new connection is told and asked.
 type Requirements struct {
@@ -60,7 +65,11 @@ func (a *Authenticator) Requires() Requirements {
 // Authenticate decides on a CONNECT. It may take its time, up to the end of ctx: a password hash is computed, or the
 // answer is delayed because the address has failed too often. The error of a refusal is one of the package's.
 func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity, error) {
-	id, err := a.users.Load().decide(ctx, r, a.pool)
+	d := a.users.Load()
+	id, err := d.decide(ctx, r, a.pool)
+	if id != nil {
+		id.from = d
+	}
 	if err == nil || errors.Is(err, ErrTooSlow) {
 		return id, err
 	}
@@ -89,7 +98,8 @@ func shown(r *Request) string {
 
 // Review decides again on a connection that was let in as id, after the options have changed. It returns the identity
 // the connection has from now on. ErrMoved asks to close it so that it comes back in its new account; any other error
-// means that it has lost its right. A secret that is still the one it proved to know is not asked for again.
+// means that it has lost its right. A secret that is still the one it proved to know is not asked for again. Permissions that are
+// the same are the same pointer.
 func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*Identity, error) {
 	d := a.users.Load()
 	now, err := d.recall(id, r)
@@ -102,5 +112,9 @@ func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*
 	if now.Account != id.Account {
 		return nil, ErrMoved
 	}
+	if now.Permissions.equal(id.Permissions) {
+		now.Permissions = id.Permissions
+	}
+	now.from = d
 	return now, nil
 }

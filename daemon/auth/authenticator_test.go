@@ -76,7 +76,8 @@ func TestDecisions(t *testing.T) {
 		r    Request
 		want string // "account/user", or empty for a refusal
 	}{
-		{"nothing is asked", Options{}, Request{User: "x", Password: "y"}, "$G/"},
+		{"nothing is asked", Options{}, Request{User: "x", Password: "y"}, "$G/x"},
+		{"nothing is asked or said", Options{}, nobody, "$G/"},
 		{"plain password", list, Request{User: "plain", Password: "secret"}, "A/plain"},
 		{"wrong password", list, Request{User: "plain", Password: "secret2"}, ""},
 		{"no password", list, Request{User: "plain"}, ""},
@@ -317,5 +318,36 @@ func TestReviewAsksNoHashAgain(t *testing.T) {
 	cancel()
 	if _, err := a.Review(ctx, id, &r); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestReviewKeepsEqualPermissions: a reload that changes nothing for a user gives back the same permissions, so that
+// nothing is asked again about its subscriptions; and only a verdict of the tables in use is current.
+func TestReviewKeepsEqualPermissions(t *testing.T) {
+	options := func(subject string) Options {
+		return Options{Users: []User{{Name: "a", Password: "pw", Permissions: &Rules{PublishAllow: []string{subject}}}}}
+	}
+	a := newAuthenticator(t, options("x"))
+	r := Request{User: "a", Password: "pw"}
+	id, err := a.Authenticate(t.Context(), &r)
+	if err != nil || !a.Current(id) {
+		t.Fatal(err, "or the verdict is not current")
+	}
+	for _, c := range []struct {
+		subject string
+		same    bool
+	}{{"x", true}, {"y", false}} {
+		commit, err := a.Prepare(options(c.subject))
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit()
+		if a.Current(id) {
+			t.Error("a verdict of tables that are no longer in use is current")
+		}
+		now, err := a.Review(t.Context(), id, &r)
+		if err != nil || !a.Current(now) || (now.Permissions == id.Permissions) != c.same {
+			t.Errorf("with %s: %+v, %v", c.subject, now, err)
+		}
 	}
 }

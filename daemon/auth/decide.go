@@ -10,7 +10,7 @@ import (
 // a user's password, and the single user or token only where there are no users.
 func (d *directory) decide(ctx context.Context, r *Request, p *pool) (*Identity, error) {
 	if !d.required {
-		return &Identity{Account: GlobalAccount}, nil
+		return r.claim(), nil
 	}
 	switch {
 	case d.isNameless(r):
@@ -119,7 +119,7 @@ func (d *directory) recall(id *Identity, r *Request) (*Identity, error) {
 	case byNothing:
 		switch {
 		case !d.required:
-			return &Identity{Account: GlobalAccount}, nil
+			return r.claim(), nil
 		case d.nameless != nil && d.nameless.name == id.User:
 			acc = d.nameless
 		}

@@ -47,10 +47,10 @@ func newDirectory(o Options) (*directory, error) {
 		d.required = true
 	case o.Token != "":
 		d.required = true
-		d.token = &account{secret: newSecret(o.Token), proxied: o.ProxyRequired, id: Identity{Account: GlobalAccount, User: "[REDACTED]"}}
+		d.token = &account{secret: newSecret(o.Token), proxied: o.ProxyRequired, id: Identity{Account: GlobalAccount, User: hidden, Label: "token"}}
 	case o.User != "":
 		d.required = true
-		d.single = &account{name: o.User, secret: newSecret(o.Password), proxied: o.ProxyRequired, id: Identity{Account: GlobalAccount, User: o.User}}
+		d.single = &account{name: o.User, secret: newSecret(o.Password), proxied: o.ProxyRequired, id: Identity{Account: GlobalAccount, User: o.User, Label: "user:" + o.User}}
 		d.plain = o.Password != "" && d.single.secret.hash == nil
 	}
 	if d.certMap {
@@ -85,7 +85,7 @@ func (d *directory) add(u *User) error {
 	if table[acc.name] != nil {
 		return fmt.Errorf("duplicate %s %q detected", what, acc.name)
 	}
-	acc.id = Identity{Account: u.Account, User: acc.name}
+	acc.id = Identity{Account: u.Account, User: acc.name, Label: what + ":" + acc.name}
 	if u.Account == "" {
 		acc.id.Account = GlobalAccount
 	}

@@ -26,14 +26,34 @@ func (r *Request) nameless() bool {
 	return r.User == "" && r.Password == "" && r.Token == "" && r.Nkey == ""
 }
 
+// claim is the identity of somebody who need not prove anything: what the request says of itself, for the log.
+func (r *Request) claim() *Identity {
+	id := &Identity{Account: GlobalAccount}
+	switch {
+	case r.Nkey != "":
+		id.User, id.Label = r.Nkey, "nkey:"+r.Nkey
+	case r.User != "":
+		id.User, id.Label = r.User, "user:"+r.User
+	case r.Token != "":
+		id.User, id.Label = hidden, "token"
+	}
+	return id
+}
+
+// hidden stands for a token where a user is shown.
+const hidden = "[REDACTED]"
+
 // Identity is who a connection turned out to be.
 type Identity struct {
 	Account string // never empty
-	// User as it is shown: the name or the nkey, "[REDACTED]" for a token, empty for nobody in particular.
+	// User as monitoring shows it: the name or the nkey, "[REDACTED]" for a token, empty for nobody in particular.
 	User string
+	// Label is the user as log lines show it: "user:alice", "nkey:U…", "token", or empty.
+	Label string
 	// Permissions is nil for everything.
 	Permissions *Permissions
 
+	from  *directory // it was decided by
 	by    proof
 	proof [sha256.Size]byte // of the secret that was configured when it was let in
 }

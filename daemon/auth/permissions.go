@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -26,6 +27,7 @@ type Permissions struct {
 	subscribeAllow []entry // empty: all
 	subscribeDeny  []entry
 	responses      *Responses
+	rules          Rules // it was made from
 }
 
 // entry is a subject with or without a queue group.
@@ -33,7 +35,7 @@ type entry struct{ subject, queue string }
 
 // NewPermissions compiles rules. The error names the entry that is not valid.
 func NewPermissions(r *Rules) (*Permissions, error) {
-	p := &Permissions{publishAll: r.PublishAllow == nil}
+	p := &Permissions{publishAll: r.PublishAllow == nil, rules: *r}
 	var err error
 	if p.publishAllow, err = newPatterns(r.PublishAllow); err != nil {
 		return nil, fmt.Errorf("publish allow: %w", err)
@@ -59,6 +61,11 @@ func NewPermissions(r *Rules) (*Permissions, error) {
 		p.publishAll = false // the right to answer takes the blanket right away
 	}
 	return p, nil
+}
+
+// equal reports whether two permissions were made from the same rules; nil is equal to nil.
+func (p *Permissions) equal(q *Permissions) bool {
+	return p == q || p != nil && q != nil && reflect.DeepEqual(p.rules, q.rules)
 }
 
 // CanPublish reports whether the connection may publish to a literal subject.

@@ -51,12 +51,19 @@ type AuthRequest struct {
 // Identity is who a connection turned out to be.
 type Identity struct {
 	Account     string      // must exist; empty stands for $G
-	User        string      // as shown in logs and monitoring; empty for none
+	User        string      // as shown in monitoring; empty for none
+	Label       string      // as shown in log lines: "user:alice"; empty for none
 	Permissions Permissions // nil: everything is allowed
 	Expires     time.Time   // when the connection is to be closed; zero for never
 
 	MaxPayload       int // 0: as configured for all; -1: no limit of its own
 	MaxSubscriptions int // likewise
+
+	// Stale reports whether what this was decided by has changed since; nil for never.
+	// It is asked once the connection can be seen by [Broker.Clients].
+	Stale func() bool
+	// Proof is the authenticator's own note of what the connection has shown.
+	Proof any
 
 	// For monitoring.
 	IssuerKey string

@@ -30,7 +30,7 @@ func (c *Client) unasked() error {
 	c.mu.Lock()
 	c.ping.authenticated()
 	c.mu.Unlock()
-	return c.admit(id, &opts)
+	return c.admitCurrent(id, &opts, true)
 }
 
 // processConnect handles CONNECT. What takes stack or time runs on a goroutine of
@@ -60,7 +60,7 @@ func (c *Client) processConnect(arg []byte) error {
 	if opts.NewAccount || opts.Account != "" {
 		return c.authViolation(&Denied{})
 	}
-	if err := c.admit(id, &opts); err != nil {
+	if err := c.admitCurrent(id, &opts, false); err != nil {
 		return err
 	}
 	if opts.Protocol < 0 || opts.Protocol > ProtocolLevel {
@@ -98,19 +98,30 @@ func (c *Client) authenticate(o *ConnectOptions, implicit bool) (*Identity, erro
 
 // authViolation refuses the connection.
 func (c *Client) authViolation(err error) error {
-	reason := AuthenticationViolation
-	var d *Denied
-	if errors.As(err, &d) && d.Reason != 0 {
-		reason = d.Reason
-	}
+	reason, line := c.violation(err)
 	c.sendErr("Authorization Violation")
-	line := errors.New("authentication error")
-	c.mu.Lock()
-	if o := c.connect; o != nil && o.User != "" {
-		line = fmt.Errorf("authentication error - User %q", o.User)
-	}
-	c.mu.Unlock()
 	return &closeError{reason, line}
+}
+
+// admitCurrent admits, and asks again if the authenticator's verdict was overtaken
+// by a change: whoever changed it may have looked for connections to review before
+// this one was among them.
+func (c *Client) admitCurrent(id *Identity, o *ConnectOptions, implicit bool) error {
+	for {
+		if err := c.admit(id, o); err != nil {
+			return err
+		}
+		if id.Stale == nil || !id.Stale() {
+			return nil
+		}
+		err := c.aside(func() (err error) {
+			id, err = c.authenticate(o, implicit)
+			return err
+		})
+		if err != nil {
+			return c.authViolation(err)
+		}
+	}
 }
 
 // admit binds the connection to an account.
@@ -181,7 +192,7 @@ func (c *Client) relabel() {
 	if text != "" {
 		c.label += fmt.Sprintf(" - %q", text)
 	}
-	if c.who != nil && c.who.User != "" {
-		c.label += fmt.Sprintf(" - %q", c.acc.name+"/"+c.who.User)
+	if c.who != nil && c.who.Label != "" {
+		c.label += fmt.Sprintf(" - %q", c.acc.name+"/"+c.who.Label)
 	}
 }

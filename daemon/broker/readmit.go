@@ -1,0 +1,73 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+)
+
+// AuthRequest returns what the authenticator is asked about the connection, for
+// asking it again; nil while it has not been let in.
+func (c *Client) AuthRequest() *AuthRequest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.who == nil || c.connect == nil {
+		return nil
+	}
+	return &AuthRequest{CID: c.cid, Connect: c.connect, Nonce: c.nonce, Remote: c.remote, TLS: c.tls}
+}
+
+// Readmit replaces what the authenticator said of the connection. The account must
+// be the same. Subscriptions that are no longer allowed are taken from it.
+func (c *Client) Readmit(id *Identity) {
+	c.mu.Lock()
+	same := c.who != nil && c.who.Permissions == id.Permissions
+	c.who = id
+	c.relabel()
+	c.mu.Unlock()
+	c.applyLimits(c.broker.opts.Load())
+	if !same {
+		c.SetPermissions(id.Permissions)
+	}
+}
+
+// Revoke closes a connection that has lost the right to be there, as one that never
+// had it: err says what monitoring shows, see [Denied].
+func (c *Client) Revoke(err error) {
+	reason, line := c.violation(err)
+	c.Out.Send(errFrame("Authorization Violation"))
+	c.close(reason, line)
+}
+
+// violation gives the reason and the log line of a refusal.
+func (c *Client) violation(err error) (Reason, error) {
+	reason := AuthenticationViolation
+	var d *Denied
+	if errors.As(err, &d) && d.Reason != 0 {
+		reason = d.Reason
+	}
+	line := errors.New("authentication error")
+	if who := c.claims(); who != "" {
+		line = fmt.Errorf("authentication error - %s", who)
+	}
+	return reason, line
+}
+
+// claims says who the client says it is, for log lines; empty if it does not.
+func (c *Client) claims() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := c.connect
+	switch {
+	case o == nil:
+		return ""
+	case o.Nkey != "":
+		return fmt.Sprintf("Nkey %q", o.Nkey)
+	case o.User != "":
+		return fmt.Sprintf("User %q", o.User)
+	case o.JWT != "":
+		return "" // not decoded: nobody is known by one
+	case o.Token != "":
+		return `Token "[REDACTED]"`
+	}
+	return ""
+}
