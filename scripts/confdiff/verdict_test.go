@@ -68,7 +68,7 @@ var (
 	// mistake is the head of a mistake in the output of nats-broker.
 	mistake = regexp.MustCompile(`(?m)^\S.*?:\d+:\d+: (?:warning: )?(.*)$`)
 	// unsupported is the one that says nothing about the file.
-	unsupported = regexp.MustCompile(`is not supported yet by nats-broker`)
+	unsupported = regexp.MustCompile(`not supported yet by nats-broker`)
 	digest      = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 )
 
