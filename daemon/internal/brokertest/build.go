@@ -18,9 +18,9 @@ import (
 // Environment variables that replace what would be built.
 const (
 	// OursEnv names a built nats-broker to test instead of building one.
-	OursEnv = "NATS_BROKER_BINARY"
+	OursEnv = "BROKERTEST_BINARY"
 	// NATSServerEnv names a nats-server to compare with instead of building one.
-	NATSServerEnv = "NATS_SERVER_BINARY"
+	NATSServerEnv = "BROKERTEST_NATS_SERVER"
 )
 
 var (

@@ -137,7 +137,9 @@ func (s *Server) launch() {
 	}
 	cmd := exec.Command(bin, args...)
 	cmd.Dir = s.opts.Dir
-	cmd.Env = append(os.Environ(), s.opts.Env...)
+	// A program with the race detector sleeps for a second before it exits
+	// unless it is told not to.
+	cmd.Env = append(append(environment(), "GORACE=atexit_sleep_ms=0"), s.opts.Env...)
 	cmd.Stdout, cmd.Stderr = s.out, s.out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -149,6 +151,12 @@ func (s *Server) launch() {
 		s.err = cmd.Wait()
 		close(done)
 	}()
+}
+
+// environment returns the environment of the test without what nats-broker
+// would take for options.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "NATS_BROKER_") })
 }
 
 // Refuses starts a server only to see whether it takes its options. If it

@@ -2,7 +2,7 @@
 // subscribers that do not read, connections by the thousand and in storms, no
 // descriptors left, peers that fall silent, bytes that mean nothing.
 //
-// Everyday runs use modest numbers. With NATS_BROKER_HEAVY=1 in the
+// Everyday runs use modest numbers. With BROKERTEST_HEAVY=1 in the
 // environment (as scripts/test sets it) there are 10,000 connections and
 // 1,000,000 subscriptions.
 package endure
@@ -26,7 +26,7 @@ const asking = `{"verbose":false,"headers":true,"no_responders":true}`
 
 // heavy returns much in heavy runs and little otherwise.
 func heavy(much, little int) int {
-	if os.Getenv("NATS_BROKER_HEAVY") != "" {
+	if os.Getenv("BROKERTEST_HEAVY") != "" {
 		return much
 	}
 	return little
