@@ -9,7 +9,8 @@ apt_in() { # apt-get with the repository under test alone: the box has no networ
 		-o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 -o Dpkg::Options::=--force-confold "$@"
 }
 repository() { # new|old: makes it the one that apt sees
-	inside_sh 'rm -rf /srv/apt'
+	# apt would not go back to an older state of a repository.
+	inside_sh 'rm -rf /srv/apt /var/lib/apt/lists/_srv_apt*'
 	scripts/box push "$box" "$packages/$1/apt" /srv/apt
 	apt_in update
 }
@@ -35,7 +36,7 @@ installed() {
 	matches 'monitoring is on the loopback alone' '127\.0\.0\.1:8222 ' "$(inside ss -Hltn)"
 	same 'the configuration is for root and the group nats' '640 root nats' "$(inside_sh "stat -c '%a %U %G' $conf")"
 	check 'a client: publish, subscribe, queue group, request' probe
-	check 'the units are without fault' inside systemd-analyze verify nats-broker.service nats-broker.socket nats-broker@x.service
+	check 'the units are without fault' inside systemd-analyze --man=no verify nats-broker.service nats-broker.socket nats-broker@x.service
 	echo "measured: $(inside systemd-analyze security nats-broker.service --no-pager | tail -1)"
 	check 'nats-broker status: all is well' inside nats-broker status
 	check 'nats-broker health' inside nats-broker health
@@ -106,9 +107,10 @@ upgraded() {
 sockets() {
 	check 'the socket unit takes over the port' inside_sh 'systemctl stop nats-broker && systemctl enable --now nats-broker.socket && systemctl start nats-broker'
 	load_start
-	check 'restart with socket activation, under load' inside systemctl restart nats-broker.service
+	check 'upgrade with socket activation, under load' apt_in install nats-broker
 	load_end
 	load_judge 'socket activation'
+	same 'no connection was refused' 0 "$(load_field refused)"
 	check 'and back' inside_sh 'systemctl stop nats-broker.service nats-broker.socket; systemctl disable nats-broker.socket; systemctl start nats-broker'
 }
 
