@@ -37,7 +37,8 @@ func (c *Client) canPublish(subject string) bool {
 		}
 	}
 	p := c.permissions()
-	return p == nil || p.CanPublish(subject)
+	// subject may be overwritten after the call; the answer may be kept with it.
+	return p == nil || p.CanPublish(strings.Clone(subject))
 }
 
 // setPermissions changes what the connection may do from now on. The lock is held.

@@ -10,6 +10,7 @@ import (
 // belongs to the sender and is good for as long as its stamp is current.
 type plan struct {
 	subject string // "" for the scratch plan of a sender that has not been used
+	head    string // what a PUB of it begins with; "" for the scratch plan
 	hash    uint64
 	shard   sublist.Shard
 	stamp   sublist.Stamp

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
@@ -94,7 +95,8 @@ func (s *sender) plan(subject []byte) *plan {
 	p := s.cache.get(subject, hash)
 	switch {
 	case p == nil && s.cache.worthy(hash):
-		p = &plan{subject: string(subject), hash: hash, shard: sublist.ShardOf(subject)}
+		p = &plan{head: proto.Head(string(subject)), hash: hash, shard: sublist.ShardOf(subject)}
+		p.subject = p.head[len("PUB ") : len(p.head)-1]
 		s.fill(p)
 		s.cache.put(p)
 	case p == nil:
