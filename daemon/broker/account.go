@@ -22,6 +22,8 @@ type Account struct {
 	slow    int64   // slow consumers
 	limits  AccountLimits
 
+	shares shares
+
 	seq atomic.Uint64 // messages of the broker's own
 }
 

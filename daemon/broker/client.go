@@ -265,7 +265,7 @@ func (c *Client) dropAll() {
 	c.subs = sidSet{}
 	acc := c.acc
 	c.mu.Unlock()
-	subs.all(func(s *Subscription) bool { return acc.index.Remove(s) || true })
+	subs.all(func(s *Subscription) bool { acc.remove(s); return true })
 }
 
 func (c *Client) enabled(l logging.Level) bool { return c.broker.log.Enabled(l) }

@@ -13,6 +13,11 @@ const shareFrom = 16 << 10
 // publish delivers a message by its plan and reports whether somebody got it.
 func (s *sender) publish(p *plan, f *proto.Frame) bool {
 	s.uncounted++
+	return s.deliver(p, f)
+}
+
+// deliver is publish without counting.
+func (s *sender) deliver(p *plan, f *proto.Frame) bool {
 	if one := p.one; one != nil && f.Tail != nil && (f.Hdr <= 0 || one.client.has(flagHeaders)) {
 		l := p.lane
 		if p.epoch != s.epoch {
@@ -26,7 +31,7 @@ func (s *sender) publish(p *plan, f *proto.Frame) bool {
 		if f.Hdr <= 0 {
 			prefix = prefix[1:] // MSG
 		}
-		if f.Size < shareFrom {
+		if !s.byReference(f.Size) {
 			b := l.Reserve(len(prefix) + len(f.Tail))
 			copy(b[copy(b, prefix):], f.Tail)
 		} else {
@@ -47,6 +52,9 @@ func (s *sender) shareTail(l *transport.Lane, prefix string, f *proto.Frame) {
 	s.shareBody(l, f.Body)
 }
 
+// byReference reports whether a payload of a size is passed on without copying it.
+func (s *sender) byReference(size int) bool { return size >= shareFrom && !s.foreign }
+
 // shareBody appends a slice of the input to a lane by reference.
 func (s *sender) shareBody(l *transport.Lane, body []byte) {
 	from := cap(s.in.Data) - cap(body)
@@ -55,6 +63,9 @@ func (s *sender) shareBody(l *transport.Lane, body []byte) {
 
 func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 	subject := f.Subject
+	if p.as != "" {
+		subject = asBytes(p.as)
+	}
 	if p.one != nil {
 		return s.to(p.one, subject, f)
 	}
@@ -63,6 +74,10 @@ func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 	}
 	for _, sub := range p.plain {
 		delivered = s.to(sub, subject, f) || delivered
+	}
+	for i := range p.renamed {
+		r := &p.renamed[i]
+		delivered = s.to(r.sub, asBytes(r.subject), f) || delivered
 	}
 	s.chosen = s.chosen[:0]
 	for i := range p.groups {
@@ -94,7 +109,11 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 			s.chosen = append(s.chosen, choice{sub.more.Load().remote, g.name})
 			return true
 		}
-		if (sub.client != s.self || s.echo) && s.to(sub, subject, f) {
+		as := subject
+		if sh := sub.shadow(); sh != nil {
+			as = asBytes(sh.im.in.Apply(string(subject)))
+		}
+		if (sub.client != s.self || s.echo) && s.to(sub, as, f) {
 			sub.count.Add(1)
 			return true
 		}
@@ -130,6 +149,11 @@ func (s *sender) to(sub *Subscription, subject []byte, f *proto.Frame) bool {
 
 // admit decides on a message for a subscription with something special about it.
 func (s *sender) admit(sub *Subscription, x *subExtra, subject []byte, f *proto.Frame) bool {
+	if x.shadow != nil {
+		of := x.shadow.of
+		x = of.more.Load()
+		return x == nil || s.admit(of, x, subject, f)
+	}
 	if x.filter != nil && !x.filter.CanReceive(string(subject), sub.Queue()) {
 		return false
 	}
@@ -164,7 +188,7 @@ func (s *sender) frame(l *transport.Lane, headers bool, subject []byte, sid stri
 	size := len(body) - 2
 	if f.Tail != nil && (f.Hdr <= 0 || headers) {
 		line := f.Tail[:len(f.Tail)-len(f.Body)]
-		if size < shareFrom {
+		if !s.byReference(size) {
 			line = f.Tail
 		}
 		b := l.Reserve(len(verb) + len(subject) + 1 + len(sid) + len(line))
@@ -176,7 +200,7 @@ func (s *sender) frame(l *transport.Lane, headers bool, subject []byte, sid stri
 	} else {
 		s.spell(l, verb, subject, sid, f, size, body)
 	}
-	if size >= shareFrom {
+	if s.byReference(size) {
 		s.shareBody(l, body)
 	}
 	l.Msgs++
@@ -200,7 +224,7 @@ func (s *sender) spell(l *transport.Lane, verb string, subject []byte, sid strin
 	if len(f.Reply) > 0 {
 		n += len(f.Reply) + 1
 	}
-	if size < shareFrom {
+	if !s.byReference(size) {
 		n += len(body)
 	}
 	b := append(l.Reserve(n)[:0], verb...)
@@ -210,7 +234,7 @@ func (s *sender) spell(l *transport.Lane, verb string, subject []byte, sid strin
 		b = append(append(b, f.Reply...), ' ')
 	}
 	b = append(append(b, sizes...), '\r', '\n')
-	if size < shareFrom {
+	if !s.byReference(size) {
 		_ = append(b, body...)
 	}
 }

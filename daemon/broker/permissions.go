@@ -59,7 +59,7 @@ func (c *Client) setPermissions(p Permissions) {
 func (c *Client) SetPermissions(p Permissions) {
 	c.mu.Lock()
 	c.setPermissions(p)
-	acc, x := c.acc, c.acc.index
+	acc := c.acc
 	var gone []*Subscription
 	c.subs.all(func(s *Subscription) bool {
 		ok, filter := true, false
@@ -75,7 +75,7 @@ func (c *Client) SetPermissions(p Permissions) {
 	})
 	for _, s := range gone {
 		c.subs.remove(s)
-		x.Remove(s)
+		acc.remove(s)
 	}
 	c.mu.Unlock()
 	acc.index.Invalidate()

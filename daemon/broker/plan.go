@@ -17,6 +17,9 @@ type plan struct {
 
 	denied bool // publishing here is not allowed
 
+	as   string       // what a mapping makes of the subject; "" if none applies
+	deps []dependency // in other accounts
+
 	// The common case: one receiver, a client, with nothing special about it.
 	one    *Subscription
 	prefix string // "HMSG <subject> <sid> "
@@ -26,6 +29,8 @@ type plan struct {
 	fans   []fan           // patterns with several plain receivers
 	groups []queueGroup    // queue groups; one of each receives
 	steps  []step          // what other parts of the broker add
+
+	renamed []renamed // receivers in other accounts
 
 	nodes []*node // patterns matched, for their counters
 
@@ -52,11 +57,42 @@ type queueGroup struct {
 }
 
 // current reports whether the plan is still what the index would give.
-func (p *plan) current(x *index) bool { return x.Stamp(p.shard) == p.stamp }
+func (p *plan) current(x *index) bool {
+	return x.Stamp(p.shard) == p.stamp && (len(p.deps) == 0 || p.depsCurrent())
+}
+
+// dependency is the state of another account's index that a plan was made from.
+type dependency struct {
+	index *index
+	shard sublist.Shard
+	stamp sublist.Stamp
+}
+
+// dependOn notes that p is good only as long as q, a plan of a.
+func (p *plan) dependOn(a *Account, q *plan) {
+	p.deps = append(append(p.deps, dependency{a.index, q.shard, q.stamp}), q.deps...)
+}
+
+func (p *plan) depsCurrent() bool {
+	for i := range p.deps {
+		if d := &p.deps[i]; d.index.Stamp(d.shard) != d.stamp {
+			return false
+		}
+	}
+	return true
+}
+
+// seen returns the subject as receivers see it.
+func (p *plan) seen() string {
+	if p.as != "" {
+		return p.as
+	}
+	return p.subject
+}
 
 // empty reports whether nobody receives.
 func (p *plan) empty() bool {
-	return p.one == nil && len(p.plain) == 0 && len(p.fans) == 0 && len(p.groups) == 0 && len(p.steps) == 0
+	return p.one == nil && len(p.plain) == 0 && len(p.fans) == 0 && len(p.groups) == 0 && len(p.steps) == 0 && len(p.renamed) == 0
 }
 
 // reset makes the plan ready to be filled in again, keeping its memory.
@@ -65,6 +101,9 @@ func (p *plan) reset() {
 	clear(p.fans)
 	clear(p.groups)
 	clear(p.steps)
+	clear(p.renamed)
+	clear(p.deps)
+	p.as, p.renamed, p.deps = "", p.renamed[:0], p.deps[:0]
 	p.denied, p.one, p.prefix = false, nil, ""
 	p.plain, p.fans, p.groups, p.steps = p.plain[:0], p.fans[:0], p.groups[:0], p.steps[:0]
 	p.lane, p.lanes, p.epoch = nil, p.lanes[:0], 0
@@ -101,7 +140,7 @@ func fanoutOf(l *list) *fanout {
 	at := make(map[key]int)
 	seen := make(map[*Client]bool, len(l.Plain))
 	for _, s := range l.Plain {
-		if s.kind != kindClient {
+		if s.kind != kindClient || s.shadow() != nil {
 			f.others = append(f.others, s)
 			continue
 		}

@@ -21,7 +21,7 @@ type Delivery struct {
 	Subject []byte
 	Frame   *proto.Frame // the message as published; its Subject may differ
 	Queues  []string     // groups of which the peer is to serve one member each
-	Input   *transport.Input
+	Input   *transport.Input // nil if Frame's memory is not to be kept beyond the call
 }
 
 // RemoteInterest is the interest of a peer in one pattern.
@@ -74,6 +74,9 @@ type remoteStep struct {
 func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 	d := &s.delivery
 	*d = Delivery{Account: s.acc, Subject: subject, Frame: f, Input: s.in, Queues: d.Queues[:0]}
+	if s.foreign {
+		d.Input = nil
+	}
 	for _, c := range s.chosen {
 		if c.remote == r.remote {
 			d.Queues = append(d.Queues, c.queue)

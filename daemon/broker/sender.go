@@ -32,6 +32,11 @@ type sender struct {
 	uncounted uint64 // messages of last that its nodes have not been told of
 	settler   func() // settle, made once
 
+	// During delivery to another account.
+	depth   int      // plans within plans
+	foreign bool     // the message lies in made, not in the input
+	made    [][]byte // by depth
+
 	open   *fanout // whose bytes are in stages
 	stages []transport.Stage
 	random uint64
@@ -114,20 +119,57 @@ func (s *sender) plan(subject []byte) *plan {
 // fill makes the plan for p.subject.
 func (s *sender) fill(p *plan) {
 	p.reset()
-	x := s.acc.index
+	if s.self != nil {
+		if ways := s.acc.waysFor(p.subject); ways != nil {
+			p.shard = sublist.ShardOf(asBytes(p.subject))
+			p.stamp = s.acc.index.Stamp(p.shard)
+			p.nodes = p.nodes[:0]
+			s.fillMapped(p, ways)
+			return
+		}
+	}
+	s.fillFrom(p)
+}
+
+// fillFrom fills the plan in from the account's index.
+func (s *sender) fillFrom(p *plan) {
+	x, to := s.acc.index, asBytes(p.seen())
+	hash := p.hash
+	if p.as != "" {
+		hash = sublist.Hash(to)
+	}
+	p.shard = sublist.ShardOf(to)
 	p.stamp = x.Stamp(p.shard)
-	subject := asBytes(p.subject)
-	p.nodes = x.Match(subject, p.hash, p.nodes[:0])
-	if s.self != nil && !s.self.canPublish(p.subject) {
+	p.nodes = x.Match(to, hash, p.nodes[:0])
+	if s.self != nil && s.depth == 0 && !s.self.canPublish(p.seen()) {
 		p.denied = true
 		return
 	}
-	for _, n := range p.nodes {
+	nodes := p.nodes
+	for _, n := range nodes {
 		s.add(p, n)
 	}
-	if len(p.plain) == 1 && len(p.fans) == 0 && len(p.groups) == 0 && len(p.steps) == 0 {
-		s.single(p)
+	if len(p.fans) != 0 || len(p.groups) != 0 || len(p.steps) != 0 {
+		return
 	}
+	switch {
+	case len(p.plain) == 1 && len(p.renamed) == 0:
+		s.single(p)
+	case len(p.plain) == 0 && len(p.renamed) == 1:
+		s.singleRenamed(p)
+	}
+}
+
+// singleRenamed turns a plan with one receiver in another account into the short
+// form, if it can.
+func (s *sender) singleRenamed(p *plan) {
+	r := p.renamed[0]
+	if !r.sub.shadow().of.simple() || p == &s.once {
+		return
+	}
+	p.one, p.as = r.sub, r.subject
+	p.prefix = "HMSG " + r.subject + " " + r.sub.sidSpace()
+	p.renamed = p.renamed[:0]
 }
 
 // single turns a plan with one plain receiver into the short form, if it can.
@@ -137,10 +179,10 @@ func (s *sender) single(p *plan) {
 		return
 	}
 	p.one = sub
-	if sub.Subject() == p.subject {
+	if sub.Subject() == p.seen() {
 		p.prefix = sub.line
 	} else if p != &s.once {
-		p.prefix = "HMSG " + p.subject + " " + sub.sidSpace()
+		p.prefix = "HMSG " + p.seen() + " " + sub.sidSpace()
 	} else {
 		p.one = nil // not worth making a prefix for
 		return
@@ -179,7 +221,7 @@ func (s *sender) add(p *plan, n *node) {
 func (s *sender) addPlain(p *plan, sub *Subscription) {
 	switch {
 	case sub.kind == kindInternal:
-		p.steps = append(p.steps, internalStep{sub})
+		s.addInternal(p, sub)
 		return
 	case sub.kind == kindRemote:
 		if !s.routed {
@@ -187,10 +229,26 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 		}
 		return
 	}
+	if sh := sub.shadow(); sh != nil {
+		s.addShadow(p, sub, sh)
+		return
+	}
 	if sub.client == s.self && !s.echo {
 		return
 	}
 	p.plain = append(p.plain, sub)
+}
+
+// addInternal adds a part of the broker to a plan.
+func (s *sender) addInternal(p *plan, sub *Subscription) {
+	switch x := sub.more.Load(); {
+	case x.service != nil:
+		s.addService(p, x.service)
+	case x.replies:
+		s.addReply(p)
+	default:
+		p.steps = append(p.steps, internalStep{sub})
+	}
 }
 
 // maxWeight is how many members of a queue group a peer can stand for.

@@ -86,6 +86,7 @@ func (c *Client) addSubscription(f *proto.Frame, filter Permissions) error {
 	}
 	sub.started(n)
 	c.subs.add(sub)
+	c.acc.castShadows(sub)
 	return nil
 }
 
@@ -103,9 +104,10 @@ func (c *Client) unsubscribe(f *proto.Frame) {
 			}
 			sub.more.Store(x)
 			c.acc.index.Touch(sub.Subject())
+			c.acc.touchShadows(sub)
 		} else {
 			c.subs.remove(sub)
-			c.acc.index.Remove(sub)
+			c.acc.remove(sub)
 		}
 	}
 	c.mu.Unlock()
@@ -119,7 +121,13 @@ func (c *Client) unsubscribe(f *proto.Frame) {
 func (c *Client) removeSubscription(sub *Subscription) {
 	c.mu.Lock()
 	if c.subs.remove(sub) {
-		c.acc.index.Remove(sub)
+		c.acc.remove(sub)
 	}
 	c.mu.Unlock()
+}
+
+// remove takes a client's subscription, with its shadows, out of the account.
+func (a *Account) remove(sub *Subscription) {
+	a.index.Remove(sub)
+	a.dropShadows(sub)
 }

@@ -44,6 +44,11 @@ type subExtra struct {
 	callback Callback     // of an internal subscription
 	remote   Remote       // of a peer's interest
 	weight   atomic.Int32 // members of the queue group it stands for
+
+	// Sharing between accounts.
+	shadow  *shadow        // set: it delivers to another subscription
+	service *serviceImport // set: it sends requests on to another account
+	replies bool           // it takes the answers to such requests
 }
 
 const lineVerb = len("HMSG ")

@@ -1,0 +1,174 @@
+package broker
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
+)
+
+// reply is one request to a service that may still be answered.
+type reply struct {
+	id      string
+	to      *Account // of who asked
+	subject string   // the reply subject there
+	export  *serviceExport
+	done    atomic.Bool
+
+	sampled bool
+	asker   *ClientInfo
+	asked   time.Time
+}
+
+// take reports whether an answer may pass; all but a streamed service's first are
+// too many.
+func (r *reply) take() bool { return r.export.Streamed || !r.done.Swap(true) }
+
+// replyTable is the requests to the services of one account that are open. The
+// reply subjects of all of them match one pattern, which the account subscribes to.
+//
+// A request is forgotten when it is answered, or else by generations: those of a
+// class (the requests with one threshold) begin a new one four times in the
+// threshold, and the oldest of five is dropped. So no clock is read for a request
+// and no table searched for old ones.
+type replyTable struct {
+	mu      sync.Mutex // a leaf
+	prefix  string     // "_R_.<account>."; empty before the first import
+	classes []*replyClass
+}
+
+// replyClass is the requests with one threshold.
+type replyClass struct {
+	threshold time.Duration
+	gens      [replyGens]map[string]*reply
+	now       int
+	timer     *time.Timer // nil while there are none
+}
+
+const replyGens = 5
+
+const (
+	replyPrefix = "_R_."
+	digits62    = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+// open makes the account ready to be asked.
+func (t *replyTable) open(a *Account) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.prefix != "" {
+		return
+	}
+	t.prefix = replyPrefix + string(random62(nil, 6)) + "."
+	sub := newSubscription(nil, asBytes(t.prefix+">"), nil, nil)
+	sub.kind = kindInternal
+	sub.more.Store(&subExtra{replies: true})
+	_, _ = a.index.Insert(sub) // the pattern is valid
+}
+
+func random62(b []byte, n int) []byte {
+	for r := rand.Uint64(); n > 0; n-- {
+		b = append(b, digits62[r%62])
+		r /= 62
+	}
+	return b
+}
+
+// add notes a request and returns it with its reply subject.
+func (t *replyTable) add(st *serviceStep, from *Account, subject string, f *proto.Frame) (*reply, []byte) {
+	r := &reply{to: from, subject: subject, export: st.export}
+	if st.export.Latency != nil && st.export.Latency.samples(f) {
+		r.sampled, r.asker, r.asked = true, st.asker, time.Now()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at, c := t.class(st.export.Threshold)
+	name := make([]byte, 0, len(t.prefix)+12)
+	name = append(name, t.prefix...)
+	name = append(name, digits62[at%62], digits62[c.now])
+	name = random62(name, 10)
+	r.id = string(name[len(t.prefix):])
+	if c.gens[c.now] == nil {
+		c.gens[c.now] = make(map[string]*reply)
+	}
+	c.gens[c.now][r.id] = r
+	if c.timer == nil {
+		c.timer = time.AfterFunc(c.threshold/(replyGens-1), func() { t.turn(c) })
+	}
+	return r, name
+}
+
+// class returns the class of a threshold. The lock is held.
+func (t *replyTable) class(d time.Duration) (int, *replyClass) {
+	for i, c := range t.classes {
+		if c.threshold == d {
+			return i, c
+		}
+	}
+	c := &replyClass{threshold: d}
+	t.classes = append(t.classes, c)
+	return len(t.classes) - 1, c
+}
+
+// turn begins a new generation and drops the oldest. The timer stops when there is
+// nothing left to drop.
+func (t *replyTable) turn(c *replyClass) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.now = (c.now + 1) % replyGens
+	c.gens[c.now] = nil
+	for _, g := range c.gens {
+		if len(g) > 0 {
+			c.timer.Reset(c.threshold / (replyGens - 1))
+			return
+		}
+	}
+	c.timer = nil
+}
+
+// find returns the request that a subject answers, nil if there is none.
+func (t *replyTable) find(subject string) *reply {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(subject) <= len(t.prefix)+2 || t.prefix == "" || subject[:len(t.prefix)] != t.prefix {
+		return nil
+	}
+	return t.at(subject[len(t.prefix):])[subject[len(t.prefix):]]
+}
+
+// at returns the table in which an id would be. The lock is held.
+func (t *replyTable) at(id string) map[string]*reply {
+	gen := int(id[1] - '0')
+	if gen < 0 || gen >= replyGens {
+		return nil
+	}
+	for i, c := range t.classes {
+		if digits62[i%62] == id[0] && c.gens[gen] != nil {
+			if _, ok := c.gens[gen][id]; ok {
+				return c.gens[gen]
+			}
+		}
+	}
+	return nil
+}
+
+// remove forgets a request.
+func (t *replyTable) remove(r *reply) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.at(r.id), r.id)
+}
+
+// Open returns how many requests wait for an answer.
+func (t *replyTable) waiting() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.classes {
+		for _, g := range c.gens {
+			n += len(g)
+		}
+	}
+	return n
+}

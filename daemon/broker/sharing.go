@@ -1,0 +1,208 @@
+package broker
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/subject"
+)
+
+// AccountOptions say what an account shares with others and how it renames
+// subjects. Imports name accounts of the same set.
+type AccountOptions struct {
+	Name     string
+	Limits   AccountLimits
+	Exports  []ServiceExport // services only: a stream needs nothing of its exporter
+	Streams  []StreamImport
+	Services []ServiceImport
+	Mappings []Mapping
+}
+
+// ServiceExport is how requests to a subject are answered.
+type ServiceExport struct {
+	Subject string
+	// Streamed lets a request have any number of answers until the threshold is
+	// over; otherwise it has one.
+	Streamed  bool
+	Threshold time.Duration // for the answer; 0: two minutes
+	Latency   *LatencySampling
+}
+
+// LatencySampling publishes how long requests to a service take.
+type LatencySampling struct {
+	Subject string // in the exporting account
+	Percent int    // of requests; 0: those whose header asks for it
+}
+
+// defaultThreshold is how long an answer may take (nats-server 2.15.2).
+const defaultThreshold = 2 * time.Minute
+
+// StreamImport makes messages of another account visible under a local pattern.
+type StreamImport struct {
+	Account string // where they come from
+	Subject string // there
+	Local   string // here; empty: as there
+}
+
+// ServiceImport sends requests on a local pattern to another account.
+type ServiceImport struct {
+	Account string
+	Subject string
+	Local   string
+	Share   bool // the service learns who asks
+}
+
+// sharing is what an account shares, as it is used: immutable but for what its
+// parts protect themselves.
+type sharing struct {
+	options  AccountOptions
+	streams  []*streamImport
+	services []*serviceImport
+	exports  []*serviceExport
+	mappings []*mapping
+}
+
+// shares is the part of an account that sharing adds.
+type shares struct {
+	now atomic.Pointer[sharing] // nil: nothing is shared
+
+	mu      sync.Mutex // after Account.mu and Client.mu, before an index
+	shadows map[*Subscription][]*Subscription
+
+	replies replyTable
+}
+
+// PrepareAccounts checks what accounts are to be and returns what makes them so:
+// new ones are added, those not in the list removed but for the global and the
+// system account, and of the others only those touched whose options differ.
+// Nothing changes before commit is called; it cannot fail.
+func (b *Broker) PrepareAccounts(list []AccountOptions) (commit func(), err error) {
+	next := make(map[string]*sharing, len(list))
+	for _, o := range list {
+		if _, twice := next[o.Name]; twice {
+			return nil, fmt.Errorf("account %q is defined twice", o.Name)
+		}
+		next[o.Name] = &sharing{options: o}
+	}
+	for _, sh := range next {
+		if err := sh.prepare(next); err != nil {
+			return nil, fmt.Errorf("account %q: %w", sh.options.Name, err)
+		}
+	}
+	return func() { b.commitAccounts(next) }, nil
+}
+
+// prepare makes the parts of one account.
+func (sh *sharing) prepare(all map[string]*sharing) error {
+	o := &sh.options
+	for _, e := range o.Exports {
+		if !subject.ValidStrict(e.Subject, false) {
+			return fmt.Errorf("service export %q: invalid subject", e.Subject)
+		}
+		if e.Threshold <= 0 {
+			e.Threshold = defaultThreshold
+		}
+		sh.exports = append(sh.exports, &serviceExport{ServiceExport: e})
+	}
+	for _, i := range o.Streams {
+		if all[i.Account] == nil {
+			return fmt.Errorf("stream import of %q: account %q is not known", i.Subject, i.Account)
+		}
+		im, err := newStreamImport(i)
+		if err != nil {
+			return fmt.Errorf("stream import of %q: %w", i.Subject, err)
+		}
+		sh.streams = append(sh.streams, im)
+	}
+	for _, i := range o.Services {
+		if all[i.Account] == nil {
+			return fmt.Errorf("service import of %q: account %q is not known", i.Subject, i.Account)
+		}
+		im, err := newServiceImport(i)
+		if err != nil {
+			return fmt.Errorf("service import of %q: %w", i.Subject, err)
+		}
+		sh.services = append(sh.services, im)
+	}
+	for _, m := range o.Mappings {
+		made, err := newMapping(m)
+		if err != nil {
+			return fmt.Errorf("mapping of %q: %w", m.Source, err)
+		}
+		sh.mappings = append(sh.mappings, made)
+	}
+	return nil
+}
+
+// commitAccounts puts prepared accounts into effect.
+func (b *Broker) commitAccounts(next map[string]*sharing) {
+	b.mu.RLock()
+	var gone []string
+	for name := range b.accounts {
+		if next[name] == nil {
+			gone = append(gone, name)
+		}
+	}
+	b.mu.RUnlock()
+	for name := range next {
+		b.AddAccount(name)
+	}
+	for name, sh := range next {
+		a := b.Account(name)
+		if a.Limits() != sh.options.Limits {
+			a.SetLimits(sh.options.Limits)
+		}
+		if old := a.shares.now.Load(); old == nil || !reflect.DeepEqual(old.options, sh.options) || old.touches(gone) {
+			a.share(sh)
+		}
+	}
+	for _, name := range gone {
+		if a := b.Account(name); a != nil {
+			a.share(nil)
+		}
+		b.RemoveAccount(name)
+	}
+	for name := range next { // plans reach over accounts
+		b.Account(name).index.Invalidate()
+	}
+}
+
+// touches reports whether something is imported from one of the accounts.
+func (sh *sharing) touches(accounts []string) bool {
+	for _, name := range accounts {
+		for _, im := range sh.streams {
+			if im.Account == name {
+				return true
+			}
+		}
+		for _, im := range sh.services {
+			if im.Account == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// share replaces what the account shares; nil for nothing.
+func (a *Account) share(sh *sharing) {
+	old := a.shares.now.Swap(sh)
+	if old != nil {
+		for _, im := range old.services {
+			im.detach()
+		}
+	}
+	if sh != nil {
+		for _, im := range sh.streams {
+			im.from = a.broker.Account(im.Account)
+		}
+		for _, im := range sh.services {
+			im.attach(a)
+		}
+	}
+	a.recastShadows()
+	a.index.Invalidate()
+}
