@@ -1,26 +1,27 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/control"
 )
 
 const configDiffHelp = `Usage: nats-broker config diff [--json] [A] B
+       nats-broker config diff [--json] [options]
 
 Show which options differ in effect between the configuration files A and B, each
 with its drop-ins and the environment, and what a change from A to B needs: whether
 it applies live, to new connections, or needs a restart. A is ` + config.PackagedFile + `
-unless given. Secrets are masked.
+unless given. Without any file, show what a reload would change in the running
+broker. Secrets are masked.
 
-  --json     write the changes as a JSON document
-
-Exit status:
-  0  nothing differs
-  1  something differs
-  2  one of the files is not valid or cannot be read, or wrong usage
+    --json             write the changes as a JSON document
+` + commonFlags + `
+Exit status: 0 nothing differs, 1 something differs, 2 a configuration is not
+valid or cannot be read, or wrong usage, 3 no broker is running.
 `
 
 // A change is an element of what `config diff --json` writes.
@@ -32,15 +33,15 @@ type change struct {
 }
 
 func configDiff(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet("config diff", flag.ContinueOnError)
-	asJSON := fs.Bool("json", false, "")
-	rest, status, ok := arguments(fs, args, 2, configDiffHelp, stdout, stderr)
+	t := newTalk("config diff", configDiffHelp, 10*time.Second, stderr)
+	asJSON := t.fs.Bool("json", false, "")
+	rest, status, ok := arguments(t.fs, args, 2, configDiffHelp, stdout, stderr)
 	if !ok {
 		return status
 	}
 	switch len(rest) {
 	case 0:
-		return misused(stderr, fs.Name(), "which file?")
+		return diffRunning(t, *asJSON, stdout)
 	case 1:
 		rest = []string{config.PackagedFile, rest[0]}
 	}
@@ -49,21 +50,51 @@ func configDiff(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if !okA || !okB {
 		return exitUsage
 	}
-	changes := config.Diff(a, b)
-	if *asJSON {
-		list := make([]change, len(changes))
-		for i, c := range changes {
-			list[i] = change{c.Path, c.Old, c.New, c.Class.String()}
+	var list []change
+	for _, c := range config.Diff(a, b) {
+		list = append(list, change{c.Path, c.Old, c.New, c.Class.String()})
+	}
+	return writeChanges(stdout, list, *asJSON)
+}
+
+// diffRunning asks the running broker what a reload would change.
+func diffRunning(t *talk, asJSON bool, stdout io.Writer) int {
+	resp, status, ok := t.ask(control.Request{Verb: control.VerbReload, Check: true}, false)
+	switch {
+	case !ok && status == exitNotRunning:
+		return status
+	case !ok:
+		return exitUsage
+	case !resp.OK:
+		t.refused(resp)
+		return exitUsage
+	}
+	var list []change
+	for _, c := range resp.Reload.Changes {
+		list = append(list, change{c.Option, c.Old, c.New, c.Class})
+	}
+	return writeChanges(stdout, list, asJSON)
+}
+
+// writeChanges writes what differs and returns the exit status.
+func writeChanges(w io.Writer, list []change, asJSON bool) int {
+	if asJSON {
+		if list == nil {
+			list = []change{}
 		}
-		if writeJSON(stdout, list) != exitOK {
+		if writeJSON(w, list) != exitOK {
 			return exitUsage
 		}
 	} else {
-		for _, c := range changes {
-			fmt.Fprintln(stdout, c)
+		for _, c := range list {
+			if c.Old == c.New { // masked, or of no interest
+				fmt.Fprintf(w, "%s: changed (%s)\n", c.Path, c.Needs)
+				continue
+			}
+			fmt.Fprintf(w, "%s: %s -> %s (%s)\n", c.Path, orNone(c.Old), orNone(c.New), c.Needs)
 		}
 	}
-	if len(changes) > 0 {
+	if len(list) > 0 {
 		return exitFail
 	}
 	return exitOK
