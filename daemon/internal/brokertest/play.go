@@ -25,7 +25,7 @@ type PlayOptions struct {
 // give the same text. The test fails when something awaited does not come.
 func Play(t testing.TB, script *Script, o PlayOptions) string {
 	t.Helper()
-	p := &player{t: t, script: script, opts: o, conns: map[string]*Conn{}}
+	p := &player{t: t, script: script, opts: o, conns: map[string]*Conn{}, kept: map[string][]string{}}
 	p.server = Start(t, Options{Binary: o.Binary, Config: strings.Join(script.Config, "\n"), Args: script.Flags})
 	for _, st := range script.steps {
 		p.out = append(p.out, st.text)
@@ -42,6 +42,7 @@ type player struct {
 	opts   PlayOptions
 	server *Server
 	conns  map[string]*Conn
+	kept   map[string][]string // frames of a wait, per connection
 	out    []string
 }
 
@@ -103,14 +104,14 @@ func (p *player) playOn(name string, st step) ([]string, error) {
 	case ">", ">>":
 		return nil, p.send(c, st.data, st.count)
 	case "sync":
-		if err := p.send(c, []byte("PING\r\n"), 1); err != nil {
-			return nil, err
-		}
-		got, err := c.until("PONG", 0)
-		if n := len(got); err == nil && got[n-1] == "PONG" {
-			got = got[:n-1]
-		}
+		got, err := p.sync(c)
+		got = append(p.kept[name], got...)
+		delete(p.kept, name)
 		return got, err
+	case "wait":
+		got, err := p.sync(c)
+		p.kept[name] = append(p.kept[name], got...)
+		return nil, err
 	case "read":
 		return c.until("", st.count)
 	case "ping":
@@ -128,6 +129,18 @@ func (p *player) playOn(name string, st step) ([]string, error) {
 		return nil, c.net.Close()
 	}
 	return nil, fmt.Errorf("unknown command %q", st.verb)
+}
+
+// sync sends PING and returns the frames before its PONG.
+func (p *player) sync(c *Conn) ([]string, error) {
+	if err := p.send(c, []byte("PING\r\n"), 1); err != nil {
+		return nil, err
+	}
+	got, err := c.until("PONG", 0)
+	if n := len(got); err == nil && got[n-1] == "PONG" {
+		got = got[:n-1]
+	}
+	return got, err
 }
 
 func (p *player) send(c *Conn, data []byte, times int) error {

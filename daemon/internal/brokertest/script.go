@@ -19,6 +19,7 @@ import (
 //	A 100 > PING             send so many times
 //	A sync                   send PING and record what comes before its PONG
 //	A,B sync                 the same for several; their frames are recorded sorted
+//	A wait                   the same, but record the frames with those of A's next sync
 //	A read 2                 record the next two frames
 //	A ping                   record frames up to and with the server's next PING
 //	A eof                    record what comes until the server closes
@@ -92,7 +93,7 @@ func (s *Script) parseLine(line string) (step, error) {
 	}
 	st.verb = verb
 	switch verb {
-	case "<", "dial", "open", "sync", "ping", "eof", "shut", "close", "reset":
+	case "<", "dial", "open", "sync", "wait", "ping", "eof", "shut", "close", "reset":
 		return st, nil
 	case "read":
 		n, err := strconv.Atoi(rest)
