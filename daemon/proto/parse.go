@@ -129,7 +129,10 @@ func nextArg(buf []byte, verb int, withBlank bool, lim *Limits, f *Frame) (n, ne
 	case Unsub:
 		err = f.parseUnsub()
 	}
-	return n, 0, err
+	if err != nil {
+		return 0, 0, err
+	}
+	return n, 0, nil
 }
 
 func blank(c byte) bool { return c == ' ' || c == '\t' }
