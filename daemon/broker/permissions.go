@@ -190,6 +190,14 @@ func (a *answers) over(v *answer, now time.Time) bool {
 	return a.rule.MaxMsgs > 0 && v.n >= a.rule.MaxMsgs || a.rule.Expires > 0 && now.Sub(v.asked) > a.rule.Expires
 }
 
+// answering reports whether the client may publish where it may not otherwise, to
+// answer messages.
+func (c *Client) answering() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answers != nil
+}
+
 // mayAnswer reports whether the client may publish to a subject because a message
 // it received asked for it, and counts the answer.
 func (c *Client) mayAnswer(subject []byte) bool {

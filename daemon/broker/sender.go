@@ -143,7 +143,9 @@ func (s *sender) fillFrom(p *plan) {
 	p.nodes = x.Match(to, hash, p.nodes[:0])
 	if s.self != nil && s.depth == 0 && !s.self.canPublish(p.seen()) {
 		p.denied = true
-		return
+		if !s.self.answering() {
+			return
+		}
 	}
 	nodes := p.nodes
 	for _, n := range nodes {
