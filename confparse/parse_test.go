@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -116,17 +115,17 @@ func TestIncludes(t *testing.T) {
 	}
 }
 
-// A cycle hidden behind links ends too, and does not take the machine with it.
-func TestIncludeCycleThroughLinks(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Symlink(".", filepath.Join(dir, "d")); err != nil {
-		t.Skip(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "a.conf"), []byte("include d/a.conf"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ParseFile(filepath.Join(dir, "a.conf"), Options{}); err == nil {
-		t.Error("it is accepted")
+// A cycle in which no path comes back, as behind bind mounts, ends too.
+func TestIncludesDoNotNestForever(t *testing.T) {
+	reads := 0
+	_, err := ParseFile("a.conf", Options{ReadFile: func(string) ([]byte, error) {
+		if reads++; reads > 10*maxIncludes {
+			t.Fatal("does not end")
+		}
+		return []byte("include d/a.conf"), nil
+	}})
+	if err == nil || !strings.Contains(err.Error(), "includes itself") {
+		t.Errorf("got %v", err)
 	}
 }
 
