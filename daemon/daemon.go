@@ -141,10 +141,19 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		return err
 	}
 	d.logs, d.log = logPart.logs, logPart.logs.Logger("daemon")
-	opts := brokerOptions(cfg.Options)
+	authPart, err := newAuthPart(cfg, d.logs.Logger("auth"))
+	if err != nil {
+		return err
+	}
+	opts, err := coreOptions(cfg.Options)
+	if err != nil {
+		return err
+	}
+	opts.Authenticator = authPart.gate()
 	if d.broker, err = broker.New(opts, d.logs.Logger("broker")); err != nil {
 		return err
 	}
+	authPart.broker = d.broker
 	d.core = newCorePart(d.broker, d.System.Sockets, d.log)
 	d.profile = &profilePart{log: d.log}
 	d.monitor = newMonitorPart(d)
@@ -154,6 +163,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		logPart,
 		&pidPart{log: d.log},
 		d.profile,
+		authPart,
 		d.monitor, // before clients, so that a start can be watched
 		d.core,
 		d.control,
@@ -200,12 +210,8 @@ func refuseUnwired(o *config.Options) error {
 			missing = append(missing, what)
 		}
 	}
-	a := &o.Authorization
-	add(a.Defined || a.User != "" || a.Token != "" || a.Users != nil || o.NoAuthUser != "", "authorization")
-	add(len(o.Accounts) > 0, "accounts")
-	add(o.TLS.Defined, "tls")
+	missing = append(missing, unbuiltInAccounts(o)...)
 	add(o.Cluster.Enabled(), "cluster")
-	add(o.ProxyProtocol, "proxy_protocol")
 	if missing == nil {
 		return nil
 	}

@@ -95,7 +95,12 @@ func (p *corePart) current() []*clientListener {
 
 func (p *corePart) prepare(old, new *config.Config) (*change, error) {
 	o, n := old.Options, new.Options
-	commitOptions, err := prepareBroker(p.broker, brokerOptions(n))
+	opts, err := coreOptions(n)
+	if err != nil {
+		return nil, err
+	}
+	opts.Authenticator = p.broker.Options().Authenticator // the authorization part changes what it says
+	commitOptions, err := prepareBroker(p.broker, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/auth"
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
 	"github.com/nats-broker/nats-broker/daemon/sysd"
@@ -62,7 +63,7 @@ func (p *monitorPart) options(o *config.Options) (monitor.Options, error) {
 	m := &o.Monitor
 	opts := monitor.Options{
 		BasePath: m.BasePath, Token: m.Token, User: m.User, Password: m.Password,
-		VerifyPassword: verifyPassword,
+		VerifyPassword: auth.VerifySecret,
 	}
 	for _, l := range p.inherited {
 		if err := wantedMonitor(o).Check(l.Addr()); err != nil {

@@ -63,6 +63,7 @@ func (d *Daemon) Run() (int, error) {
 	d.setState(stateRunning)
 	d.log.Info("Server is ready")
 	d.warnOf("service manager", d.notify.Ready(d.statusText()))
+	d.armStall()
 	dog := d.startWatchdog()
 	code := d.serve(signals)
 	dog.stop()

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
+	"net/netip"
 	"runtime"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
@@ -38,6 +40,36 @@ func brokerOptions(o *config.Options) broker.Options {
 		Version:       CompatVersion,
 		GoVersion:     runtime.Version(),
 	}
+}
+
+// coreOptions are the core's options with what must be loaded for them.
+func coreOptions(o *config.Options) (broker.Options, error) {
+	opts := brokerOptions(o)
+	var err error
+	if opts.TLS, err = clientTLS(o); err != nil {
+		return opts, err
+	}
+	opts.Proxy.Enabled = o.ProxyProtocol
+	for _, text := range o.ProxyTrusted {
+		network, err := trustedNetwork(text)
+		if err != nil {
+			return opts, err
+		}
+		opts.Proxy.Trusted = append(opts.Proxy.Trusted, network)
+	}
+	return opts, nil
+}
+
+// trustedNetwork reads an address or a network.
+func trustedNetwork(text string) (netip.Prefix, error) {
+	if p, err := netip.ParsePrefix(text); err == nil {
+		return p.Masked(), nil
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("proxy_protocol: %q is neither an address nor a network", text)
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
 // prepareBroker asks the core for a change of its options.

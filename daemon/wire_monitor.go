@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"crypto/subtle"
-	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
@@ -115,12 +113,3 @@ func (h healthSource) Ready() error {
 
 func (h healthSource) Checks() []monitor.Check { return h.d.checks() }
 
-// verifyPassword compares a password with the configured one.
-func verifyPassword(configured, given string) bool {
-	return subtle.ConstantTimeCompare([]byte(configured), []byte(given)) == 1
-}
-
-// monitorTLS makes the TLS settings of https monitoring.
-func (d *Daemon) monitorTLS(*config.Options) (*tls.Config, error) {
-	return nil, errors.New("https monitoring: not supported yet by nats-broker")
-}

@@ -1,0 +1,281 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/auth"
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// authOptions translates users and secrets, of the authorization block and of
+// the accounts, for the deciding part.
+func authOptions(o *config.Options) auth.Options {
+	a := &o.Authorization
+	opts := auth.Options{
+		User: a.User, Password: a.Password, Token: a.Token, NoAuthUser: o.NoAuthUser,
+		CertificateMap: o.TLS.Map, ProxyRequired: a.ProxyRequired,
+	}
+	if a.Users != nil {
+		opts.Users = []auth.User{}
+	}
+	add := func(users []config.User, account string) {
+		for i := range users {
+			opts.Users = append(opts.Users, authUser(&users[i], account))
+		}
+	}
+	add(a.Users, "")
+	for i := range o.Accounts {
+		add(o.Accounts[i].Users, o.Accounts[i].Name)
+	}
+	opts.Anonymous = onlySystemUsers(o, opts.Users)
+	return opts
+}
+
+// onlySystemUsers reports whether all users there are belong to the system
+// account: then everybody else may still come into the global one.
+func onlySystemUsers(o *config.Options, users []auth.User) bool {
+	a := &o.Authorization
+	if len(users) == 0 || a.Users != nil || a.User != "" || a.Token != "" || o.NoAuthUser != "" {
+		return false
+	}
+	system := o.SystemAccount
+	if system == "" {
+		system = broker.SystemAccount
+	}
+	for i := range users {
+		if users[i].Account != system {
+			return false
+		}
+	}
+	return true
+}
+
+func authUser(u *config.User, account string) auth.User {
+	if u.Account != "" {
+		account = u.Account
+	}
+	return auth.User{
+		Name: u.Name, Password: u.Password, Nkey: u.Nkey, Account: account,
+		Permissions: authRules(&u.Permissions), ConnectionTypes: u.ConnectionTypes, ProxyRequired: u.ProxyRequired,
+	}
+}
+
+func authRules(p *config.Permissions) *auth.Rules {
+	if !p.Defined {
+		return nil
+	}
+	r := &auth.Rules{
+		PublishAllow: p.Publish.Allow, PublishDeny: p.Publish.Deny,
+		SubscribeAllow: p.Subscribe.Allow, SubscribeDeny: p.Subscribe.Deny,
+	}
+	if p.Responses.Defined {
+		r.Responses = &auth.Responses{Max: p.Responses.Max, Expires: p.Responses.Expires}
+	}
+	return r
+}
+
+// authPart is who may connect: users, accounts and their rights.
+type authPart struct {
+	log    *logging.Logger
+	door   *gate
+	broker *broker.Broker
+}
+
+func newAuthPart(cfg *config.Config, log *logging.Logger) (*authPart, error) {
+	a, err := auth.New(authOptions(cfg.Options), log)
+	if err != nil {
+		return nil, err
+	}
+	return &authPart{log: log, door: &gate{auth: a}}, nil
+}
+
+// gate is what the core asks.
+func (p *authPart) gate() broker.Authenticator { return p.door }
+
+func (p *authPart) name() string { return "authorization" }
+
+func (p *authPart) start(cfg *config.Config) error {
+	applyAccounts(p.broker, cfg.Options)
+	return nil
+}
+
+// prepare makes the new tables. It is the core's part, later in the order,
+// that tells new connections what is asked of them.
+func (p *authPart) prepare(old, new *config.Config) (*change, error) {
+	commit, err := p.door.auth.Prepare(authOptions(new.Options))
+	if err != nil {
+		return nil, err
+	}
+	return &change{commit: func() {
+		applyAccounts(p.broker, new.Options)
+		commit()
+		p.door.turns.Add(1)
+		p.door.review(p.broker, p.log, reviewLimit)
+		removeAccounts(p.broker, old.Options, new.Options)
+	}}, nil
+}
+
+func (p *authPart) stop() {}
+
+// reviewLimit bounds the review of connections after a change of users.
+const reviewLimit = time.Minute
+
+// applyAccounts makes the core's accounts those of the configuration, with
+// their limits.
+func applyAccounts(b *broker.Broker, o *config.Options) {
+	for i := range o.Accounts {
+		a := &o.Accounts[i]
+		b.AddAccount(a.Name).SetLimits(broker.AccountLimits{
+			Connections:   a.Limits.MaxConnections,
+			Subscriptions: a.Limits.MaxSubscriptions,
+			Payload:       int(a.Limits.MaxPayload),
+		})
+	}
+}
+
+// removeAccounts removes those that are gone, with their connections.
+func removeAccounts(b *broker.Broker, old, new *config.Options) {
+	stays := map[string]bool{}
+	for i := range new.Accounts {
+		stays[new.Accounts[i].Name] = true
+	}
+	for i := range old.Accounts {
+		if name := old.Accounts[i].Name; !stays[name] {
+			b.RemoveAccount(name)
+		}
+	}
+}
+
+// unbuiltInAccounts names what accounts may have in the configuration, but the
+// core does not do yet.
+func unbuiltInAccounts(o *config.Options) []string {
+	var list []string
+	for i := range o.Accounts {
+		a := &o.Accounts[i]
+		add := func(is bool, what string) {
+			if is {
+				list = append(list, "accounts."+a.Name+"."+what)
+			}
+		}
+		add(len(a.Imports) > 0, "imports")
+		add(len(a.Exports) > 0, "exports")
+		add(len(a.Mappings) > 0, "mappings")
+		add(a.Trace != config.MsgTrace{}, "msg_trace")
+	}
+	return list
+}
+
+// gate makes the deciding part answer the core's questions. One gate lasts as
+// long as the broker; what it decides by is exchanged under it.
+type gate struct {
+	auth  *auth.Authenticator
+	turns atomic.Uint64 // how often the users have been exchanged
+}
+
+// Requires tells what INFO says.
+func (g *gate) Requires() broker.AuthRequirements {
+	r := g.auth.Requires()
+	return broker.AuthRequirements{Auth: r.Auth, Told: r.Told, Nonce: r.Nonce}
+}
+
+// Authenticate decides on a CONNECT.
+func (g *gate) Authenticate(ctx context.Context, r *broker.AuthRequest) (*broker.Identity, error) {
+	turn := g.turns.Load()
+	id, err := g.auth.Authenticate(ctx, authRequest(r))
+	if err != nil {
+		return nil, denied(err)
+	}
+	who := identity(id)
+	who.Stale = func() bool { return g.turns.Load() != turn }
+	return who, nil
+}
+
+func authRequest(r *broker.AuthRequest) *auth.Request {
+	c := r.Connect
+	return &auth.Request{
+		User: c.User, Password: c.Pass, Token: c.Token, Nkey: c.Nkey, Signature: c.Sig, Nonce: r.Nonce,
+		Type: auth.TypeStandard, Remote: r.Remote, TLS: r.TLS,
+	}
+}
+
+func denied(err error) error {
+	d := &broker.Denied{Err: err}
+	if errors.Is(err, auth.ErrProxyRequired) {
+		d.Reason = broker.ProxyRequired
+	}
+	return d
+}
+
+// identity is what the core keeps of a decision; the decision itself rides
+// along, for a review after a reload.
+func identity(id *auth.Identity) *broker.Identity {
+	b := &broker.Identity{Account: id.Account, User: id.User, Label: id.Label, Proof: id}
+	if id.Permissions != nil {
+		b.Permissions = rights{id.Permissions}
+	}
+	return b
+}
+
+// rights are permissions in the core's words.
+type rights struct{ *auth.Permissions }
+
+// Responses returns what may be answered.
+func (r rights) Responses() *broker.ResponsePermission {
+	a := r.Permissions.Responses()
+	if a == nil {
+		return nil
+	}
+	return &broker.ResponsePermission{MaxMsgs: a.Max, Expires: a.Expires}
+}
+
+// reviewers is how many connections are reviewed at a time: a changed password
+// hash costs a core for a while.
+const reviewers = 4
+
+// review asks again about every connection, after the users have changed. A
+// connection that has lost its right is closed as one that never had it; the
+// others go on, with the rights they have now.
+func (g *gate) review(b *broker.Broker, log *logging.Logger, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	work := make(chan *broker.Client)
+	var done sync.WaitGroup
+	for range reviewers { // end when all clients are dealt out
+		done.Go(func() {
+			for c := range work {
+				g.reviewOne(ctx, c)
+			}
+		})
+	}
+	for _, c := range b.Clients() {
+		work <- c
+	}
+	close(work)
+	done.Wait()
+	if ctx.Err() != nil {
+		log.Warn("Reviewing connections after a change of users took too long; those left were closed")
+	}
+}
+
+func (g *gate) reviewOne(ctx context.Context, c *broker.Client) {
+	req := c.AuthRequest()
+	if req == nil {
+		return // has not said who it is: the new users will decide
+	}
+	was, _ := c.Identity().Proof.(*auth.Identity)
+	if was == nil {
+		was = &auth.Identity{Account: auth.GlobalAccount}
+	}
+	now, err := g.auth.Review(ctx, was, authRequest(req))
+	if err != nil {
+		c.Revoke(denied(err))
+		return
+	}
+	c.Readmit(identity(now))
+}
