@@ -9,7 +9,7 @@ import (
 
 // startMark is the hint of errors that only a start finds: nats-server's -t accepts such a file, and so does ours, but
 // neither starts with it.
-const startMark = "nats-server -t does not look at this, but neither it nor nats-broker starts with it"
+const startMark = "checked at start, not by -t"
 
 // StartOnly splits the mistakes of a [Load] into those that nats-server's -t finds as well and those that it accepts but
 // does not start with.

@@ -101,7 +101,7 @@ func (d *decoder) checkExports(o *Options, a *Account) {
 
 // checkLatency holds that samples can be published and do not feed themselves.
 func (d *decoder) checkLatency(o *Options, a *Account, e Export, path string) {
-	at := d.said(join(path, "latency.subject"), join(path, "latency"))
+	at := d.said(path+".latency.subject", join(path, "latency"))
 	switch to := e.Latency.Subject; {
 	case e.Service == "":
 	case o.NoSystemAccount:

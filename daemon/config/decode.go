@@ -81,8 +81,10 @@ func found(opt *Option, v *confparse.Value) string {
 	case confparse.String:
 		s, _ := v.Str()
 		return fmt.Sprintf("the string %q", clip(s))
-	case confparse.Bool, confparse.Int, confparse.Float, confparse.Time:
-		return fmt.Sprintf("%s (%v)", v.Kind(), v.Interface())
+	case confparse.Bool:
+		return fmt.Sprint(v.Interface())
+	case confparse.Int, confparse.Float:
+		return fmt.Sprintf("the number %v", v.Interface())
 	default:
 		return v.Kind().String()
 	}
@@ -123,13 +125,12 @@ func (d *decoder) option(at place, v *confparse.Value, block any) {
 		d.fail(at, at.key, "%s is not supported yet by nats-broker (%s)", at.label(), row.Feature)
 		return
 	}
-	before := len(d.errs)
 	var into any
 	if row.bind != nil && block != nil {
 		into = row.bind(block)
 	}
 	row.Kind.decode(d, at, v, into)
-	if into != nil && len(d.errs) == before && !v.Span().IsZero() {
+	if into != nil && !v.Span().IsZero() {
 		d.origins[at.path] = Origin{Key: at.key, Value: v.Span()}
 	}
 }
@@ -166,11 +167,10 @@ func declined(v *confparse.Value) bool {
 // unknown notes a key that no row has, with the closest name there is.
 func (d *decoder) unknown(rows []*Option, e confparse.Entry) {
 	err := confparse.Errorf(e.KeySpan, "unknown field %q", e.Key)
+	err.Secret = secretive(e.Key) // the value may be a password under a misspelt key
 	if near := closest(e.Key, names(rows)); near != "" {
 		err.WithHint("did you mean %q?", near)
-	} else if _, ok := e.Value.Str(); ok {
-		// The value may be a password under a misspelt key; the line is shown only when it looks harmless.
-		err.Secret = secretive(e.Key)
+		err.Secret = err.Secret || find(rows, near).Secret
 	}
 	d.errs = append(d.errs, err)
 }

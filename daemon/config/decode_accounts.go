@@ -262,7 +262,7 @@ const maxRoutePing = 30 * time.Second
 // finishCluster refuses what an authorization block cannot say between servers.
 func finishCluster(d *decoder, at place, v *confparse.Value, block any) {
 	c := block.(*Cluster)
-	where := func(key string) confparse.Span { return d.origin(join(at.path, key), at.key) }
+	where := func(key string) confparse.Span { return d.origin(at.path+"."+key, at.key) }
 	a := &c.Authorization
 	if a.Users != nil {
 		d.fail(at, where("authorization.users"), "cluster authorization does not allow multiple users")
