@@ -126,6 +126,7 @@ func (b *Broker) RemoveAccount(name string) {
 	}
 	delete(b.accounts, name)
 	b.mu.Unlock()
+	a.share(nil)
 	a.mu.Lock()
 	clients := make([]*Client, 0, len(a.clients))
 	for _, c := range a.clients {

@@ -76,9 +76,9 @@ type shares struct {
 }
 
 // PrepareAccounts checks what accounts are to be and returns what makes them so:
-// new ones are added, those not in the list removed but for the global and the
-// system account, and of the others only those touched whose options differ.
-// Nothing changes before commit is called; it cannot fail.
+// new ones are added, and of the others only those touched whose options differ.
+// Accounts that are not in the list stay: see [Broker.RemoveAccount]. Nothing
+// changes before commit is called; it cannot fail.
 func (b *Broker) PrepareAccounts(list []AccountOptions) (commit func(), err error) {
 	next := make(map[string]*sharing, len(list))
 	for _, o := range list {
@@ -139,14 +139,6 @@ func (sh *sharing) prepare(all map[string]*sharing) error {
 
 // commitAccounts puts prepared accounts into effect.
 func (b *Broker) commitAccounts(next map[string]*sharing) {
-	b.mu.RLock()
-	var gone []string
-	for name := range b.accounts {
-		if next[name] == nil {
-			gone = append(gone, name)
-		}
-	}
-	b.mu.RUnlock()
 	for name := range next {
 		b.AddAccount(name)
 	}
@@ -155,36 +147,13 @@ func (b *Broker) commitAccounts(next map[string]*sharing) {
 		if a.Limits() != sh.options.Limits {
 			a.SetLimits(sh.options.Limits)
 		}
-		if old := a.shares.now.Load(); old == nil || !reflect.DeepEqual(old.options, sh.options) || old.touches(gone) {
+		if old := a.shares.now.Load(); old == nil || !reflect.DeepEqual(old.options, sh.options) {
 			a.share(sh)
 		}
-	}
-	for _, name := range gone {
-		if a := b.Account(name); a != nil {
-			a.share(nil)
-		}
-		b.RemoveAccount(name)
 	}
 	for name := range next { // plans reach over accounts
 		b.Account(name).index.Invalidate()
 	}
-}
-
-// touches reports whether something is imported from one of the accounts.
-func (sh *sharing) touches(accounts []string) bool {
-	for _, name := range accounts {
-		for _, im := range sh.streams {
-			if im.Account == name {
-				return true
-			}
-		}
-		for _, im := range sh.services {
-			if im.Account == name {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // share replaces what the account shares; nil for nothing.

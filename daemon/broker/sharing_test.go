@@ -352,6 +352,7 @@ func TestSharingChanges(t *testing.T) {
 		}
 	}
 	share(t, b, AccountOptions{Name: "B"})
+	b.RemoveAccount("A")
 	for deadline := time.Now().Add(10 * time.Second); !in.IsReconnecting() && !in.IsClosed(); {
 		if time.Now().After(deadline) {
 			t.Fatal("a client of an account that is gone stays")
