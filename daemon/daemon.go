@@ -210,7 +210,6 @@ func refuseUnwired(o *config.Options) error {
 			missing = append(missing, what)
 		}
 	}
-	missing = append(missing, unbuiltInAccounts(o)...)
 	add(o.Cluster.Enabled(), "cluster")
 	if missing == nil {
 		return nil

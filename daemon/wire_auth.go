@@ -101,20 +101,28 @@ func (p *authPart) gate() broker.Authenticator { return p.door }
 func (p *authPart) name() string { return "authorization" }
 
 func (p *authPart) start(cfg *config.Config) error {
-	applyAccounts(p.broker, cfg.Options)
+	commit, err := p.broker.PrepareAccounts(accountOptions(cfg.Options))
+	if err != nil {
+		return err
+	}
+	commit()
 	return nil
 }
 
 // prepare makes the new tables. It is the core's part, later in the order,
 // that tells new connections what is asked of them.
 func (p *authPart) prepare(old, new *config.Config) (*change, error) {
-	commit, err := p.door.auth.Prepare(authOptions(new.Options))
+	accounts, err := p.broker.PrepareAccounts(accountOptions(new.Options))
+	if err != nil {
+		return nil, err
+	}
+	users, err := p.door.auth.Prepare(authOptions(new.Options))
 	if err != nil {
 		return nil, err
 	}
 	return &change{commit: func() {
-		applyAccounts(p.broker, new.Options)
-		commit()
+		accounts()
+		users()
 		p.door.turns.Add(1)
 		p.door.review(p.broker, p.log, reviewLimit)
 		removeAccounts(p.broker, old.Options, new.Options)
@@ -125,19 +133,6 @@ func (p *authPart) stop() {}
 
 // reviewLimit bounds the review of connections after a change of users.
 const reviewLimit = time.Minute
-
-// applyAccounts makes the core's accounts those of the configuration, with
-// their limits.
-func applyAccounts(b *broker.Broker, o *config.Options) {
-	for i := range o.Accounts {
-		a := &o.Accounts[i]
-		b.AddAccount(a.Name).SetLimits(broker.AccountLimits{
-			Connections:   a.Limits.MaxConnections,
-			Subscriptions: a.Limits.MaxSubscriptions,
-			Payload:       int(a.Limits.MaxPayload),
-		})
-	}
-}
 
 // removeAccounts removes those that are gone, with their connections.
 func removeAccounts(b *broker.Broker, old, new *config.Options) {
@@ -150,25 +145,6 @@ func removeAccounts(b *broker.Broker, old, new *config.Options) {
 			b.RemoveAccount(name)
 		}
 	}
-}
-
-// unbuiltInAccounts names what accounts may have in the configuration, but the
-// core does not do yet.
-func unbuiltInAccounts(o *config.Options) []string {
-	var list []string
-	for i := range o.Accounts {
-		a := &o.Accounts[i]
-		add := func(is bool, what string) {
-			if is {
-				list = append(list, "accounts."+a.Name+"."+what)
-			}
-		}
-		add(len(a.Imports) > 0, "imports")
-		add(len(a.Exports) > 0, "exports")
-		add(len(a.Mappings) > 0, "mappings")
-		add(a.Trace != config.MsgTrace{}, "msg_trace")
-	}
-	return list
 }
 
 // gate makes the deciding part answer the core's questions. One gate lasts as

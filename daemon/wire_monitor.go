@@ -112,4 +112,3 @@ func (h healthSource) Ready() error {
 }
 
 func (h healthSource) Checks() []monitor.Check { return h.d.checks() }
-
