@@ -32,10 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // refused lists the scripts about options that nats-broker does not have yet
 // and refuses to start with. A script whose options are taken may not be here.
-var refused = []string{
-	"accounts", "auth-command-first", "auth-flag", "auth-timeout", "auth-token", "auth-user", "info-auth-token",
-	"info-auth-user", "info-nonce", "permissions-headers", "permissions-publish", "proxy-protocol", "proxy-protocol-none",
-}
+var refused = []string{"proxy-protocol", "proxy-protocol-none"}
 
 func TestScripts(t *testing.T) {
 	files := scripts(t, "testdata/*.txt")
