@@ -168,7 +168,7 @@ func apiAccounts(m *Monitor, q *query) (any, error) {
 		return true
 	})
 	for _, row := range page.page(offset) {
-		p.Accounts = append(p.Accounts, newAccountStat(&row))
+		p.Accounts = append(p.Accounts, newAccountStat(row))
 	}
 	return p, nil
 }

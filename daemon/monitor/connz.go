@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -135,8 +136,11 @@ func (r *Reporter) connz(o ConnzOptions) (z *Connz, matched int, err error) {
 	sel := &connSelection{r: r, o: &o, page: topK[connCandidate]{k: o.pageEnd(), less: order.lessAt(now, o.reverse)}}
 	sel.gather()
 	z.Total = sel.total
-	for _, row := range sel.page.page(o.Offset) {
-		if info := sel.describe(&row, now); info != nil {
+	for i, row := range sel.page.page(o.Offset) {
+		if i%breath == breath-1 {
+			runtime.Gosched()
+		}
+		if info := sel.describe(row, now); info != nil {
 			z.Conns = append(z.Conns, info)
 		}
 	}
@@ -189,6 +193,9 @@ type connCandidate struct {
 	closed *Conn
 }
 
+// breath is after how many connections a pass lets others run.
+const breath = 256
+
 // connSelection is one request's pass over the connections.
 type connSelection struct {
 	r       *Reporter
@@ -202,7 +209,11 @@ func (s *connSelection) gather() {
 	conns := s.r.src.Connections
 	if s.o.State != ConnClosed {
 		var cand connCandidate
+		n := 0
 		conns.EachConnection(func(row *ConnRow) bool {
+			if n++; n%breath == 0 {
+				runtime.Gosched()
+			}
 			if s.o.Account != "" && row.Account != s.o.Account {
 				return true
 			}

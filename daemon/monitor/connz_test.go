@@ -103,7 +103,15 @@ func TestListsInPieces(t *testing.T) {
 	now := time.Now()
 	f.now = func() time.Time { return now }
 	m.reporter.now = f.now
+	f.odd = func(c *Conn) { // strings that need quoting, and every optional field
+		c.Name, c.Stalls, c.JWT, c.IssuerKey, c.MQTTClient, c.ProxyKey = "<a&\"\\\u2028\xff\t\x7fé", 3, "j", "k", "m", "p"
+		c.Tags = []string{"a", "<b>"}
+	}
 	z, err := m.reporter.Connz(ConnzOptions{SubscriptionsDetail: true, Username: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := m.reporter.Connz(ConnzOptions{Subscriptions: true, Username: true, State: ConnAll, Limit: 2000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +119,7 @@ func TestListsInPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for url, v := range map[string]any{"/connz?subs=detail&auth=1": z, "/subsz?subs=1": s} {
+	for url, v := range map[string]any{"/connz?subs=detail&auth=1": z, "/connz?subs=1&state=all&auth=1&limit=2000": all, "/subsz?subs=1": s} {
 		want, _ := json.MarshalIndent(v, "", "  ")
 		w := httptest.NewRecorder()
 		m.ServeHTTP(w, httptest.NewRequest("GET", url, nil))

@@ -16,6 +16,7 @@ type fakeBroker struct {
 	start    time.Time
 	now      func() time.Time
 	ready    error
+	odd      func(*Conn)  // changes each tenth connection
 	visits   atomic.Int64 // rows handed out
 	details  atomic.Int64 // connections described
 }
@@ -74,6 +75,9 @@ func (f *fakeBroker) conn(cid uint64, subs bool) *Conn {
 	c.AccountTag = c.Account
 	if cid%4 == 0 {
 		c.TLS = &TLSState{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", Peer: []TLSPeerCert{{Subject: "CN=" + c.Name, SPKISha256: "aa", CertSha256: "bb"}}}
+	}
+	if f.odd != nil && cid%10 == 0 {
+		f.odd(c)
 	}
 	if subs {
 		for k := range c.NumSubs {

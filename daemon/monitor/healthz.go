@@ -52,5 +52,9 @@ func (r *Reporter) Healthz(o HealthzOptions) *HealthStatus {
 			return fail(http.StatusInternalServerError, "CONNECTION", err.Error())
 		}
 	}
-	return &HealthStatus{Status: "ok", StatusCode: http.StatusOK}
+	h := &HealthStatus{Status: "ok", StatusCode: http.StatusOK}
+	if n, ok := r.src.Health.(HealthRemarker); ok {
+		h.Error = n.Remark()
+	}
+	return h
 }

@@ -73,28 +73,36 @@ func writeList[T any](w http.ResponseWriter, v any, name string, list []T) {
 	b = append(append(append(b, '"'), name...), "\": [\n    "...)
 	head(w, http.StatusOK)
 	deadline := http.NewResponseController(w)
-	buf := bytes.NewBuffer(b)
-	enc := json.NewEncoder(buf)
-	enc.SetIndent("    ", "  ")
 	for i := range list {
 		if i > 0 {
-			buf.WriteString(",\n    ")
+			b = append(b, ",\n    "...)
 		}
-		if err := enc.Encode(list[i]); err != nil {
+		if b, err = appendElement(b, list[i]); err != nil {
 			return // cut short: the reader sees invalid JSON, not a wrong list
 		}
-		buf.Truncate(buf.Len() - 1) // Encode ends with a newline
-		if buf.Len() < piece {
+		if len(b) < piece {
 			continue
 		}
 		_ = deadline.SetWriteDeadline(time.Now().Add(stall))
-		if _, err := buf.WriteTo(w); err != nil {
+		if _, err := w.Write(b); err != nil {
 			return
 		}
+		b = b[:0]
 		runtime.Gosched()
 	}
-	buf.WriteString("\n  ]\n}")
+	b = append(b, "\n  ]\n}"...)
 	_ = deadline.SetWriteDeadline(time.Now().Add(stall))
-	buf.WriteTo(w)
+	if _, err := w.Write(b); err != nil {
+		return
+	}
 	_ = deadline.SetWriteDeadline(time.Time{})
+}
+
+// appendElement appends an element of a list at depth one.
+func appendElement(b []byte, v any) ([]byte, error) {
+	if a, ok := v.(appender); ok {
+		return a.appendJSON(b), nil
+	}
+	text, err := json.MarshalIndent(v, "    ", "  ")
+	return append(b, text...), err
 }

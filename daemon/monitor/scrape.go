@@ -134,7 +134,9 @@ func (s *scrape) readAccounts(limit int) {
 		n++
 		return true
 	})
-	s.accounts = largest.page(0)
+	for _, a := range largest.page(0) {
+		s.accounts = append(s.accounts, *a)
+	}
 	if n > len(s.accounts) {
 		for i := range s.accounts {
 			all.add(&s.accounts[i], -1)

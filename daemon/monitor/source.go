@@ -201,6 +201,15 @@ type Certificate struct {
 	NotAfter time.Time `json:"not_after"`
 }
 
+// HealthRemarker is a HealthSource that also has something to say about a
+// server that is ready all the same, such as that it serves with an older
+// configuration than the one on disk. /healthz then shows it as the error
+// beside the status ok.
+type HealthRemarker interface {
+	// Remark is usually empty.
+	Remark() string
+}
+
 // ProcessFigures describe the daemon around the broker. Zero times are
 // unknown and not reported.
 type ProcessFigures struct {

@@ -120,6 +120,9 @@ func (r *Reporter) subjectPage(q subjectQuery) SubjectPage {
 		p.Matched++
 		page.offer(row)
 	}
-	p.Subjects = page.page(q.offset)
+	p.Subjects = []SubjectRow{}
+	for _, row := range page.page(q.offset) {
+		p.Subjects = append(p.Subjects, *row)
+	}
 	return p
 }

@@ -4,7 +4,7 @@ import "slices"
 
 // topK keeps the k smallest rows it is offered, by less, in a heap whose root is
 // the largest kept. Offering n rows costs n·log k and keeps k of them, whatever
-// n is. A k below zero keeps all.
+// n is.
 type topK[T any] struct {
 	k    int
 	less func(a, b *T) bool
@@ -15,25 +15,16 @@ type topK[T any] struct {
 func (t *topK[T]) offer(row *T) {
 	switch {
 	case t.k == 0:
-	case t.k < 0:
-		t.rows = append(t.rows, *row)
 	case len(t.rows) < t.k:
 		t.rows = append(t.rows, *row)
-		t.up(len(t.rows) - 1)
+		if len(t.rows) == t.k { // it may not come to that: a heap only now
+			for i := t.k/2 - 1; i >= 0; i-- {
+				t.down(i)
+			}
+		}
 	case t.less(row, &t.rows[0]):
 		t.rows[0] = *row
 		t.down(0)
-	}
-}
-
-func (t *topK[T]) up(i int) {
-	for i > 0 {
-		parent := (i - 1) / 2
-		if !t.less(&t.rows[parent], &t.rows[i]) {
-			return
-		}
-		t.rows[parent], t.rows[i] = t.rows[i], t.rows[parent]
-		i = parent
 	}
 }
 
@@ -53,16 +44,21 @@ func (t *topK[T]) down(i int) {
 	}
 }
 
-// page returns the kept rows from offset on, in order. The topK is spent.
-func (t *topK[T]) page(offset int) []T {
-	slices.SortFunc(t.rows, func(a, b T) int {
+// page returns the kept rows from offset on, in order. They belong to the topK,
+// which is spent. Sorting moves pointers: rows are large.
+func (t *topK[T]) page(offset int) []*T {
+	order := make([]*T, len(t.rows))
+	for i := range t.rows {
+		order[i] = &t.rows[i]
+	}
+	slices.SortFunc(order, func(a, b *T) int {
 		switch {
-		case t.less(&a, &b):
+		case t.less(a, b):
 			return -1
-		case t.less(&b, &a):
+		case t.less(b, a):
 			return 1
 		}
 		return 0
 	})
-	return t.rows[min(max(offset, 0), len(t.rows)):]
+	return order[min(max(offset, 0), len(order)):]
 }
