@@ -31,6 +31,7 @@ type Daemon struct {
 	broker  *broker.Broker
 	parts   []part // in the order of their start
 	core    *corePart
+	gate    *gate
 	monitor *monitorPart
 	profile *profilePart
 	control *controlPart
@@ -153,7 +154,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 	if d.broker, err = broker.New(opts, d.logs.Logger("broker")); err != nil {
 		return err
 	}
-	authPart.broker = d.broker
+	authPart.broker, d.gate = d.broker, authPart.door
 	d.core = newCorePart(d.broker, d.System.Sockets, d.log)
 	d.profile = &profilePart{log: d.log}
 	d.monitor = newMonitorPart(d)

@@ -211,5 +211,10 @@ func (d *Daemon) healthTarget() control.Response {
 	if d.inState() != stateRunning || len(h.Addrs) == 0 {
 		return control.Response{Error: "the broker is " + d.inState()}
 	}
+	h.TLS = d.broker.Options().TLS != nil
+	if d.gate.Requires().Auth {
+		ticket := d.gate.tickets.issue()
+		h.User, h.Token, h.Subject = ticketUser, ticket.secret, ticket.subject
+	}
 	return control.Response{OK: true, Health: h}
 }

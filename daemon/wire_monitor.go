@@ -111,4 +111,7 @@ func (h healthSource) Ready() error {
 	}
 }
 
+// Remark is what is wrong although clients are served.
+func (h healthSource) Remark() string { return strings.Join(h.d.problems(), "; ") }
+
 func (h healthSource) Checks() []monitor.Check { return h.d.checks() }
