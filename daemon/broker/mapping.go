@@ -132,6 +132,9 @@ func (m *mappedStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 		if p == nil {
 			p = s.planOf(s.acc, w.to.Apply(m.from))
 		}
+		if s.self.refused(p) {
+			return true // the client knows
+		}
 		return s.within(s.acc, p, f)
 	}
 	return true // lost, as the mapping says

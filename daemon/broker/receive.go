@@ -117,9 +117,7 @@ func (c *Client) checked(p *plan, f *proto.Frame, flags uint32) (stop bool, err 
 	if flags&flagPedantic != 0 && !subject.ValidLiteral(f.Subject) {
 		c.sendErr("Invalid Publish Subject")
 	}
-	if p.denied && !c.mayAnswer(f.Subject) {
-		c.sendErr(fmt.Sprintf("Permissions Violation for Publish to %q", f.Subject))
-		c.errorLine(fmt.Sprintf("Publish Violation - Subject %q", f.Subject))
+	if c.refused(p) {
 		return true, nil
 	}
 	if len(f.Reply) > 0 && reserved(f.Reply) {
@@ -131,6 +129,17 @@ func (c *Client) checked(p *plan, f *proto.Frame, flags uint32) (stop bool, err 
 		c.sendOK()
 	}
 	return false, nil
+}
+
+// refused reports whether a message must not be delivered by its plan, and says so to
+// the client. What counts is the subject behind mappings.
+func (c *Client) refused(p *plan) bool {
+	if !p.denied || c.mayAnswer(asBytes(p.seen())) {
+		return false
+	}
+	c.sendErr(fmt.Sprintf("Permissions Violation for Publish to %q", p.seen()))
+	c.errorLine(fmt.Sprintf("Publish Violation - Subject %q", p.seen()))
+	return true
 }
 
 // reserved reports whether a reply subject is one that only servers may use.

@@ -72,7 +72,10 @@ type remoteStep struct {
 }
 
 func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
-	d := &s.delivery
+	if s.delivery == nil {
+		s.delivery = new(Delivery)
+	}
+	d := s.delivery
 	*d = Delivery{Account: s.acc, Subject: subject, Frame: f, Input: s.in, Queues: d.Queues[:0]}
 	if s.foreign {
 		d.Input = nil

@@ -17,7 +17,7 @@ type sender struct {
 	epoch uint64           // counts those calls
 	cache planCache
 	last  *plan // of the message before
-	once  plan  // for a subject that has no place in the cache
+	once  *plan // for subjects that have no place in the cache
 	text  []byte
 	found []*node
 
@@ -27,7 +27,7 @@ type sender struct {
 	groups    []string // those named
 
 	chosen   []choice // peers that serve a queue group, of the message at hand
-	delivery Delivery
+	delivery *Delivery
 
 	uncounted uint64 // messages of last that its nodes have not been told of
 	settler   func() // settle, made once
@@ -67,7 +67,7 @@ func (s *sender) forget() {
 	s.settle()
 	s.last = nil
 	s.cache.clear()
-	s.once = plan{}
+	s.once = nil
 }
 
 // settle adds the messages not counted yet to the counters of their patterns.
@@ -105,7 +105,10 @@ func (s *sender) plan(subject []byte) *plan {
 		s.fill(p)
 		s.cache.put(p)
 	case p == nil:
-		p = &s.once
+		if s.once == nil {
+			s.once = new(plan)
+		}
+		p = s.once
 		s.text = append(s.text[:0], subject...)
 		p.subject, p.hash, p.shard = asString(s.text), hash, sublist.ShardOf(subject)
 		s.fill(p)
@@ -166,7 +169,7 @@ func (s *sender) fillFrom(p *plan) {
 // form, if it can.
 func (s *sender) singleRenamed(p *plan) {
 	r := p.renamed[0]
-	if !r.sub.shadow().of.simple() || p == &s.once {
+	if !r.sub.shadow().of.simple() || p == s.once {
 		return
 	}
 	p.one, p.as = r.sub, r.subject
@@ -183,7 +186,7 @@ func (s *sender) single(p *plan) {
 	p.one = sub
 	if sub.Subject() == p.seen() {
 		p.prefix = sub.line
-	} else if p != &s.once {
+	} else if p != s.once {
 		p.prefix = "HMSG " + p.seen() + " " + sub.sidSpace()
 	} else {
 		p.one = nil // not worth making a prefix for

@@ -53,6 +53,8 @@ type Conn struct {
 	in    Input
 	burst bool // the last reads filled the buffer
 	fresh bool // rest was not shown to the handler yet
+
+	refused bool // the handler would not go on; set before Serve returns
 }
 
 // NewConn makes a connection of an established stream, which must have a
@@ -152,6 +154,7 @@ func (c *Conn) readable() (again bool, err error) {
 			break
 		}
 		if err = r.handle(b); err != nil {
+			c.refused = true
 			break
 		}
 	}
@@ -296,7 +299,23 @@ func (c *Conn) shut() {
 	o.mu.Lock()
 	o.kill()
 	o.mu.Unlock()
+	if c.refused {
+		c.swallow()
+	}
 	_ = c.nc.Close()
+}
+
+// swallow takes what the peer has sent so far out of the kernel's hands: closing a
+// descriptor with unread input resets the connection, and the peer may lose the
+// error it was sent.
+func (c *Conn) swallow() {
+	b := getBlock(readBlock)
+	defer b.release()
+	for range 64 {
+		if n, errno := readNow(c.fd, b.buf); n == 0 || errno != 0 {
+			return
+		}
+	}
 }
 
 // writeOut writes the queue whenever the descriptor is writable. It is started by
