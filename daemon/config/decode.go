@@ -66,6 +66,9 @@ func (d *decoder) mistyped(at place, v *confparse.Value) {
 
 // label names the option as the user wrote it.
 func (at place) label() string {
+	if l := at.key.Layer(); l == LayerFlags || l == LayerEnvironment {
+		return at.opt.Name // what is written there is the value
+	}
 	if t := strings.Trim(at.key.Text(), `"'`); t != "" && !strings.ContainsAny(t, "\n{") {
 		return t
 	}
@@ -183,7 +186,7 @@ func secretive(key string) bool {
 			return true
 		}
 	}
-	return false
+	return closest(key, []string{"password", "passwd", "pwd", "token", "secret", "credentials"}) != ""
 }
 
 // join appends a key to a path. A key that is not a plain word (an account called "a.b") is quoted.

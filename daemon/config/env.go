@@ -55,7 +55,7 @@ func environment(environ []string) (*confparse.Value, problems) {
 func scalar(row *Option, src *confparse.Source) *confparse.Value {
 	text := strings.TrimSpace(src.Text())
 	switch row.Kind {
-	case String, Path, Subject, Word, SecretFile:
+	case String, Path, Subject, Word, SecretFile, Version:
 		return confparse.NewString(src.All(), src.Text())
 	}
 	tree, err := confparse.Parse(src.Name(), []byte(fmt.Sprintf("value: %s\n", text)), confparse.Options{
