@@ -90,11 +90,6 @@ func (p *plan) seen() string {
 	return p.subject
 }
 
-// empty reports whether nobody receives.
-func (p *plan) empty() bool {
-	return p.one == nil && len(p.plain) == 0 && len(p.fans) == 0 && len(p.groups) == 0 && len(p.steps) == 0 && len(p.renamed) == 0
-}
-
 // reset makes the plan ready to be filled in again, keeping its memory.
 func (p *plan) reset() {
 	clear(p.plain)

@@ -160,15 +160,3 @@ func (t *replyTable) remove(r *reply) {
 	defer t.mu.Unlock()
 	delete(t.at(r.id), r.id)
 }
-
-// Open returns how many requests wait for an answer.
-func (t *replyTable) waiting() (n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, c := range t.classes {
-		for _, g := range c.gens {
-			n += len(g)
-		}
-	}
-	return n
-}

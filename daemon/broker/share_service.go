@@ -18,7 +18,6 @@ import (
 type serviceImport struct {
 	ServiceImport
 	acc, to *Account // who imports, and from whom; set by attach
-	export  *serviceExport
 	local   string
 	out     *subject.Transform // subjects here to subjects there
 	sub     *Subscription
