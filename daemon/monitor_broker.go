@@ -21,13 +21,11 @@ func (s connectionSource) NumConnections() int { return s.b.NumClients() }
 func (s connectionSource) EachConnection(f func(*monitor.ConnRow) bool) {
 	var ci broker.ConnInfo
 	var row monitor.ConnRow
-	for _, c := range s.b.Clients() {
+	s.b.EachClient(func(c *broker.Client) bool {
 		c.Describe(&ci)
 		row = connRow(&ci)
-		if !f(&row) {
-			return
-		}
-	}
+		return f(&row)
+	})
 }
 
 func (s connectionSource) Connection(cid uint64, subs bool) (*monitor.Conn, bool) {
@@ -123,7 +121,8 @@ func (s subscriptionSource) IndexStats(account string) monitor.IndexStats {
 		sum.Subs += uint32(st.Subscriptions)
 		sum.Inserts += st.Inserts
 		sum.Removes += st.Removes
-		sum.Matches += uint64(st.InMsgs)
+		sum.Matches += max(uint64(st.InMsgs), st.Misses)
+		sum.CacheHits += max(uint64(st.InMsgs), st.Misses) - st.Misses
 		most, receivers, patterns := a.MaxFanout()
 		sum.MaxFanout = max(sum.MaxFanout, uint32(most))
 		sum.TotalFanout += receivers

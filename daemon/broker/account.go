@@ -24,7 +24,8 @@ type Account struct {
 
 	shares shares
 
-	seq atomic.Uint64 // messages of the broker's own
+	seq    atomic.Uint64 // messages of the broker's own
+	misses atomic.Uint64 // plans made: look-ups that no sender's cache answered
 }
 
 // AccountLimits bound an account. 0 means no limit.

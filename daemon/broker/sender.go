@@ -121,6 +121,7 @@ func (s *sender) plan(subject []byte) *plan {
 
 // fill makes the plan for p.subject.
 func (s *sender) fill(p *plan) {
+	s.acc.misses.Add(1)
 	p.reset()
 	if s.self != nil {
 		if ways := s.acc.waysFor(p.subject); ways != nil {

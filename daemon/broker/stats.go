@@ -89,6 +89,16 @@ func (b *Broker) Clients() []*Client {
 	return list
 }
 
+// EachClient calls f for each connection, in no order, until f returns false. No
+// lock is held during f.
+func (b *Broker) EachClient(f func(*Client) bool) {
+	for _, c := range b.snapshot() {
+		if !f(c) {
+			return
+		}
+	}
+}
+
 // NumClients returns how many connections there are.
 func (b *Broker) NumClients() int {
 	b.mu.RLock()
@@ -113,7 +123,8 @@ type AccountStats struct {
 	SlowConsumers int64
 	Inserts       uint64 // into the subscription index
 	Removes       uint64
-	Patterns      int // distinct subjects and patterns subscribed to
+	Misses        uint64 // look-ups of a subject that no cache answered
+	Patterns      int    // distinct subjects and patterns subscribed to
 }
 
 // Stats adds the account's figures up.
@@ -122,7 +133,7 @@ func (a *Account) Stats() AccountStats {
 	a.mu.Lock()
 	s := AccountStats{
 		Name: a.name, Connections: len(a.clients), Total: a.total, Traffic: a.gone, SlowConsumers: a.slow,
-		Subscriptions: int(x.Subs), Inserts: x.Inserts, Removes: x.Removes,
+		Subscriptions: int(x.Subs), Inserts: x.Inserts, Removes: x.Removes, Misses: a.misses.Load(),
 	}
 	clients := make([]*Client, 0, len(a.clients))
 	for _, c := range a.clients {
