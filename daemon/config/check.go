@@ -158,19 +158,16 @@ func (d *decoder) checkNoAuthUser(o *Options) {
 	for _, a := range o.Accounts {
 		known = append(known, a.Users...)
 	}
-	var names []string
 	for _, u := range known {
 		if u.Name == o.NoAuthUser || u.Nkey == o.NoAuthUser {
 			return
 		}
-		names = append(names, u.Name)
 	}
 	text := fmt.Sprintf("no_auth_user: %q not present as user or nkey in authorization block or account configuration", o.NoAuthUser)
 	if len(known) == 0 {
 		text = fmt.Sprintf("no_auth_user: %q present, but users/nkeys are not defined", o.NoAuthUser)
 	}
 	d.unable("no_auth_user", "%s", text)
-	_ = names
 }
 
 func (d *decoder) checkClusterStart(o *Options) {
@@ -181,8 +178,7 @@ func (d *decoder) checkClusterStart(o *Options) {
 	if c.Compression.Mode != "" {
 		mode, ok := normalMode(c.Compression.Mode, "s2_fast")
 		if !ok {
-			e := d.unable(d.said("cluster.compression.mode", "cluster.compression"), "unsupported compression mode %q", c.Compression.Mode)
-			_ = e
+			d.unable(d.said("cluster.compression.mode", "cluster.compression"), "unsupported compression mode %q", c.Compression.Mode)
 		} else {
 			c.Compression.Mode = mode
 		}

@@ -29,7 +29,7 @@ func writeDefaults(b *strings.Builder, rows []*Option, indent string) {
 	for _, r := range rows {
 		switch {
 		case !r.Built(): // has no value to give a default to
-		case r.Kind == Block && r.bind != nil && simple(r):
+		case r.Kind == Block && indent == "" && r.bind != nil && simple(r):
 			b.WriteString(indent + r.Name + " {\n")
 			writeDefaults(b, r.Fields, indent+"  ")
 			b.WriteString(indent + "}\n")
@@ -39,14 +39,12 @@ func writeDefaults(b *strings.Builder, rows []*Option, indent string) {
 	}
 }
 
-// simple reports whether a block is a part of the Options that exists without being written. The others (tls,
+// simple reports whether a block of the top level is a part of the Options that exists without being written. The others (tls,
 // authorization, cluster) get their defaults when they are.
 func simple(r *Option) bool {
-	_, written := r.bind(zeroBlock(r)).(definer)
+	_, written := r.bind(new(Options)).(definer)
 	return !written
 }
-
-func zeroBlock(r *Option) any { return new(Options) }
 
 // defaults returns Options with the registry's defaults.
 func defaults() *Options {
