@@ -41,7 +41,11 @@ func (s *sender) toFan(p *plan, fn *fan, subject []byte, f *proto.Frame) bool {
 				l = s.in.Batch.Lane(&c.Out)
 				p.lanes[fn.lane+i] = l
 			}
-			s.frame(l, g.headers, subject, g.sid, f)
+			if g.literal && f.Tail != nil && f.Size < shareFrom && (f.Hdr <= 0 || g.headers) {
+				g.copyTo(l, f)
+			} else {
+				s.frame(l, g.headers, subject, g.sid, f)
+			}
 			delivered = true
 		}
 	}
@@ -52,6 +56,18 @@ func (s *sender) toFan(p *plan, fn *fan, subject []byte, f *proto.Frame) bool {
 		}
 	}
 	return delivered
+}
+
+// copyTo stages a message of which everything but the beginning is as published.
+func (g *fanGroup) copyTo(l *transport.Lane, f *proto.Frame) {
+	line := g.line
+	if f.Hdr <= 0 {
+		line = line[1:] // MSG
+	}
+	b := l.Reserve(len(line) + len(f.Tail))
+	copy(b[copy(b, line):], f.Tail)
+	l.Msgs++
+	l.Bytes += f.Size
 }
 
 func (s *sender) toSpecial(g *fanGroup, subject []byte, f *proto.Frame) (delivered bool) {

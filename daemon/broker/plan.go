@@ -2,6 +2,7 @@ package broker
 
 import (
 	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
@@ -119,6 +120,7 @@ type fanGroup struct {
 	sid     string // "<sid> "
 	headers bool
 	simple  bool
+	literal bool // line is right for every message
 	subs    []*Subscription
 }
 
@@ -144,7 +146,8 @@ func fanoutOf(l *list) *fanout {
 		if !ok || !k.simple {
 			i = len(f.groups)
 			at[k] = i
-			f.groups = append(f.groups, fanGroup{line: s.line, sid: k.sid, headers: k.headers, simple: k.simple})
+			f.groups = append(f.groups, fanGroup{line: s.line, sid: k.sid, headers: k.headers, simple: k.simple,
+				literal: subject.IsLiteral(s.Subject())})
 		}
 		f.groups[i].subs = append(f.groups[i].subs, s)
 		f.apart = f.apart && !seen[s.client]
