@@ -19,8 +19,8 @@ type Remote interface {
 type Delivery struct {
 	Account *Account
 	Subject []byte
-	Frame   *proto.Frame // the message as published; its Subject may differ
-	Queues  []string     // groups of which the peer is to serve one member each
+	Frame   *proto.Frame     // the message as published; its Subject may differ
+	Queues  []string         // groups of which the peer is to serve one member each
 	Input   *transport.Input // nil if Frame's memory is not to be kept beyond the call
 }
 
