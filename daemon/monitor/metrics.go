@@ -96,8 +96,6 @@ var metrics = []metric{
 		func(s *scrape, emit emitFunc) { emit(float64(s.index.Matches)) }},
 	{"subject_cache_hits_total", counter, nil, "Look-ups answered by a cache; divided by look-ups it is the hit rate.",
 		func(s *scrape, emit emitFunc) { emit(float64(s.index.CacheHits)) }},
-	{"subject_cache_entries", gauge, nil, "Subjects in the caches.",
-		func(s *scrape, emit emitFunc) { emit(float64(s.index.Cache)) }},
 
 	// Accounts.
 	{"account_connections", gauge, []string{"account"}, "Open connections of an account.",
