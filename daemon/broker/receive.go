@@ -83,7 +83,7 @@ func (c *Client) again(buf []byte, f *proto.Frame) int {
 		return 0
 	}
 	n := proto.Again(buf, p.head, c.limits.Payload, f)
-	if n == 0 || !p.current(s.acc.index) || p.denied {
+	if n == 0 || !p.current(s.acc.index) || p.denied || f.Hdr >= 0 && !c.has(flagHeaders) {
 		return 0
 	}
 	s.publish(p, f)

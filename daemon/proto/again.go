@@ -1,33 +1,65 @@
 package proto
 
 // Head returns what a PUB of a subject begins with in its usual spelling, for
-// [Again].
+// [Again]; behind an "H" it is what an HPUB begins with.
 func Head(subject string) string { return "PUB " + subject + " " }
 
 // Again parses a frame that begins with head, as most do whose publisher stays with
-// a subject: PUB with no reply, in the usual spelling. It returns 0 if this is no
-// such frame, or not complete, or too large: Next knows what it is.
+// a subject: PUB or HPUB with no reply, in the usual spelling. It returns 0 if this
+// is no such frame, or not complete, or too large: Next knows what it is.
 func Again(buf []byte, head string, maxPayload int, f *Frame) (n int) {
-	i := len(head)
-	if len(buf) < i+len("0\r\n\r\n") || string(buf[:i]) != head {
+	if len(buf) > len(head) && buf[0] == 'H' {
+		return againHeader(buf, head, maxPayload, f)
+	}
+	if len(buf) < len(head)+len("0\r\n\r\n") || string(buf[:len(head)]) != head {
 		return 0
 	}
-	size := 0
-	for i < len(head)+9 && i < len(buf) {
-		d := buf[i] - '0'
-		if d > 9 {
-			break
-		}
-		size = size*10 + int(d)
-		i++
-	}
+	size, i := number(buf, len(head))
 	n = i + 2 + size + 2
-	if i == len(head) || n > len(buf) || size > maxPayload || buf[i] != '\r' || buf[i+1] != '\n' ||
-		buf[n-2] != '\r' || buf[n-1] != '\n' {
+	if i == len(head) || n > len(buf) || size > maxPayload || !crlf(buf, i) || !crlf(buf, n-2) {
 		return 0
 	}
 	f.Op, f.Subject, f.Reply = Pub, buf[len("PUB "):len(head)-1], nil
 	f.Tail, f.Body, f.SizeText = buf[len(head):n], buf[i+2:n], buf[len(head):i]
 	f.Hdr, f.Size = -1, size
 	return n
+}
+
+// againHeader is Again for HPUB.
+func againHeader(buf []byte, head string, maxPayload int, f *Frame) (n int) {
+	start := 1 + len(head)
+	if len(buf) < start+len("1 1\r\n\r\n") || string(buf[1:start]) != head {
+		return 0
+	}
+	hdr, i := number(buf, start)
+	if hdr == 0 || i+1 >= len(buf) || buf[i] != ' ' {
+		return 0
+	}
+	size, j := number(buf, i+1)
+	n = j + 2 + size + 2
+	if j == i+1 || n > len(buf) || size > maxPayload || hdr > size || !crlf(buf, j) || !crlf(buf, n-2) {
+		return 0
+	}
+	f.Op, f.Subject, f.Reply = HPub, buf[len("HPUB "):start-1], nil
+	f.Tail, f.Body = buf[start:n], buf[j+2:n]
+	f.HdrText, f.SizeText = buf[start:i], buf[i+1:j]
+	f.Hdr, f.Size = hdr, size
+	return n
+}
+
+// number reads at most nine digits from i on and returns where they end.
+func number(buf []byte, i int) (value, end int) {
+	for stop := min(i+9, len(buf)); i < stop; i++ {
+		d := buf[i] - '0'
+		if d > 9 {
+			break
+		}
+		value = value*10 + int(d)
+	}
+	return value, i
+}
+
+// crlf reports whether "\r\n" is at i.
+func crlf(buf []byte, i int) bool {
+	return i+1 < len(buf) && buf[i] == '\r' && buf[i+1] == '\n'
 }

@@ -123,10 +123,10 @@ func FuzzNext(f *testing.F) {
 			if len(rest) <= 200 {
 				whole(t, rest, n, &lim)
 			}
-			if fr.Op == Pub && fr.Tail != nil && fr.Reply == nil {
-				var g Frame
+			if (fr.Op == Pub || fr.Op == HPub) && fr.Tail != nil && fr.Reply == nil {
+				g := Frame{Hdr: -7}
 				if m := Again(rest, Head(string(fr.Subject)), lim.Payload, &g); m != 0 &&
-					(m != n || g.Size != fr.Size || !bytes.Equal(g.Tail, fr.Tail) || !bytes.Equal(g.Body, fr.Body)) {
+					(m != n || g.Size != fr.Size || g.Hdr != fr.Hdr || g.Op != fr.Op || string(g.HdrText) != string(fr.HdrText) || string(g.SizeText) != string(fr.SizeText) || !bytes.Equal(g.Tail, fr.Tail) || !bytes.Equal(g.Body, fr.Body)) {
 					t.Fatalf("%q: %+v, again %+v", rest[:n], fr, g)
 				}
 			}
