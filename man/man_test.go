@@ -87,7 +87,7 @@ func TestExamples(t *testing.T) {
 			}
 		}
 	}
-	if found < 10 {
+	if found < 9 {
 		t.Errorf("only %d examples were found", found)
 	}
 }
