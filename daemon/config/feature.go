@@ -32,6 +32,7 @@ var built = map[Feature]bool{
 	Accounts:   true,
 	TLSServer:  true,
 	Clustering: true,
+	ProxyLine:  true,
 }
 
 // Built reports whether the options of feature f do anything in this build.
