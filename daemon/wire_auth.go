@@ -33,27 +33,25 @@ func authOptions(o *config.Options) auth.Options {
 	for i := range o.Accounts {
 		add(o.Accounts[i].Users, o.Accounts[i].Name)
 	}
-	opts.Anonymous = onlySystemUsers(o, opts.Users)
+	if opts.Anonymous = onlySystemUsers(o); opts.Anonymous && opts.Users == nil {
+		opts.Users = []auth.User{}
+	}
 	return opts
 }
 
-// onlySystemUsers reports whether all users there are belong to the system
-// account: then everybody else may still come into the global one.
-func onlySystemUsers(o *config.Options, users []auth.User) bool {
-	a := &o.Authorization
-	if len(users) == 0 || a.Users != nil || a.User != "" || a.Token != "" || o.NoAuthUser != "" {
+// onlySystemUsers reports whether the only account there is is the system's, and
+// nothing is said of authorization: then everybody else may still come into the
+// global account. It is nats-server's rule, word for word: a second account, with
+// users or without, ends it.
+func onlySystemUsers(o *config.Options) bool {
+	if len(o.Accounts) != 1 || o.Authorization.Defined || o.NoAuthUser != "" {
 		return false
 	}
 	system := o.SystemAccount
-	if system == "" {
+	if system == "" && !o.NoSystemAccount {
 		system = broker.SystemAccount
 	}
-	for i := range users {
-		if users[i].Account != system {
-			return false
-		}
-	}
-	return true
+	return o.Accounts[0].Name == system
 }
 
 func authUser(u *config.User, account string) auth.User {
@@ -106,6 +104,7 @@ func (p *authPart) start(cfg *config.Config) error {
 		return err
 	}
 	commit()
+	p.door.auth.Advise()
 	return nil
 }
 
@@ -186,8 +185,11 @@ func authRequest(r *broker.AuthRequest) *auth.Request {
 
 func denied(err error) error {
 	d := &broker.Denied{Err: err}
-	if errors.Is(err, auth.ErrProxyRequired) {
+	switch {
+	case errors.Is(err, auth.ErrProxyRequired):
 		d.Reason = broker.ProxyRequired
+	case errors.Is(err, auth.ErrTooSlow):
+		d.Reason = broker.AuthenticationTimeout
 	}
 	return d
 }
@@ -256,9 +258,12 @@ func (g *gate) reviewOne(ctx context.Context, c *broker.Client) {
 		was = &auth.Identity{Account: auth.GlobalAccount}
 	}
 	now, err := g.auth.Review(ctx, was, authRequest(req))
-	if err != nil {
+	switch {
+	case errors.Is(err, auth.ErrMoved):
+		c.Close(broker.ClientClosed, "") // it comes back into its new account
+	case err != nil:
 		c.Revoke(denied(err))
-		return
+	default:
+		c.Readmit(identity(now))
 	}
-	c.Readmit(identity(now))
 }
