@@ -49,6 +49,12 @@ func (s serverSource) Varz(v *monitor.Varz) {
 	if a := b.System(); a != nil {
 		v.SystemAccount = a.Name()
 	}
+	if t := o.TLS; t != nil && len(t.Presented()) > 0 {
+		v.TLSCertNotAfter = t.Presented()[0].NotAfter.UTC()
+	}
+	if o.Authenticator != nil {
+		v.AuthRequired = o.Authenticator.Requires().Auth
+	}
 	v.ConfigLoadTime, v.ConfigDigest = act.loaded, act.cfg.Digest
 	s.configured(v, act.cfg.Options)
 	s.counted(v)

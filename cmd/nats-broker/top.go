@@ -18,7 +18,8 @@ const topUsage = `Usage: nats-broker top [options] [url]
 
 Shows live what the broker does: rates, memory, and the connections that do
 most. url is the monitoring address, by default http://127.0.0.1:8222; it may
-carry a user and password, or name a socket (unix:///run/nats-broker/monitor.sock).
+carry a user and password, or name a socket (unix:///run/nats-broker/monitor.sock,
+unix://user:password@/path).
 A nats-server can be watched as well.
 
     -d, --interval DURATION  time between looks (default 1s)

@@ -92,7 +92,7 @@ func newTopClient(o topOptions, token string) (*topClient, error) {
 		c.base = strings.TrimSuffix(u.String(), "/")
 	case "unix":
 		path := u.Path
-		c.base = "http://monitor"
+		c.base = (&url.URL{Scheme: "http", User: u.User, Host: "monitor"}).String()
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		}
