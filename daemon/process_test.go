@@ -324,3 +324,29 @@ func TestUnderTheNameOfNATSServer(t *testing.T) {
 		t.Errorf("files stayed after the end: %v", left)
 	}
 }
+
+// The control socket itself moves live, and the verb that asked for it is
+// answered on the old one; so does the profiler's port.
+func TestControlSocketMovesLive(t *testing.T) {
+	s, socket := controlled(t, "")
+	moved := filepath.Join(t.TempDir(), "moved.sock")
+	s.SetConfig("listen: \"127.0.0.1:" + brokertest.PortMark + "\"\nconfig_watch: off\nprof_port: -1\ncontrol_socket: \"" + moved + "\"\n")
+	if code, out := verb(t, socket, "reload"); code != 0 || !strings.Contains(out, "control_socket") {
+		t.Fatalf("exit %d: %s", code, out)
+	}
+	if _, err := os.Lstat(socket); !os.IsNotExist(err) {
+		t.Errorf("the old socket stayed: %v", err)
+	}
+	if code, out := verb(t, socket, "status"); code != 3 {
+		t.Errorf("on the old socket status exits %d: %s", code, out)
+	}
+	if code, out := verb(t, moved, "status"); code != 0 || !strings.Contains(out, "profile:") {
+		t.Errorf("on the new socket status exits %d: %s", code, out)
+	}
+	if code, out := verb(t, moved, "stop"); code != 0 {
+		t.Errorf("stop exits %d: %s", code, out)
+	}
+	if code := s.Wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}

@@ -49,7 +49,7 @@ func (d *Daemon) Run() (int, error) {
 		d.log.Warn("Service manager: "+err.Error(), logging.Err(err))
 	}
 	if err := d.start(); err != nil {
-		d.log.Error(err.Error(), logging.Err(err))
+		d.log.Event(logging.Fatal, logging.NoID, err.Error(), logging.Err(err))
 		d.notify.Failure(err, 1)
 		d.logs.Close()
 		return 1, err
