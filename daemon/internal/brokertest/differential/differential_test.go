@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // refused lists the scripts about options that nats-broker does not have yet
 // and refuses to start with. A script whose options are taken may not be here.
-var refused = []string{"proxy-protocol", "proxy-protocol-none"}
+var refused []string
 
 func TestScripts(t *testing.T) {
 	files := scripts(t, "testdata/*.txt")
