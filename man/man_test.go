@@ -15,6 +15,7 @@ import (
 	"io"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -145,6 +146,22 @@ func TestReferences(t *testing.T) {
 	for _, page := range pages(t) {
 		if !cited[page] {
 			t.Errorf("no page refers to %s", page)
+		}
+	}
+}
+
+// What mandoc warns of is shown wrong by one reader of manual pages or another.
+func TestLint(t *testing.T) {
+	if _, err := exec.LookPath("mandoc"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("mandoc is not installed")
+		}
+		t.Skip("mandoc is not installed")
+	}
+	for _, page := range pages(t) {
+		out, err := exec.Command("mandoc", "-Tlint", "-W", "warning", page).CombinedOutput()
+		if err != nil {
+			t.Errorf("%v\n%s", err, out)
 		}
 	}
 }
