@@ -25,11 +25,6 @@ func (d *Daemon) monitorSource() monitor.Source {
 	}
 }
 
-// accountDetail adds to an account's figures when it last changed.
-func (d *Daemon) accountDetail(_ string, info *monitor.AccountInfo) {
-	info.LastUpdate = d.active.Load().loaded.UTC()
-}
-
 // serverSource tells the monitor who we are, as configured and as counted.
 type serverSource struct{ d *Daemon }
 

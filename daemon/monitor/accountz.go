@@ -57,7 +57,6 @@ type AccountExport struct {
 	Revocations      map[string]int64     `json:"revocations,omitempty"`
 	ResponseType     string               `json:"response_type,omitempty"`
 	Latency          *Latency             `json:"service_latency,omitempty"`
-	TokenPosition    uint                 `json:"account_token_position,omitempty"`
 	Advertise        bool                 `json:"advertise,omitempty"`
 	AllowTrace       bool                 `json:"allow_trace,omitempty"`
 	ApprovedAccounts []string             `json:"approved_accounts,omitempty"`

@@ -26,8 +26,14 @@ type watched struct {
 
 func startWatched(t *testing.T, binary string) *watched {
 	t.Helper()
+	return startWith(t, binary, "")
+}
+
+// startWith adds to the configuration.
+func startWith(t *testing.T, binary, more string) *watched {
+	t.Helper()
 	port := brokertest.FreePort(t)
-	s := brokertest.Start(t, brokertest.Options{Binary: binary, Config: fmt.Sprintf("http: \"127.0.0.1:%d\"\nserver_name: watched\nmax_payload: 512KB\n", port)})
+	s := brokertest.Start(t, brokertest.Options{Binary: binary, Config: fmt.Sprintf("http: \"127.0.0.1:%d\"\nserver_name: watched\nmax_payload: 512KB\n%s", port, more)})
 	return &watched{t, s, fmt.Sprintf("http://127.0.0.1:%d", port)}
 }
 
@@ -302,5 +308,49 @@ func TestRefusalsAreNATSServers(t *testing.T) {
 		if code != wantCode || string(body) != string(want) {
 			t.Errorf("%s: %d %.200q, want %d %.200q", path, code, body, wantCode, want)
 		}
+	}
+}
+
+// What accounts share with each other must be shown as nats-server shows it.
+func TestAccountSharingIsNATSServers(t *testing.T) {
+	const accounts = `accounts {
+  A { users [{user: a, password: a}]
+      exports [{stream: "prices.>", accounts: [B]}, {service: pay, response_type: stream}, {service: "acc.*", account_token_position: 2}]
+      mappings { "old.*": "new.$1" } }
+  B { users [{user: b, password: b}]
+      imports [{stream: {account: A, subject: "prices.>"}, prefix: in}, {service: {account: A, subject: pay}, to: bill}] }
+}`
+	ours, theirs := startWith(t, "", accounts), startWith(t, brokertest.NATSServer(t), accounts)
+	part := func(w *watched, account, name string) string {
+		detail := w.object("/accountz?acc=" + account)["account_detail"].(map[string]any)
+		if list, ok := detail[name].([]any); ok { // in no order, and with what the system account shares
+			list = slices.DeleteFunc(list, func(e any) bool { return e.(map[string]any)["account"] == "$SYS" })
+			var texts []string
+			for _, e := range list {
+				text, _ := json.Marshal(e)
+				texts = append(texts, string(text))
+			}
+			slices.Sort(texts)
+			return strings.Join(texts, "\n")
+		}
+		text, _ := json.Marshal(detail[name])
+		return string(text)
+	}
+	for _, account := range []string{"A", "B"} {
+		for _, name := range []string{"exports", "imports", "mappings", "name_tag", "is_system", "expired", "complete"} {
+			got, want := part(ours, account, name), part(theirs, account, name)
+			if got == "null" {
+				got = ""
+			}
+			if want == "null" {
+				want = ""
+			}
+			if got != want {
+				t.Errorf("%s of %s:\n%s\nwant\n%s", name, account, got, want)
+			}
+		}
+	}
+	if got, want := ours.object("/varz")["auth_required"], theirs.object("/varz")["auth_required"]; got != want {
+		t.Errorf("auth_required is %v, want %v", got, want)
 	}
 }
