@@ -176,15 +176,18 @@ func (s *Server) talk(conn *net.UnixConn) {
 		s.log.Warn("Control socket: " + err.Error())
 		return
 	}
+	conn.SetReadDeadline(time.Now().Add(requestDeadline))
+	in := bufio.NewReader(io.LimitReader(conn, maxRequest))
+	var req Request
+	err = readLine(in, &req)
+	// Judged only now: a connection closed with bytes unread is reset, and the
+	// answer lost.
 	if !s.allowed(peer) {
 		s.log.Warn("Control socket: refused "+peer.String(), logging.Int("UID", int64(peer.UID)))
 		reply(conn, Response{Error: "not allowed: only root, the broker's user and members of the socket's group may control the broker"})
 		return
 	}
-	conn.SetReadDeadline(time.Now().Add(requestDeadline))
-	in := bufio.NewReader(io.LimitReader(conn, maxRequest))
-	var req Request
-	if err := readLine(in, &req); err != nil {
+	if err != nil {
 		reply(conn, Response{Error: "bad request: " + err.Error()})
 		return
 	}
