@@ -100,7 +100,7 @@ func (p *corePart) prepare(old, new *config.Config) (*change, error) {
 		return nil, err
 	}
 	opts.Authenticator = p.broker.Options().Authenticator // the authorization part changes what it says
-	commitOptions, err := prepareBroker(p.broker, opts)
+	commitOptions, err := p.broker.Prepare(opts)
 	if err != nil {
 		return nil, err
 	}

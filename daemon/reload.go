@@ -176,13 +176,10 @@ func Describe(err error) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// classWords are the reload report's words for what a change means.
-func classWord(c config.Class) string { return c.String() }
-
 func reportChanges(changes []config.Change, cfg *config.Config) []control.Change {
 	list := make([]control.Change, len(changes))
 	for i, c := range changes {
-		list[i] = control.Change{Option: c.Path, Old: c.Old, New: c.New, Class: classWord(c.Class)}
+		list[i] = control.Change{Option: c.Path, Old: c.Old, New: c.New, Class: c.Class.String()}
 		if at, ok := cfg.Origin(c.Path); ok {
 			list[i].Where = at.Pos().String()
 		}

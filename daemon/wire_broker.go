@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"runtime"
@@ -34,6 +33,10 @@ func brokerOptions(o *config.Options) broker.Options {
 
 		LameDuckDuration: o.LameDuck.Duration,
 		LameDuckGrace:    o.LameDuck.GracePeriod,
+
+		TraceVerbose: o.Log.TraceVerbose,
+		TraceHeaders: o.Log.TraceHeaders,
+		MaxTracedLen: o.Log.MaxTracedLen,
 
 		SystemAccount: o.SystemAccount,
 		Cluster:       o.Cluster.Name,
@@ -70,15 +73,4 @@ func trustedNetwork(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("proxy_protocol: %q is neither an address nor a network", text)
 	}
 	return netip.PrefixFrom(a, a.BitLen()), nil
-}
-
-// prepareBroker asks the core for a change of its options.
-func prepareBroker(b *broker.Broker, o broker.Options) (commit func(), err error) {
-	p, ok := any(b).(interface {
-		Prepare(broker.Options) (func(), error)
-	})
-	if !ok {
-		return nil, errors.New("the core cannot change its options while it runs")
-	}
-	return p.Prepare(o)
 }
