@@ -6,8 +6,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -15,21 +17,49 @@ import (
 // no outgoing connection of another test can hold one for a moment.
 const firstPort, lastPort = 12000, 32000
 
-// FreePort returns a TCP port of 127.0.0.1 on which nobody listened a moment
-// ago. It never returns 4222, 6222 or 8222.
+// FreePort returns a TCP port of 127.0.0.1 on which nobody listens. Until the test
+// ends, no other test gets it, of whatever process: the port's file in a common
+// folder is locked. It never returns 4222, 6222 or 8222.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
+		free, err := reserve(port)
+		if err != nil {
+			t.Fatalf("reserving a port: %v", err)
+		}
+		if free == nil {
+			continue
+		}
 		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err != nil {
+			free()
 			continue
 		}
 		l.Close()
+		t.Cleanup(free)
 		return port
 	}
 	t.Fatal("no free port found in 100 attempts")
 	return 0
+}
+
+// reserve locks a port's file, as flock(2) does: the lock ends with the process
+// at the latest. free is nil if somebody else has it.
+func reserve(port int) (free func(), err error) {
+	dir := filepath.Join(os.TempDir(), "nats-broker-test-ports-"+strconv.Itoa(os.Getuid()))
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(port)), os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, nil
+	}
+	return func() { f.Close() }, nil
 }
 
 // listening reports whether some process of this network namespace accepts
