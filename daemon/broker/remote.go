@@ -22,6 +22,7 @@ type Delivery struct {
 	Frame   *proto.Frame     // the message as published; its Subject may differ
 	Queues  []string         // groups of which the peer is to serve one member each
 	Input   *transport.Input // nil if Frame's memory is not to be kept beyond the call
+	Batch   *transport.Batch // of the publisher's reader: what is sent goes there
 }
 
 // RemoteInterest is the interest of a peer in one pattern.
@@ -76,7 +77,7 @@ func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 		s.delivery = new(Delivery)
 	}
 	d := s.delivery
-	*d = Delivery{Account: s.acc, Subject: subject, Frame: f, Input: s.in, Queues: d.Queues[:0]}
+	*d = Delivery{Account: s.acc, Subject: subject, Frame: f, Input: s.in, Batch: s.in.Batch, Queues: d.Queues[:0]}
 	if s.foreign {
 		d.Input = nil
 	}

@@ -1,0 +1,30 @@
+// Package cluster connects servers to each other as routes, in the protocol of
+// nats-server 2.15.2 and in both roles: it dials and it is dialled.
+//
+// Two servers of a cluster have a pool of connections between them. Each account
+// belongs to the connection whose index is the FNV-1a hash of its name, modulo the
+// size of the pool; the system account has a connection of its own. A server tells
+// the other, on that connection, what its own clients are subscribed to, and is told
+// the same. Messages go where there is interest, and never further: what came over a
+// route is delivered to clients of this server only, so nothing can go round in a
+// circle.
+//
+// Who is dialled. Routes that are configured are dialled for ever. When two servers
+// become acquainted, each tells the servers it knows already, and those dial the
+// newcomer: so that each server is connected to each other one.
+//
+// The handshake, of which handshake.go has the rules and does no i/o:
+//
+//	dialled                          dialling
+//	INFO ------------------------------>
+//	     <------------------------------ CONNECT
+//	     <------------------------------ INFO, with the index in the pool
+//	RS+ … ----------------------------->
+//	     <------------------------------ RS+ …
+//
+// Three kinds of locks, taken in this order: Hub.mu (who is connected), then
+// interest.mu (what clients of an account want), then Route.outMu (what is still to
+// be told). Route.mu (what the peer wants) is apart from them. None is held across a
+// call to the broker or a system call, but Route.outMu, across a write that does not
+// block: what a client subscribed to must be told before what it publishes next.
+package cluster

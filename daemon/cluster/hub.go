@@ -1,0 +1,286 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// Hub is this server's place in a cluster. Make one by [New], give it a listener and
+// have it dial by [Hub.Start], end it by [Hub.Stop].
+type Hub struct {
+	broker *broker.Broker
+	log    *logging.Logger
+	opts   atomic.Pointer[Options]
+	pool   int    // connections to each peer; 0: no pool
+	pinned string // the account with a connection of its own; empty: none
+
+	lastRID  atomic.Uint64
+	epoch    atomic.Uint64 // counts changes of the broker's accounts
+	wake     chan struct{} // there is something for the teller
+	stopping chan struct{}
+	ctx      context.Context // ends with the hub
+	cancel   context.CancelFunc
+	work     sync.WaitGroup // everything that runs
+
+	syncMu sync.Mutex // lets one Sync do its work at a time
+	urlsMu sync.Mutex // the same for tellClients
+
+	mu        sync.Mutex
+	listeners []net.Listener
+	naming    naming
+	peers     map[string]*peer // by server id
+	routes    map[*Route]struct{}
+	interests map[string]*interest // by account
+	dialing   map[string]bool      // keys of dials under way
+	self      map[string]bool      // hosts that turned out to be ourselves
+	lameDuck  bool
+	stopped   bool
+}
+
+// New makes a hub for a broker. Nothing is listened on or dialled yet.
+func New(b *broker.Broker, o Options, log *logging.Logger) (*Hub, error) {
+	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	h := &Hub{
+		broker: b, log: log, pool: max(o.PoolSize, 0),
+		wake: make(chan struct{}, 1), stopping: make(chan struct{}),
+		peers: make(map[string]*peer), routes: make(map[*Route]struct{}), interests: make(map[string]*interest),
+		dialing: make(map[string]bool), self: make(map[string]bool),
+		naming: naming{name: o.Name, dynamic: o.Name == ""},
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	if h.naming.dynamic {
+		h.naming.name = madeUpName()
+	}
+	if h.pool > 0 {
+		h.pinned = b.System().Name()
+	}
+	h.opts.Store(&o)
+	return h, nil
+}
+
+// Name returns the cluster's name and whether it was made up.
+func (h *Hub) Name() (name string, dynamic bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.naming.name, h.naming.dynamic
+}
+
+// Start serves peers on listeners that are open, which the hub owns from now on, and
+// dials the configured ones.
+func (h *Hub) Start(listeners ...net.Listener) {
+	h.mu.Lock()
+	h.listeners = listeners
+	h.mu.Unlock()
+	if o := *h.opts.Load(); o.Port <= 0 && len(listeners) > 0 {
+		if tcp, ok := listeners[0].Addr().(*net.TCPAddr); ok {
+			o.Port = tcp.Port
+			h.opts.Store(&o)
+		}
+	}
+	h.Sync()
+	h.tellClients()
+	h.work.Go(h.teller)
+	for _, l := range listeners {
+		h.work.Go(func() { h.accept(l) }) // ends when l is closed
+	}
+	for _, u := range h.opts.Load().Routes {
+		h.dial(target{url: u, explicit: true})
+	}
+}
+
+// Stop closes all routes and waits for everything to end.
+func (h *Hub) Stop() {
+	h.mu.Lock()
+	if h.stopped {
+		h.mu.Unlock()
+		h.work.Wait()
+		return
+	}
+	h.stopped = true
+	close(h.stopping)
+	listeners, interests := h.listeners, make([]*interest, 0, len(h.interests))
+	routes := make([]*Route, 0, len(h.routes))
+	for r := range h.routes {
+		routes = append(routes, r)
+	}
+	for _, i := range h.interests {
+		interests = append(interests, i)
+	}
+	h.mu.Unlock()
+	h.cancel()
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+	for _, i := range interests {
+		i.acc.Watch(nil)
+	}
+	for _, r := range routes {
+		r.Abort(&refusal{reason: "Server Shutdown"})
+	}
+	h.work.Wait()
+}
+
+// Pauses after a failure to accept.
+const (
+	minAcceptPause = 10 * time.Millisecond
+	maxAcceptPause = time.Second
+)
+
+// accept accepts until the listener is closed.
+func (h *Hub) accept(l net.Listener) {
+	pause := minAcceptPause
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			pause = minAcceptPause
+			h.work.Go(func() { h.serve(nc, target{}) }) // ends with the connection
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		h.log.Error(fmt.Sprintf("Route Accept Error: %v", err), logging.Err(err))
+		if !h.sleep(pause) {
+			return
+		}
+		pause = min(pause*2, maxAcceptPause)
+	}
+}
+
+// sleep waits and reports whether the hub goes on.
+func (h *Hub) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-h.stopping:
+		return false
+	}
+}
+
+// registered lists the routes in use.
+func (h *Hub) registered() []*Route {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.registeredLocked()
+}
+
+func (h *Hub) registeredLocked() []*Route {
+	list := make([]*Route, 0, len(h.routes))
+	for r := range h.routes {
+		if r.registered {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// ownInfo is what we tell a peer about ourselves on a connection.
+func (h *Hub) ownInfo(r *Route) *info {
+	o := h.opts.Load()
+	i := &info{
+		ID: h.broker.ID(), Name: o.ServerName, Version: o.Version, Proto: routeProto, GitCommit: o.GitCommit, Go: o.GoVersion,
+		Host: o.Host, Port: o.Port, Headers: o.Headers, AuthRequired: o.User != "", MaxPayload: o.MaxPayload,
+		TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil, Compression: "off", PoolSize: h.pool,
+	}
+	if i.Name == "" {
+		i.Name = i.ID
+	}
+	if o.Advertise != "" {
+		i.Host, i.Port = splitAdvertised(o.Advertise, o.Port)
+		i.IP = "nats-route://" + net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) + "/"
+	}
+	if !o.NoAdvertise {
+		i.ConnectURLs = o.ClientURLs
+	}
+	if r != nil {
+		i.PoolIdx, i.Account, i.Gossip = r.idx, r.account, r.gossip
+	}
+	h.mu.Lock()
+	i.Cluster, i.Dynamic = h.naming.name, h.naming.dynamic
+	i.LameDuck = h.lameDuck
+	h.mu.Unlock()
+	return i
+}
+
+func splitAdvertised(a string, port int) (string, int) {
+	host, text, err := net.SplitHostPort(a)
+	if err != nil {
+		return a, port
+	}
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		port = n
+	}
+	return host, port
+}
+
+// rename takes on the name of a peer; routes to others, who know us by the old name,
+// begin anew.
+func (h *Hub) rename(n naming, peerID string) {
+	h.mu.Lock()
+	h.naming = n
+	var others []*Route
+	for r := range h.routes {
+		if r.registered && r.peer.id != peerID {
+			others = append(others, r)
+		}
+	}
+	h.mu.Unlock()
+	for _, r := range others {
+		r.Abort(&refusal{reason: "Cluster Name Conflict"})
+	}
+	h.log.Info("Cluster name updated to " + n.name)
+	if f := h.opts.Load().Renamed; f != nil {
+		f(n.name)
+	}
+}
+
+// tellClients has the broker tell clients where the servers of the cluster are.
+func (h *Hub) tellClients() {
+	h.urlsMu.Lock()
+	defer h.urlsMu.Unlock()
+	o := h.opts.Load()
+	if o.NoAdvertise {
+		h.broker.SetConnectURLs(nil, nil)
+		return
+	}
+	var others []string
+	h.mu.Lock()
+	for _, p := range h.peers {
+		if !p.lameDuck {
+			others = append(others, p.info.ConnectURLs...)
+		}
+	}
+	h.mu.Unlock()
+	slices.Sort(others)
+	others = slices.Compact(others)
+	all := append(slices.Clone(o.ClientURLs), others...)
+	slices.Sort(all)
+	h.broker.SetConnectURLs(slices.Compact(all), others)
+}
+
+// LameDuck tells the peers that this server is about to go, so that they send no
+// clients here.
+func (h *Hub) LameDuck() {
+	h.mu.Lock()
+	h.lameDuck = true
+	h.mu.Unlock()
+	frame := h.ownInfo(nil).frame()
+	for _, r := range h.registered() {
+		r.Out.Send(frame)
+	}
+}

@@ -1,0 +1,269 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// Lines of a peer that is not registered yet, and of one that is.
+const (
+	maxHelloLine = 64 << 10
+	maxLine      = 1 << 20
+)
+
+// Receive handles what has arrived: see [transport.Handler].
+func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
+	r.heard.Store(time.Now().UnixNano())
+	if e := r.hub.epoch.Load(); e != r.epoch {
+		r.epoch = e
+		r.rejoin()
+	}
+	r.pub.Begin(in)
+	defer r.pub.End()
+	var msgs, size int
+	var f proto.RouteFrame
+	for used < len(in.Data) {
+		n, want, e := proto.NextRoute(in.Data[used:], r.limits(), r.account != "", &f)
+		if e != nil {
+			return used, 0, &refusal{reason: "Parse Error", tell: e.Error(),
+				log: fmt.Sprintf("Router parser ERROR, proto='%q...'", in.Data[used:min(len(in.Data), used+32)])}
+		}
+		if n == 0 {
+			need = want
+			break
+		}
+		if f.Op == proto.RouteMsg || f.Op == proto.RouteHMsg || f.Op == proto.RouteLeafMsg {
+			msgs++
+			size += f.Size
+		}
+		err = r.handle(&f, in.Data[used:used+n], in)
+		used += n
+		if err != nil {
+			break
+		}
+	}
+	if msgs > 0 {
+		r.inMsgs.Add(int64(msgs))
+		r.inBytes.Add(int64(size))
+	}
+	return used, need, err
+}
+
+func (r *Route) limits() *proto.Limits {
+	if !r.known {
+		return &helloLimits
+	}
+	return &routeLimits
+}
+
+var (
+	helloLimits = proto.Limits{ControlLine: maxHelloLine, Payload: 1}
+	routeLimits = proto.Limits{ControlLine: maxLine}
+)
+
+// errEarly refuses a peer that does not begin with the handshake.
+var errEarly = &refusal{reason: "Protocol Violation", tell: "Authorization Violation", log: "route did not begin with its handshake"}
+
+// handle does what one frame says.
+func (r *Route) handle(f *proto.RouteFrame, frame []byte, in *transport.Input) error {
+	if !r.known {
+		switch f.Op {
+		case proto.RouteInfo, proto.RouteConnect, proto.RoutePing, proto.RoutePong, proto.RouteErr, proto.RouteOK:
+		default:
+			return errEarly
+		}
+	}
+	switch f.Op {
+	case proto.RouteMsg, proto.RouteHMsg, proto.RouteLeafMsg:
+		r.deliver(f, frame)
+	case proto.RouteSub, proto.RouteLeafSub:
+		return r.subscribe(f)
+	case proto.RouteUnsub, proto.RouteLeafUnsub:
+		r.unsubscribe(f)
+	case proto.RoutePing:
+		copy(in.Batch.Lane(&r.Out).Reserve(6), "PONG\r\n")
+	case proto.RoutePong:
+		r.ponged()
+	case proto.RouteInfo:
+		var i info
+		if err := json.Unmarshal(f.Arg, &i); err != nil {
+			return fmt.Errorf("INFO: %w", err)
+		}
+		return r.processInfo(&i)
+	case proto.RouteConnect:
+		return r.processConnect(f.Arg)
+	case proto.RouteErr:
+		return &refusal{reason: "Parse Error", log: "Route Error " + string(f.Arg)}
+	}
+	return nil
+}
+
+func (r *Route) processConnect(arg []byte) error {
+	var c connect
+	if err := json.Unmarshal(arg, &c); err != nil {
+		return fmt.Errorf("CONNECT: %w", err)
+	}
+	adopt, err := r.hs.onConnect(&c, r.naming())
+	if err == nil && adopt != nil {
+		r.hub.rename(*adopt, c.Name)
+	}
+	return err
+}
+
+func (r *Route) naming() naming {
+	name, dynamic := r.hub.Name()
+	return naming{name, dynamic}
+}
+
+// processInfo handles the INFO by which the peer becomes a route, and those that
+// come later.
+func (r *Route) processInfo(i *info) error {
+	if r.known {
+		return r.processNews(i)
+	}
+	adopt, err := r.hs.onInfo(i, r.naming())
+	if err != nil {
+		return err
+	}
+	h := r.hub
+	if adopt != nil {
+		h.rename(*adopt, i.ID)
+	}
+	i.locate(r.remote)
+	if err := h.register(r, i); err != nil {
+		h.log.Debug(fmt.Sprintf("%s - Detected duplicate remote route %q", r.label, i.ID))
+		return err
+	}
+	r.known = true
+	if r.delayed {
+		r.Out.Send(h.ownInfo(r).frame())
+	}
+	h.log.Debug(fmt.Sprintf("%s - Registering remote route %q", r.label, i.ID))
+	h.introduce(r, i)
+	r.mu.Lock()
+	r.timer.Reset(firstPing)
+	r.mu.Unlock()
+	return nil
+}
+
+// firstPing is early, to learn the round-trip time.
+const firstPing = time.Second
+
+// processNews handles an INFO of a registered peer: about itself, or about another
+// server.
+func (r *Route) processNews(i *info) error {
+	h := r.hub
+	switch {
+	case i.Gateway != "" || i.ReqID != "":
+		return nil // about what we do not take part in
+	case i.ID != r.info.ID:
+		h.learn(i, r.noPool)
+	case i.LameDuck:
+		h.mu.Lock()
+		r.peer.lameDuck = true
+		h.mu.Unlock()
+		h.tellClients()
+	}
+	return nil
+}
+
+// deliver gives a message to clients here.
+func (r *Route) deliver(f *proto.RouteFrame, frame []byte) {
+	a := r.accountOf(f)
+	if a == nil {
+		return
+	}
+	m := proto.Frame{Op: proto.Pub, Subject: f.Subject, Reply: f.Reply, Body: f.Body, Hdr: f.Hdr, Size: f.Size}
+	if f.Hdr >= 0 {
+		m.Op = proto.HPub
+	}
+	rest := f.Arg
+	rest, m.SizeText = lastWord(rest)
+	if f.Hdr >= 0 {
+		rest, m.HdrText = lastWord(rest)
+	}
+	r.queues = r.queues[:0]
+	if f.HasQueues {
+		for q := range f.Queues() {
+			r.queues = append(r.queues, r.name(q))
+		}
+	} else {
+		m.Tail = tail(f, frame, len(rest))
+	}
+	r.pub.Deliver(a, &m, false, r.queues)
+}
+
+// tail is what stands behind the subject, if it is spelt as PUB has it. rest is the
+// length of the line in front of the sizes.
+func tail(f *proto.RouteFrame, frame []byte, rest int) []byte {
+	if f.Op == proto.RouteLeafMsg {
+		return nil
+	}
+	at := len(frame) - len(f.Body) - 2 - len(f.Arg)
+	from := len(f.Routing)
+	if n := len(f.Reply); n > 0 {
+		from += 1 + n
+	}
+	if at < 0 || from != rest || &frame[at] != &f.Arg[0] || !bytes.HasPrefix(frame[at+len(f.Arg):], crlf) {
+		return nil
+	}
+	return frame[at+len(f.Routing)+1:]
+}
+
+var crlf = []byte("\r\n")
+
+// lastWord splits off the word at the end, with the blank in front of it.
+func lastWord(b []byte) (rest, word []byte) {
+	i := bytes.LastIndexByte(b, ' ')
+	if i < 0 {
+		return nil, b
+	}
+	return b[:i], b[i+1:]
+}
+
+// accountOf finds the account of a message; nil if it is not here.
+func (r *Route) accountOf(f *proto.RouteFrame) *broker.Account {
+	if r.account != "" {
+		f.Account = nil
+		if a := r.accounts[r.account]; a != nil {
+			return a
+		}
+		return r.lookup(r.account)
+	}
+	if a := r.accounts[string(f.Account)]; a != nil {
+		return a
+	}
+	return r.lookup(string(f.Account))
+}
+
+func (r *Route) lookup(name string) *broker.Account {
+	if name == "" {
+		return nil
+	}
+	a := r.hub.broker.Account(name)
+	if a != nil {
+		r.accounts[name] = a
+	}
+	return a
+}
+
+const maxNames = 4096
+
+// name makes a string of a queue group's name, once for each.
+func (r *Route) name(q []byte) string {
+	if s, ok := r.names[string(q)]; ok {
+		return s
+	}
+	if len(r.names) >= maxNames {
+		clear(r.names)
+	}
+	s := string(q)
+	r.names[s] = s
+	return s
+}

@@ -1,0 +1,184 @@
+package cluster
+
+import "fmt"
+
+// duplicate is the end of a connection that is one too many.
+func duplicate(quiet bool) *refusal { return &refusal{reason: "Duplicate Route", quiet: quiet} }
+
+func refuse(format string, args ...any) *refusal {
+	text := fmt.Sprintf(format, args...)
+	return &refusal{reason: "Protocol Violation", tell: text, log: text, quiet: true}
+}
+
+// register gives a connection its place among those to its peer, which has told of
+// itself by i.
+func (h *Hub) register(r *Route, i *info) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped {
+		return &refusal{reason: "Server Shutdown"}
+	}
+	if !r.solicited {
+		r.account = i.Account
+	}
+	p := h.peers[i.ID]
+	if p == nil {
+		p = &peer{id: i.ID, name: i.Name, info: i, accounts: make(map[string]*Route)}
+	}
+	var err *refusal
+	if i.PoolSize <= 0 || h.pool == 0 {
+		err = h.placeAlone(r, p)
+	} else if r.account != "" {
+		err = h.placeAccount(r, p)
+	} else {
+		err = h.placePooled(r, p, i)
+	}
+	if err != nil {
+		return err
+	}
+	h.peers[i.ID] = p
+	if r.url == nil {
+		r.url, _ = i.dial() // for when it turns out that we should dial
+	}
+	r.peer, r.info, r.registered = p, i, true
+	h.release(r)
+	return nil
+}
+
+// placeAlone takes the one connection of a pair of servers of which one has no pool.
+func (h *Hub) placeAlone(r *Route, p *peer) *refusal {
+	if r.account != "" {
+		return refuse("Not possible to have a dedicated route for account %q between those servers", r.account)
+	}
+	p.grow(1)
+	if have := p.pool[0]; have != nil {
+		h.inherit(have, r)
+		return duplicate(true)
+	}
+	p.noPool, r.noPool, p.pool[0], r.idx = true, true, r, 0
+	return nil
+}
+
+// placeAccount takes the connection of one account.
+func (h *Hub) placeAccount(r *Route, p *peer) *refusal {
+	if r.account != h.pinned {
+		return refuse("No route for account %q", r.account)
+	}
+	if have := p.accounts[r.account]; have != nil {
+		h.inherit(have, r)
+		return duplicate(true)
+	}
+	p.accounts[r.account] = r
+	return nil
+}
+
+// placePooled takes the index that the side that dialled has chosen: the first
+// free one, if that is us.
+func (h *Hub) placePooled(r *Route, p *peer, i *info) *refusal {
+	size := max(h.pool, min(i.PoolSize, maxPool))
+	p.grow(size)
+	idx := i.PoolIdx
+	if r.solicited {
+		for _, o := range p.pool {
+			if o != nil {
+				h.inherit(o, r)
+			}
+		}
+		if idx = p.free(); idx < 0 {
+			return duplicate(true)
+		}
+	}
+	if idx < 0 || idx >= size {
+		return refuse("Invalid route pool index: %v - pool size is %v", idx, i.PoolSize)
+	}
+	if have := p.pool[idx]; have != nil {
+		have.retry = true // if the peer thinks that it is the one too many, somebody must begin again
+		return duplicate(false)
+	}
+	for _, o := range p.pool { // what we dial, we dial again whoever made the connection
+		if o != nil && o.explicit {
+			h.inherit(r, o)
+			break
+		}
+	}
+	p.pool[idx], r.idx = r, idx
+	return nil
+}
+
+// inherit notes on a connection that its peer is one that we dial, as another
+// connection shows.
+func (h *Hub) inherit(r, from *Route) {
+	if from.solicited || from.explicit {
+		if from.explicit || !r.explicit {
+			r.url = from.url
+		}
+		r.explicit = r.explicit || from.explicit
+	}
+	if from != r && r.registered {
+		r.retry = true
+	}
+}
+
+// release lets others dial what r was dialled for. Hub.mu is held.
+func (h *Hub) release(r *Route) {
+	if r.key != "" {
+		delete(h.dialing, r.key)
+		r.key = ""
+	}
+}
+
+// introduce is what follows when a route was registered: the peer learns what
+// clients here want, and others learn of the peer.
+func (h *Hub) introduce(r *Route, i *info) {
+	h.mu.Lock()
+	r.attached = true
+	p := r.peer
+	once := r.account != "" || p.count() == 1
+	for _, in := range h.interests {
+		if h.carries(r, in) {
+			in.attach(r)
+		}
+	}
+	if r.solicited && !r.noPool && r.account == "" {
+		r.next = p.count() < len(p.pool) || h.pinned != "" && p.accounts[h.pinned] == nil
+	}
+	next := r.next
+	var tell []*Route
+	if once {
+		tell = h.audience(r, i)
+	}
+	h.mu.Unlock()
+	r.flush()
+	if next {
+		r.ping()
+	}
+	if once {
+		h.gossip(r, i, tell)
+		h.tellClients()
+	}
+}
+
+// unregister takes a connection out of the books and reports whether it was in.
+func (h *Hub) unregister(r *Route) (was bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.routes, r)
+	h.release(r)
+	if !r.registered {
+		return false
+	}
+	r.registered, r.attached = false, false
+	p := r.peer
+	if r.account != "" {
+		delete(p.accounts, r.account)
+	} else {
+		p.pool[r.idx] = nil
+	}
+	if p.gone() {
+		delete(h.peers, p.id)
+	}
+	for _, in := range h.interests {
+		in.detach(r)
+	}
+	return true
+}

@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/proto"
+)
+
+// remote is one entry of what a peer wants. It has no place in the broker while the
+// account does not exist here.
+type remote struct {
+	account        string
+	subject, queue string
+	weight         int
+	acc            *broker.Account
+	in             *broker.RemoteInterest
+}
+
+type remoteKey struct{ account, subject, queue string }
+
+// maxWeight bounds what a peer may say; the broker bounds it further.
+const maxWeight = 1 << 20
+
+// subscribe handles RS+.
+func (r *Route) subscribe(f *proto.RouteFrame) error {
+	account := r.accountName(f)
+	k := remoteKey{account, string(f.Subject), string(f.Queue)}
+	r.mu.Lock()
+	e := r.wanted[k]
+	r.mu.Unlock()
+	weight := min(f.Weight, maxWeight)
+	if e != nil {
+		e.weight = weight
+		if e.in != nil && e.queue != "" {
+			e.in.SetWeight(weight)
+		}
+		return nil
+	}
+	e = &remote{account: account, subject: k.subject, queue: k.queue, weight: weight}
+	if err := r.adopt(e); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.wanted[k] = e
+	r.mu.Unlock()
+	return nil
+}
+
+// adopt gives an entry to its account, if that exists.
+func (r *Route) adopt(e *remote) (err error) {
+	if e.acc = r.hub.broker.Account(e.account); e.acc == nil {
+		return nil
+	}
+	e.in, err = e.acc.AddRemote(r, e.subject, e.queue, e.weight)
+	return err
+}
+
+// unsubscribe handles RS-.
+func (r *Route) unsubscribe(f *proto.RouteFrame) {
+	k := remoteKey{r.accountName(f), string(f.Subject), string(f.Queue)}
+	r.mu.Lock()
+	e := r.wanted[k]
+	delete(r.wanted, k)
+	r.mu.Unlock()
+	if e != nil && e.in != nil {
+		e.in.Remove()
+	}
+}
+
+func (r *Route) accountName(f *proto.RouteFrame) string {
+	if r.account != "" {
+		return r.account
+	}
+	return string(f.Account)
+}
+
+// readopt has the reader look at all entries again, since accounts came or went. A
+// peer that says nothing is not read from, so it is asked to.
+func (r *Route) readopt() { r.Out.Send([]byte("PING\r\n")) }
+
+// rejoin gives entries to accounts that came, and forgets those that went. It runs
+// on the reader.
+func (r *Route) rejoin() {
+	for name, a := range r.accounts {
+		if r.hub.broker.Account(name) != a {
+			r.pub.Forget(a)
+		}
+	}
+	clear(r.accounts)
+	for _, e := range r.entries() {
+		if r.hub.broker.Account(e.account) == e.acc {
+			continue
+		}
+		if e.in != nil {
+			e.in.Remove()
+			e.in = nil
+		}
+		_ = r.adopt(e) // the subject was valid before
+	}
+}
+
+// entries lists what the peer wants.
+func (r *Route) entries() []*remote {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*remote, 0, len(r.wanted))
+	for _, e := range r.wanted {
+		list = append(list, e)
+	}
+	return list
+}
+
+// forget ends all that the peer wants.
+func (r *Route) forget() {
+	for _, e := range r.entries() {
+		if e.in != nil {
+			e.in.Remove()
+			e.in = nil
+		}
+	}
+	r.mu.Lock()
+	clear(r.wanted)
+	r.mu.Unlock()
+}

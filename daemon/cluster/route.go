@@ -1,0 +1,296 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// Route is one connection to a peer. Its goroutine, in [Hub.serve], is the only one
+// to use the fields up to hub.
+type Route struct {
+	transport.Conn
+
+	hs       handshake
+	delayed  bool // INFO waits for the peer's
+	known    bool // it is registered
+	pub      *broker.Publisher
+	accounts map[string]*broker.Account // what names in messages stand for
+	names    map[string]string          // queue groups in messages, so that they are made once
+	queues   []string
+	epoch    uint64 // of accounts
+
+	hub       *Hub
+	rid       uint64
+	label     string
+	remote    net.Addr
+	start     time.Time
+	solicited bool
+
+	// Set when it is registered, and not changed afterwards.
+	account string // the one account it serves; empty: those of its index
+	idx     int
+	noPool  bool
+	gossip  byte
+	info    *info // the peer's
+
+	// Protected by Hub.mu.
+	key        string // under which it was dialled, until it is registered
+	peer       *peer
+	url        *url.URL
+	explicit   bool
+	retry      bool
+	registered bool // it has its place
+	attached   bool // the peer is told what is wanted here
+
+	next bool // the next connection to the peer waits for PONG; the reader's, after introduce
+
+	dirty   atomic.Bool // there is something in pending
+	outMu   sync.Mutex
+	pending []byte // RS+ and RS- not sent yet
+
+	mu     sync.Mutex
+	wanted map[remoteKey]*remote
+	timer  *time.Timer
+	out    int // PINGs not answered
+	sent   time.Time
+	rtt    time.Duration
+	ended  bool
+
+	inMsgs, inBytes atomic.Int64
+	heard           atomic.Int64 // unix nanoseconds
+}
+
+// serve makes a route of a connection and serves it to its end.
+func (h *Hub) serve(nc net.Conn, t target) {
+	o := h.opts.Load()
+	r := &Route{
+		hub: h, rid: h.lastRID.Add(1), remote: nc.RemoteAddr(), start: time.Now(),
+		solicited: t.url != nil, explicit: t.explicit, url: t.url, account: t.account, gossip: t.gossip, key: t.key,
+		pub: broker.NewPublisher(), wanted: make(map[remoteKey]*remote),
+		accounts: make(map[string]*broker.Account), names: make(map[string]string),
+	}
+	r.label = fmt.Sprintf("%s - rid:%d", r.remote, r.rid)
+	r.heard.Store(r.start.UnixNano())
+	name := o.ServerName
+	if name == "" {
+		name = h.broker.ID()
+	}
+	r.hs = handshake{id: h.broker.ID(), name: name, solicited: r.solicited, user: o.User, password: o.Password, verify: o.Verify}
+	if r.hs.verify == nil {
+		r.hs.verify = func(a, b string) bool { return a == b }
+	}
+	if err := transport.NewConn(&r.Conn, nc); err != nil {
+		h.log.Error(fmt.Sprintf("Route Accept Error: %v", err), logging.Err(err))
+		_ = nc.Close()
+		if t.key != "" {
+			h.forgetDial(t)
+		}
+		return
+	}
+	r.Out.Limits(o.MaxPending, o.WriteDeadline)
+	h.mu.Lock()
+	stopped := h.stopped
+	if !stopped {
+		h.routes[r] = struct{}{}
+	}
+	h.mu.Unlock()
+	if stopped {
+		r.Close(false)
+		return
+	}
+	r.teardown(r.run(o))
+}
+
+// run is the life of a connection. A panic ends the connection only.
+func (r *Route) run(o *Options) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.hub.log.Event(logging.Error, logging.ConnectionPanic, fmt.Sprintf("%s - panic: %v\n%s", r.label, p, debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	if o.TLS != nil {
+		if err := r.secure(o.TLS); err != nil {
+			r.hub.log.Error(r.label+" - TLS route handshake error: "+err.Error(), logging.Err(err))
+			return &refusal{reason: "TLS Handshake Failure"}
+		}
+	}
+	r.watch(o)
+	r.greet(o)
+	r.hub.log.Info(r.label + " - Route connection created")
+	return r.Serve(r, nil)
+}
+
+// secure does the TLS handshake, before anything else.
+func (r *Route) secure(t *transport.TLS) error {
+	if !r.solicited {
+		_, err := r.SecureServer(t, nil)
+		return err
+	}
+	host := r.url.Hostname()
+	_, err := r.SecureClient(t, host, nil)
+	return err
+}
+
+// greet sends what comes first.
+func (r *Route) greet(o *Options) {
+	if !r.solicited {
+		r.Out.Send(r.hub.ownInfo(nil).frame())
+		return
+	}
+	name, dynamic := r.hub.Name()
+	c := connect{Echo: true, Headers: o.Headers, Name: r.hub.broker.ID(), Cluster: name, Dynamic: dynamic, TLS: o.TLS != nil}
+	if u := r.url.User; u != nil {
+		c.User = u.Username()
+		c.Pass, _ = u.Password()
+	} else {
+		c.User, c.Pass = o.User, o.Password
+	}
+	r.Out.Send(c.frame())
+	if r.delayed = r.account == "" && r.hub.pool > 0; !r.delayed {
+		r.Out.Send(r.hub.ownInfo(r).frame())
+	}
+}
+
+// isExplicit reports whether the peer is a configured one.
+func (r *Route) isExplicit() bool {
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	return r.explicit
+}
+
+// teardown ends a connection: what the peer wanted is forgotten.
+func (r *Route) teardown(why error) {
+	r.mu.Lock()
+	r.ended = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	r.mu.Unlock()
+	h := r.hub
+	var ref *refusal
+	if errors.As(why, &ref) && ref.tell != "" {
+		r.Out.Send(errFrame(ref.tell))
+	}
+	r.Close(true)
+	was := h.unregister(r)
+	r.forget()
+	h.report(r, why, was)
+	if was {
+		h.tellClients()
+	}
+	h.again(r, was, why)
+}
+
+// report logs the end of a connection.
+func (h *Hub) report(r *Route, why error, registered bool) {
+	reason := "Client Closed"
+	var ref *refusal
+	switch {
+	case errors.As(why, &ref):
+		reason = ref.reason
+		if ref.log != "" {
+			h.log.Error(r.label+" - "+ref.log, logging.Err(why))
+		}
+	case why != nil && !errors.Is(why, io.EOF):
+		reason = why.Error()
+	}
+	line := r.label + " - Router connection closed: " + reason
+	if registered && reason != "Server Shutdown" {
+		h.log.Event(logging.Info, logging.RouteLost, line)
+		return
+	}
+	h.log.Info(line)
+}
+
+// watch starts the timer of PINGs, of which the first ones are early, to learn the
+// round-trip time, and of the handshake.
+func (r *Route) watch(o *Options) {
+	limit := o.AuthTimeout
+	if o.User == "" || r.solicited {
+		limit = max(limit, handshakeTime)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.timer = time.AfterFunc(limit, r.tick) // stopped by teardown
+}
+
+const handshakeTime = 10 * time.Second
+
+// tick is the timer's.
+func (r *Route) tick() {
+	r.hub.mu.Lock()
+	registered := r.registered
+	r.hub.mu.Unlock()
+	if !registered {
+		r.Abort(&refusal{reason: "Authentication Timeout", tell: "Authentication Timeout"})
+		return
+	}
+	o := r.hub.opts.Load()
+	r.mu.Lock()
+	stale := r.out >= o.PingMax
+	if !stale && !r.ended {
+		r.timer.Reset(o.PingInterval)
+	}
+	r.mu.Unlock()
+	if stale {
+		r.hub.log.Debug(r.label + " - Stale Client Connection - Closing")
+		r.Abort(&refusal{reason: "Stale Connection", tell: "Stale Connection"})
+		return
+	}
+	r.ping()
+}
+
+// ping asks the peer for a sign of life.
+func (r *Route) ping() {
+	r.mu.Lock()
+	r.out++
+	r.sent = time.Now()
+	r.mu.Unlock()
+	r.Out.Send([]byte("PING\r\n"))
+}
+
+// ponged notes the answer.
+func (r *Route) ponged() {
+	r.mu.Lock()
+	r.out = 0
+	if !r.sent.IsZero() {
+		r.rtt = time.Since(r.sent)
+		r.sent = time.Time{}
+	}
+	r.mu.Unlock()
+	if r.next {
+		r.next = false
+		r.dialNext()
+	}
+}
+
+// dialNext dials the connections to a peer that are still missing, of which the
+// first has shown that we are let in.
+func (r *Route) dialNext() {
+	h := r.hub
+	h.mu.Lock()
+	p := r.peer
+	t := target{url: r.url, explicit: r.explicit, gossip: r.gossip, id: p.id, attempts: 1}
+	more := p.count() < len(p.pool)
+	pinned := h.pinned != "" && p.accounts[h.pinned] == nil
+	h.mu.Unlock()
+	if more {
+		h.dial(t)
+	}
+	if pinned {
+		t.account = h.pinned
+		h.dial(t)
+	}
+}
