@@ -79,17 +79,19 @@ func (h *Hub) Name() (name string, dynamic bool) {
 }
 
 // Start serves peers on listeners that are open, which the hub owns from now on, and
-// dials the configured ones.
-func (h *Hub) Start(listeners ...net.Listener) {
+// dials the configured ones. clients are the addresses at which clients find us.
+func (h *Hub) Start(clients []string, listeners ...net.Listener) {
 	h.mu.Lock()
 	h.listeners = listeners
 	h.mu.Unlock()
-	if o := *h.opts.Load(); o.Port <= 0 && len(listeners) > 0 {
+	o := *h.opts.Load()
+	o.ClientURLs = clients
+	if o.Port <= 0 && len(listeners) > 0 {
 		if tcp, ok := listeners[0].Addr().(*net.TCPAddr); ok {
 			o.Port = tcp.Port
-			h.opts.Store(&o)
 		}
 	}
+	h.opts.Store(&o)
 	h.Sync()
 	h.tellClients()
 	h.work.Go(h.teller)
@@ -195,7 +197,7 @@ func (h *Hub) ownInfo(r *Route) *info {
 	i := &info{
 		ID: h.broker.ID(), Name: o.ServerName, Version: o.Version, Proto: routeProto, GitCommit: o.GitCommit, Go: o.GoVersion,
 		Host: o.Host, Port: o.Port, Headers: o.Headers, AuthRequired: o.User != "", MaxPayload: o.MaxPayload,
-		TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil, Compression: "off", PoolSize: h.pool,
+		TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil, Compression: "off", PoolSize: h.pool, SmallerPool: true,
 	}
 	if i.Name == "" {
 		i.Name = i.ID

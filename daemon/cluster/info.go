@@ -46,6 +46,10 @@ type info struct {
 	Gossip   byte   `json:"gossip_mode,omitempty"`
 
 	Gateway string `json:"gateway,omitempty"`
+
+	// SmallerPool is ours alone: between two servers that say it, and have pools of
+	// different sizes, accounts belong to connections by the smaller size.
+	SmallerPool bool `json:"route_pool_smaller,omitempty"`
 }
 
 // Values of info.Gossip: how who is told of a server shall tell others.

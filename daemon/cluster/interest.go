@@ -13,9 +13,8 @@ type wish struct{ subject, queue string }
 // interest is what clients of this server want in one account, and the connections
 // over which peers are told.
 type interest struct {
-	name  string
-	acc   *broker.Account
-	index int // in a pool of our size
+	name string
+	acc  *broker.Account
 
 	mu     sync.Mutex
 	wishes map[wish]int // members with that subject and queue
@@ -154,7 +153,7 @@ func (h *Hub) Sync() {
 	}
 	for name, a := range now {
 		if h.interests[name] == nil {
-			i := &interest{name: name, acc: a, index: poolIndex(h.pool, name), wishes: make(map[wish]int)}
+			i := &interest{name: name, acc: a, wishes: make(map[wish]int)}
 			h.interests[name] = i
 			came = append(came, i)
 			for r := range h.routes {
@@ -189,6 +188,6 @@ func (h *Hub) carries(r *Route, i *interest) bool {
 	case r.account != "":
 		return i.name == r.account
 	default:
-		return i.index == r.idx && i.name != h.pinned
+		return poolIndex(r.shares, i.name) == r.idx && i.name != h.pinned
 	}
 }

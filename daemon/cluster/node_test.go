@@ -49,7 +49,7 @@ func oursAt(t testing.TB, name, at string, change func(*Options), routes ...stri
 	l := must2(b.Listen("tcp", "127.0.0.1:0"))(t)
 	rl := must2(net.Listen("tcp", at))(t)
 	o := Options{Name: "C", Host: "127.0.0.1", ServerName: name, Version: "2.15.2", Headers: true,
-		ClientURLs: []string{l.Addr().String()}, RetryPause: 50 * time.Millisecond}
+		RetryPause: 50 * time.Millisecond}
 	for _, r := range routes {
 		o.Routes = append(o.Routes, must2(url.Parse(r))(t))
 	}
@@ -57,7 +57,7 @@ func oursAt(t testing.TB, name, at string, change func(*Options), routes ...stri
 		change(&o)
 	}
 	h := must2(New(b, o, logging.Discard()))(t)
-	h.Start(rl)
+	h.Start([]string{l.Addr().String()}, rl)
 	n := &node{url: "nats://" + l.Addr().String(), route: "nats://" + rl.Addr().String(), hub: h, b: b}
 	n.stop = func() { h.Stop(); b.Stop() }
 	t.Cleanup(n.stop)

@@ -47,7 +47,7 @@ type Options struct {
 	ServerName, Version, GoVersion, GitCommit string
 	Headers                                   bool
 	MaxPayload                                int
-	// ClientURLs are where clients find this server.
+	// ClientURLs are where clients find this server; Start sets them.
 	ClientURLs []string
 
 	// Renamed is called when a made-up name is given up for another.

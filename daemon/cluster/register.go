@@ -40,9 +40,20 @@ func (h *Hub) register(r *Route, i *info) error {
 	if r.url == nil {
 		r.url, _ = i.dial() // for when it turns out that we should dial
 	}
-	r.peer, r.info, r.registered = p, i, true
+	r.peer, r.info, r.registered, r.shares = p, i, true, h.shares(i)
 	h.release(r)
 	return nil
+}
+
+// shares is the number of connections over which the accounts are spread. The
+// answer to a request must find the interest in it, so that interest has to go the
+// way the request will: over the connection on which the peer told its interest. A
+// nats-server chooses that by the size of its own pool.
+func (h *Hub) shares(i *info) int {
+	if i.SmallerPool {
+		return min(h.pool, i.PoolSize)
+	}
+	return i.PoolSize
 }
 
 // placeAlone takes the one connection of a pair of servers of which one has no pool.

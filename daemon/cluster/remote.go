@@ -29,7 +29,9 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 	r.mu.Unlock()
 	weight := min(f.Weight, maxWeight)
 	if e != nil {
+		r.mu.Lock()
 		e.weight = weight
+		r.mu.Unlock()
 		if e.in != nil && e.queue != "" {
 			e.in.SetWeight(weight)
 		}

@@ -41,6 +41,7 @@ type Route struct {
 	account string // the one account it serves; empty: those of its index
 	idx     int
 	noPool  bool
+	shares  int // connections over which accounts are spread
 	gossip  byte
 	info    *info // the peer's
 

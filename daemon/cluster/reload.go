@@ -1,0 +1,58 @@
+package cluster
+
+import "net/url"
+
+// Prepare checks new options and returns what puts them into effect. Nothing
+// changes before commit is called; it cannot fail. The name, the listener and the
+// size of the pool stay. Credentials, TLS, pings and limits are those of connections
+// made from now on.
+func (h *Hub) Prepare(o Options) (commit func(), err error) {
+	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return func() { h.commit(&o) }, nil
+}
+
+func (h *Hub) commit(o *Options) {
+	old := h.opts.Load()
+	o.Name, o.Host, o.PoolSize, o.ClientURLs = old.Name, old.Host, old.PoolSize, old.ClientURLs
+	if o.Port <= 0 {
+		o.Port = old.Port
+	}
+	h.opts.Store(o)
+	h.Sync()
+	var drop []*Route
+	h.mu.Lock()
+	clear(h.self)
+	for r := range h.routes {
+		if r.explicit && !o.configured(r.url) {
+			r.explicit, r.retry = false, false
+			drop = append(drop, r)
+		}
+	}
+	h.mu.Unlock()
+	for _, r := range drop {
+		r.Abort(&refusal{reason: "Route Removed", quiet: true})
+	}
+	for _, u := range o.Routes {
+		if !old.configured(u) && !h.routedTo(u) {
+			h.dial(target{url: u, explicit: true})
+		}
+	}
+	h.tellClients()
+}
+
+// routedTo reports whether there is a route that is known to lead there; it is
+// dialled again from now on when it is lost.
+func (h *Hub) routedTo(u *url.URL) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := false
+	for r := range h.routes {
+		if r.registered && r.url != nil && sameRoute(r.url, u) {
+			r.explicit, found = true, true
+		}
+	}
+	return found
+}

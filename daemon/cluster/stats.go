@@ -1,0 +1,77 @@
+package cluster
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"time"
+)
+
+// Stats are the figures of one connection to a peer.
+type Stats struct {
+	RID                  uint64
+	RemoteID, RemoteName string
+	Solicited            bool // we dialled
+	Configured           bool // its URL is among ours
+	Addr                 net.Addr
+	Start, LastActivity  time.Time
+	RTT                  time.Duration // 0: not measured yet
+	Pending              int64         // bytes waiting to be sent
+	InMsgs, InBytes      int64
+	OutMsgs, OutBytes    int64
+	Subscriptions        int // what the peer wants
+	Wanted               []Wanted
+	Account              string // the one account it serves; empty for others
+	Cluster              string
+}
+
+// Wanted is one subject that a peer wants.
+type Wanted struct {
+	Account, Subject, Queue string
+	Weight                  int
+}
+
+// Stats lists the connections by their id; with what the peers want, if asked to.
+func (h *Hub) Stats(wanted bool) []Stats {
+	h.mu.Lock()
+	routes := h.registeredLocked()
+	list := make([]Stats, len(routes))
+	for i, r := range routes {
+		list[i] = Stats{
+			RID: r.rid, RemoteID: r.peer.id, RemoteName: r.peer.name, Solicited: r.solicited, Configured: r.explicit,
+			Addr: r.remote, Start: r.start, Account: r.account, Cluster: h.naming.name,
+		}
+	}
+	h.mu.Unlock()
+	for i, r := range routes {
+		r.describe(&list[i], wanted)
+	}
+	slices.SortFunc(list, func(a, b Stats) int { return cmp.Compare(a.RID, b.RID) })
+	return list
+}
+
+func (r *Route) describe(s *Stats, wanted bool) {
+	out := r.Out.Stats()
+	s.Pending, s.OutMsgs, s.OutBytes = out.Pending, int64(out.Msgs), int64(out.Bytes)
+	s.InMsgs, s.InBytes = r.inMsgs.Load(), r.inBytes.Load()
+	s.LastActivity = time.Unix(0, r.heard.Load())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.RTT, s.Subscriptions = r.rtt, len(r.wanted)
+	if wanted {
+		for k, e := range r.wanted {
+			s.Wanted = append(s.Wanted, Wanted{k.account, k.subject, k.queue, e.weight})
+		}
+	}
+}
+
+// Peers returns how many servers there are routes to, and how many connections.
+func (h *Hub) Peers() (servers, connections int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.peers {
+		servers++
+		connections += p.count() + len(p.accounts)
+	}
+	return servers, connections
+}
