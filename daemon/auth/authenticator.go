@@ -97,7 +97,8 @@ func shown(r *Request) string {
 }
 
 // Review decides again on a connection that was let in as id, after the options have changed. It returns the identity
-// the connection has from now on. ErrMoved asks to close it so that it comes back in its new account; any other error
+// the connection has from now on. ErrMoved asks to close it without a word, because the user is in another account or
+// nowhere: it may come back as what it is then. Any other error
 // means that it has lost its right. A secret that is still the one it proved to know is not asked for again. Permissions that are
 // the same are the same pointer.
 func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*Identity, error) {
@@ -105,6 +106,9 @@ func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*
 	now, err := d.recall(id, r)
 	if err != nil {
 		now, err = d.decide(ctx, r, a.pool)
+	}
+	if err != nil && d.gone(r) {
+		return nil, ErrMoved
 	}
 	if err != nil {
 		return nil, err

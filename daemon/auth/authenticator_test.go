@@ -259,7 +259,7 @@ func TestReview(t *testing.T) {
 	}{
 		{"nothing", before, user, nil, false},
 		{"tightened", Options{Users: []User{{Name: "a", Password: "pw", Permissions: rules}}}, user, nil, true},
-		{"removed", Options{Users: []User{{Name: "b", Password: "pw"}}}, user, ErrCredentials, false},
+		{"removed", Options{Users: []User{{Name: "b", Password: "pw"}}}, user, ErrMoved, false},
 		{"password changed", Options{Users: []User{{Name: "a", Password: "new"}}}, user, ErrCredentials, false},
 		{"password hashed", Options{Users: []User{{Name: "a", Password: hashed(t, "pw")}}}, user, nil, false},
 		{"moved", Options{Users: []User{{Name: "a", Password: "pw", Account: "A"}}}, user, ErrMoved, false},
@@ -267,7 +267,7 @@ func TestReview(t *testing.T) {
 		{"everybody is let in", Options{}, user, nil, false},
 		{"single user now", Options{User: "a", Password: "pw"}, user, nil, false},
 		{"key stays", Options{Users: []User{{Nkey: key, Permissions: rules}}}, signed, nil, true},
-		{"key removed", Options{Users: []User{{Name: "a", Password: "pw"}}}, signed, ErrCredentials, false},
+		{"key removed", Options{Users: []User{{Name: "a", Password: "pw"}}}, signed, ErrMoved, false},
 		{"guest stays", before, Request{}, nil, false},
 		{"guest removed", Options{Users: before.Users}, Request{}, ErrCredentials, false},
 		{"guest is another", Options{Users: before.Users, NoAuthUser: "a"}, Request{}, nil, false},

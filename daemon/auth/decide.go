@@ -143,3 +143,11 @@ func (d *directory) recall(id *Identity, r *Request) (*Identity, error) {
 	}
 	return acc.admit(id.by, r)
 }
+
+// gone reports whether the name that a request goes by is no user's.
+func (d *directory) gone(r *Request) bool {
+	if r.Nkey != "" {
+		return d.nkeys[r.Nkey] == nil
+	}
+	return r.User != "" && d.users[r.User] == nil
+}

@@ -73,7 +73,7 @@ const (
 // Refusals. The client is told none of them: it always reads "Authorization Violation".
 var (
 	ErrCredentials   = errors.New("authentication error")
-	ErrMoved         = errors.New("the user belongs to another account now")
+	ErrMoved         = errors.New("the user belongs to another account now, or is gone")
 	ErrProxyRequired = errors.New("proxy connection required")
 	// ErrTooSlow wraps a context's error: there was no time to decide.
 	ErrTooSlow = errors.New("authentication took too long")

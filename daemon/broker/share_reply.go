@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -15,16 +16,25 @@ type reply struct {
 	to      *Account // of who asked
 	subject string   // the reply subject there
 	export  *serviceExport
-	done    atomic.Bool
+	done    atomic.Bool // the last answer has come
+	lively  atomic.Bool // answered since its generation was looked at, where there may be more
 
 	sampled bool
 	asker   *ClientInfo
 	asked   time.Time
 }
 
-// take reports whether an answer may pass; all but a streamed service's first are
-// too many.
-func (r *reply) take() bool { return r.export.Streamed || !r.done.Swap(true) }
+// take reports whether an answer may pass: the first, and of a streamed service
+// those behind it too, up to one that is empty, which ends the stream.
+func (r *reply) take(empty bool) bool {
+	if !r.export.Streamed || empty {
+		return !r.done.Swap(true)
+	}
+	if !r.lively.Load() {
+		r.lively.Store(true)
+	}
+	return !r.done.Load()
+}
 
 // replyTable is the requests to the services of one account that are open. The
 // reply subjects of all of them match one pattern, which the account subscribes to.
@@ -32,7 +42,8 @@ func (r *reply) take() bool { return r.export.Streamed || !r.done.Swap(true) }
 // A request is forgotten when it is answered, or else by generations: those of a
 // class (the requests with one threshold) begin a new one four times in the
 // threshold, and the oldest of five is dropped. So no clock is read for a request
-// and no table searched for old ones.
+// and no table searched for old ones. What was answered meanwhile and may be
+// answered again is kept for another round.
 type replyTable struct {
 	mu      sync.Mutex // a leaf
 	prefix  string     // "_R_.<account>."; empty before the first import
@@ -118,7 +129,10 @@ func (t *replyTable) turn(c *replyClass) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c.now = (c.now + 1) % replyGens
-	c.gens[c.now] = nil
+	maps.DeleteFunc(c.gens[c.now], func(_ string, r *reply) bool { return !r.lively.Swap(false) })
+	if len(c.gens[c.now]) == 0 {
+		c.gens[c.now] = nil // gives back what a burst of requests took
+	}
 	for _, g := range c.gens {
 		if len(g) > 0 {
 			c.timer.Reset(c.threshold / (replyGens - 1))

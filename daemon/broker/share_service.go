@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/subject"
+	"github.com/nats-broker/nats-broker/daemon/sublist"
 )
 
 // A service import is a subscription of the importing account that sends what it
@@ -84,15 +85,34 @@ func (s *sender) addService(p *plan, im *serviceImport) {
 		return // a peer's request has been through its own server's imports
 	}
 	s.depth++
-	st := &serviceStep{im: im, plan: s.planOf(im.to, im.out.Apply(p.seen()))}
+	to := im.out.Apply(p.seen())
+	st := &serviceStep{im: im, plan: s.mappedPlanOf(im.to, to), export: im.to.exportOf(to)}
 	s.depth--
-	st.export = im.to.exportOf(st.plan.subject)
 	if s.self != nil {
 		st.asker = s.self.about(im.Share)
 		st.info = infoLine(st.asker)
 	}
 	p.dependOn(im.to, st.plan)
 	p.steps = append(p.steps, st)
+}
+
+// mappedPlanOf is planOf for what enters the account from another, whose mappings
+// come first.
+func (s *sender) mappedPlanOf(a *Account, to string) *plan {
+	ways := a.waysFor(to)
+	if len(ways) == 1 && ways[0].upto == 100 && !ways[0].to.Varies() {
+		return s.planOf(a, ways[0].to.Apply(to))
+	}
+	if ways == nil {
+		return s.planOf(a, to)
+	}
+	p := &plan{subject: to, hash: sublist.Hash(asBytes(to)), shard: sublist.ShardOf(asBytes(to))}
+	acc := s.acc
+	s.acc = a
+	p.stamp = a.index.Stamp(p.shard)
+	s.fillMapped(p, ways)
+	s.acc = acc
+	return p
 }
 
 // serviceStep sends requests on to the account of the service.
@@ -218,7 +238,7 @@ func (s *sender) addReply(p *plan) {
 
 func (st *replyStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 	r := st.r
-	if !r.take() {
+	if !r.take(f.Size == 0) {
 		return false
 	}
 	all := s.allGroups
@@ -228,7 +248,7 @@ func (st *replyStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 	delivered := s.within(r.to, st.plan, &g)
 	s.depth--
 	s.allGroups = all
-	if !r.export.Streamed {
+	if r.done.Load() {
 		s.acc.shares.replies.remove(r)
 	}
 	if r.sampled {

@@ -152,9 +152,10 @@ type renamed struct {
 	subject string
 }
 
-// addShadow adds the receiver behind a shadow to a plan.
+// addShadow adds the receiver behind a shadow to a plan. What entered the account as
+// a request, or came back as an answer, is not exported as a stream.
 func (s *sender) addShadow(p *plan, sub *Subscription, sh *shadow) {
-	if sub.client == s.self && !s.echo {
+	if s.depth > 0 || sub.client == s.self && !s.echo {
 		return
 	}
 	p.renamed = append(p.renamed, renamed{sub, sh.im.in.Apply(p.seen())})

@@ -21,6 +21,8 @@ type Conn struct {
 	net  *net.TCPConn
 	in   *bufio.Reader
 	port int
+
+	reply string // of the last request to a service of another account, in a script
 }
 
 // Dial connects to the server and reads nothing; the test fails if it cannot.

@@ -1,8 +1,10 @@
 package brokertest
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -102,7 +104,7 @@ func (p *player) playOn(name string, st step) ([]string, error) {
 	}
 	switch st.verb {
 	case ">", ">>":
-		return nil, p.send(c, st.data, st.count)
+		return nil, p.send(c, c.giveReply(st.data), st.count)
 	case "sync":
 		got, err := p.sync(c)
 		got = append(p.kept[name], got...)
@@ -175,13 +177,33 @@ func (c *Conn) until(last string, count int) ([]string, error) {
 		if strings.HasPrefix(f, "INFO ") {
 			f = maskInfo(f, c.port)
 		} else if f != EOF {
-			f = escape(raw)
+			f = c.maskReply(escape(raw))
 		}
 		list = append(list, f)
 		if f == last || f == EOF || len(list) == count {
 			return list, nil
 		}
 	}
+}
+
+// serviceReply is the form of the reply subjects that a server makes for
+// requests to services of other accounts.
+var serviceReply = regexp.MustCompile(`_R_(\.[0-9A-Za-z]+)+`)
+
+const replyMark = "(reply)"
+
+// maskReply puts a mark in place of a reply subject made by the server, which is
+// remembered for [Conn.giveReply].
+func (c *Conn) maskReply(frame string) string {
+	if r := serviceReply.FindString(frame); r != "" {
+		c.reply = r
+	}
+	return serviceReply.ReplaceAllString(frame, replyMark)
+}
+
+// giveReply puts the reply subject that came last in place of the mark.
+func (c *Conn) giveReply(data []byte) []byte {
+	return bytes.ReplaceAll(data, []byte(replyMark), []byte(c.reply))
 }
 
 // record adds frames to the transcript, equal ones in a row as one line.

@@ -32,7 +32,9 @@ import (
 //	A < MSG foo 1 2\r\nhi    recorded: one frame, server-specific values masked
 //
 // In text, \r \n \t \\ \xHH stand for bytes and $(ab*20) for "ab" twenty
-// times. A PING of the server is recorded only where the script waits for
+// times, and (reply) for the reply subject that the connection was last given
+// with a request to a service of another account; recorded frames have it in
+// place of such subjects. A PING of the server is recorded only where the script waits for
 // one, since its moment is the server's own. No command waits for time to
 // pass: each waits for what has to arrive, and fails when it does not.
 type Script struct {
