@@ -1,0 +1,202 @@
+package differential
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// authority issues certificates of a test, as files of one directory.
+type authority struct {
+	t    *testing.T
+	dir  string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	last int64
+}
+
+func newAuthority(t *testing.T, dir, name string) *authority {
+	a := &authority{t: t, dir: dir}
+	a.cert, a.key = a.issue(name, x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	return a
+}
+
+// issue writes <name>.pem and <name>.key.
+func (a *authority) issue(name string, c x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+	a.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.last++
+	c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(a.last), time.Now().Add(-time.Hour), time.Now().Add(24*365*time.Hour)
+	if len(c.Subject.ToRDNSequence()) == 0 {
+		c.Subject = pkix.Name{CommonName: name}
+	}
+	c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	parent, signer := a.cert, a.key
+	if parent == nil {
+		parent, signer = &c, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &c, parent, &key.PublicKey, signer)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.write(name+".pem", "CERTIFICATE", der)
+	a.write(name+".key", "PRIVATE KEY", text)
+	made, err := x509.ParseCertificate(der)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return made, key
+}
+
+func (a *authority) write(name, kind string, der []byte) {
+	a.t.Helper()
+	text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+	if err := os.WriteFile(filepath.Join(a.dir, name), text, 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
+
+// TestTLS connects a real client to both servers under many tls blocks: both take
+// it and take it for the same user, or both refuse it.
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	ca, other := newAuthority(t, dir, "ca"), newAuthority(t, dir, "other")
+	server, _ := ca.issue("server", x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	ca.issue("second", x509.Certificate{DNSNames: []string{"second.example"}})
+	uri, err := url.Parse("spiffe://example/way")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dn, _ := ca.issue("dn", x509.Certificate{Subject: pkix.Name{CommonName: "dn", Organization: []string{"O"}}})
+	ca.issue("mail", x509.Certificate{EmailAddresses: []string{"mail@example"}})
+	ca.issue("dns", x509.Certificate{DNSNames: []string{"dns.example"}})
+	ca.issue("uri", x509.Certificate{URIs: []*url.URL{uri}})
+	ca.issue("nobody", x509.Certificate{DNSNames: []string{"nobody.example"}})
+	other.issue("foreign", x509.Certificate{EmailAddresses: []string{"mail@example"}})
+	pin := func(c *x509.Certificate) string {
+		sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+		return hex.EncodeToString(sum[:])
+	}
+	pair := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", ca.path("server.pem"), ca.path("server.key"), ca.path("ca.pem"))
+	block := func(more string) string { return "tls { " + pair + ", timeout: 5, " + more + " }\n" }
+	mapped := block("verify_and_map: true") + `authorization { users: [ {user: "CN=dn,O=O", permissions: {publish: "dn"}}, ` +
+		`{user: "mail@example", permissions: {publish: "mail"}}, {user: "dns.example", permissions: {publish: "dns"}}, ` +
+		`{user: "spiffe://example/way", permissions: {publish: "uri"}} ] }`
+
+	root := nats.RootCAs(ca.path("ca.pem"))
+	show := func(name string) nats.Option { return nats.ClientCert(ca.path(name+".pem"), ca.path(name+".key")) }
+	version := func(v uint16) nats.Option {
+		return nats.Secure(&tls.Config{MinVersion: v, MaxVersion: v, RootCAs: pool(ca.cert)})
+	}
+	ask := func(name string) nats.Option {
+		return nats.Secure(&tls.Config{ServerName: name, RootCAs: pool(ca.cert)})
+	}
+	several := fmt.Sprintf("tls { certs: [ {cert_file: %q, key_file: %q}, {cert_file: %q, key_file: %q} ] }",
+		ca.path("server.pem"), ca.path("server.key"), ca.path("second.pem"), ca.path("second.key"))
+	for _, c := range []struct {
+		name, config string
+		options      []nats.Option
+		in           bool
+		may          string // the only subject that the user may publish to, if there is one
+	}{
+		{"plain tls", block(""), []nats.Option{root}, true, ""},
+		{"authority not known", block(""), []nats.Option{nats.RootCAs(ca.path("other.pem"))}, false, ""},
+		{"no tls asked for", block(""), nil, false, ""},
+		{"allow_non_tls without", block("") + "allow_non_tls: true", []nats.Option{nats.Name("plain")}, true, ""},
+		{"allow_non_tls with", block("") + "allow_non_tls: true", []nats.Option{root}, true, ""},
+		{"verify", block("verify: true"), []nats.Option{root, show("dn")}, true, ""},
+		{"verify, none shown", block("verify: true"), []nats.Option{root}, false, ""},
+		{"verify, foreign", block("verify: true"), []nats.Option{root, show("foreign")}, false, ""},
+		{"map dn", mapped, []nats.Option{root, show("dn")}, true, "dn"},
+		{"map email", mapped, []nats.Option{root, show("mail")}, true, "mail"},
+		{"map dns", mapped, []nats.Option{root, show("dns")}, true, "dns"},
+		{"map uri", mapped, []nats.Option{root, show("uri")}, true, "uri"},
+		{"map nobody", mapped, []nats.Option{root, show("nobody")}, false, ""},
+		{"map foreign", mapped, []nats.Option{root, show("foreign")}, false, ""},
+		{"pinned", block("verify: true, pinned_certs: [" + pin(dn) + "]"), []nats.Option{root, show("dn")}, true, ""},
+		{"pinned, another", block("verify: true, pinned_certs: [" + pin(server) + "]"), []nats.Option{root, show("dn")}, false, ""},
+		{"first", block("handshake_first: true"), []nats.Option{root, nats.TLSHandshakeFirst()}, true, ""},
+		{"first, client waits", block("handshake_first: true"), []nats.Option{root, nats.Timeout(2 * time.Second)}, false, ""},
+		{"first auto", block("handshake_first: auto"), []nats.Option{root, nats.TLSHandshakeFirst()}, true, ""},
+		{"first auto, client waits", block("handshake_first: auto"), []nats.Option{root}, true, ""},
+		{"first delay, client waits", block(`handshake_first: "20ms"`), []nats.Option{root}, true, ""},
+		{"1.3 at least", block(`min_version: "1.3"`), []nats.Option{version(tls.VersionTLS13)}, true, ""},
+		{"1.3 at least, 1.2 spoken", block(`min_version: "1.3"`), []nats.Option{version(tls.VersionTLS12)}, false, ""},
+		{"1.2", block(""), []nats.Option{version(tls.VersionTLS12)}, true, ""},
+		{"1.1 spoken", block(""), []nats.Option{version(tls.VersionTLS11)}, false, ""},
+		{"name of the first", several, []nats.Option{ask("localhost")}, true, ""},
+		{"name of the second", several, []nats.Option{ask("second.example")}, true, ""},
+		{"name of neither", several, []nats.Option{ask("third.example")}, false, ""},
+	} {
+		for _, name := range []string{"nats-server", "nats-broker"} {
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				o := brokertest.Options{Config: c.config}
+				if name == "nats-server" {
+					o.Binary = brokertest.NATSServer(t)
+				}
+				s := brokertest.Start(t, o)
+				refused := make(chan string, 8)
+				options := append([]nats.Option{nats.Timeout(brokertest.Patience), nats.NoReconnect(),
+					nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err.Error() })}, c.options...)
+				scheme := "tls://"
+				if len(c.options) == 0 || c.name == "allow_non_tls without" {
+					scheme = "nats://"
+				}
+				nc, err := nats.Connect(scheme+s.Addr(), options...)
+				if nc != nil {
+					defer nc.Close()
+				}
+				if (err == nil) != c.in {
+					t.Fatalf("let in: %v (%v), want %v", err == nil, err, c.in)
+				}
+				if c.may == "" {
+					return
+				}
+				if err := nc.Publish(c.may, nil); err != nil {
+					t.Fatal(err)
+				}
+				if err := nc.Publish("forbidden", nil); err != nil {
+					t.Fatal(err)
+				}
+				if got := <-refused; !strings.Contains(strings.ToLower(got), `publish to "forbidden"`) {
+					t.Errorf("the user may not publish to %q: %s", c.may, got)
+				}
+			})
+		}
+	}
+}
+
+func pool(c *x509.Certificate) *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(c)
+	return p
+}
