@@ -25,6 +25,7 @@ type Params struct {
 type Daemon struct {
 	Params
 	notify *sysd.Notifier
+	stored *sysd.Store // copies of our own listeners, for the next process
 	logs   *logging.Manager
 	log    *logging.Logger
 
@@ -81,7 +82,7 @@ func New(p Params) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{Params: p, notify: notify, requests: make(chan request), ended: make(chan struct{})}
+	d := &Daemon{Params: p, notify: notify, stored: sysd.NewStore(p.System, notify), requests: make(chan request), ended: make(chan struct{})}
 	d.setState(stateStarting)
 	began := time.Now()
 	act, err := d.firstConfig()
@@ -155,7 +156,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		return err
 	}
 	authPart.broker, d.gate = d.broker, authPart.door
-	d.core = newCorePart(d.broker, d.System.Sockets, d.log)
+	d.core = newCorePart(d)
 	d.profile = &profilePart{log: d.log}
 	d.monitor = newMonitorPart(d)
 	d.control = &controlPart{d: d}
@@ -176,6 +177,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 // start starts every part in order; on error those that ran are stopped.
 func (d *Daemon) start() error {
 	cfg := d.active.Load().cfg
+	d.retireStored(cfg.Options)
 	for i, p := range d.parts {
 		if err := p.start(cfg); err != nil {
 			for _, q := range reversed(d.parts[1 : i+1]) {

@@ -18,6 +18,22 @@ type endpoint struct {
 
 func (e endpoint) String() string { return net.JoinHostPort(e.host, strconv.Itoa(max(e.port, 0))) }
 
+// wants reports whether a listener at a is one that open could have made.
+func (e endpoint) wants(a net.Addr) bool {
+	at, ok := a.(*net.TCPAddr)
+	if !ok || e.port > 0 && at.Port != e.port {
+		return false
+	}
+	want, err := net.ResolveTCPAddr(e.network(), e.String())
+	if err != nil {
+		return false
+	}
+	if want.IP == nil || want.IP.IsUnspecified() {
+		return at.IP.IsUnspecified()
+	}
+	return want.IP.Equal(at.IP) && want.Zone == at.Zone
+}
+
 // network is the family to listen in: all of them for an unspecified host or a
 // name, as nats-server does.
 func (e endpoint) network() string { return "tcp" }

@@ -16,6 +16,7 @@ import (
 
 // corePart is the messaging core with its client listeners.
 type corePart struct {
+	d      *Daemon
 	broker *broker.Broker
 	log    *logging.Logger
 	socks  *sysd.Sockets // inherited sockets not yet taken
@@ -34,8 +35,8 @@ type clientListener struct {
 
 func (c *clientListener) addr() net.Addr { return c.probed.Addr() }
 
-func newCorePart(b *broker.Broker, socks *sysd.Sockets, log *logging.Logger) *corePart {
-	return &corePart{broker: b, log: log, socks: socks}
+func newCorePart(d *Daemon) *corePart {
+	return &corePart{d: d, broker: d.broker, log: d.log, socks: d.System.Sockets}
 }
 
 func (p *corePart) name() string { return "client listener" }
@@ -45,7 +46,7 @@ func wantedClient(o *config.Options) sysd.Wanted {
 }
 
 // start opens the listeners: those inherited under the name "client", or one
-// of our own.
+// of our own, perhaps the one that the process before us left in the store.
 func (p *corePart) start(cfg *config.Config) error {
 	o := cfg.Options
 	socks, err := p.socks.Match(wantedClient(o))
@@ -64,11 +65,14 @@ func (p *corePart) start(cfg *config.Config) error {
 	if len(socks) > 0 {
 		return nil
 	}
-	e := endpoint{o.Host, o.Port}
-	l, err := e.open()
-	if err != nil {
-		return fmt.Errorf("Error listening on port: %s, %q", e, err)
+	l := p.d.takeStored("client")
+	if l == nil {
+		e := endpoint{o.Host, o.Port}
+		if l, err = e.open(); err != nil {
+			return fmt.Errorf("Error listening on port: %s, %q", e, err)
+		}
 	}
+	p.d.keepStored("client", l)
 	return p.serve(l, false, displayAddr(o.Host, l.Addr()))
 }
 
@@ -155,6 +159,7 @@ func (p *corePart) replace(l net.Listener, shown string) {
 	if err := p.serve(l, false, shown); err != nil {
 		p.log.Error("Could not serve the new listener: "+err.Error(), logging.Err(err)) // only while stopping
 	}
+	p.d.keepStored("client", l)
 	for _, c := range old {
 		c.serving.Close()
 		p.log.Info("No longer listening for client connections on " + c.shown)

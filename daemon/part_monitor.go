@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/auth"
@@ -43,10 +42,21 @@ func (p *monitorPart) start(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if stored := p.d.takeStored("monitor"); stored != nil {
+		for i := range opts.Listeners {
+			if opts.Listeners[i].Network == "tcp" {
+				opts.Listeners[i].Open = stored // Retire left it because there is one
+			}
+		}
+	}
 	if p.run, err = monitor.New(opts, p.d.monitorSource(), p.d.logs.Logger("monitor")); err != nil {
 		return err
 	}
-	return p.run.Start()
+	if err := p.run.Start(); err != nil {
+		return err
+	}
+	p.d.keepStored("monitor", p.run.Bound()...)
+	return nil
 }
 
 func wantedMonitor(o *config.Options) sysd.Wanted {
@@ -55,6 +65,18 @@ func wantedMonitor(o *config.Options) sysd.Wanted {
 		w.Option, w.Port = "https_port", o.Monitor.HTTPSPort
 	}
 	return w
+}
+
+// monitorEndpoint is where the monitor is to listen; port 0: nowhere.
+func monitorEndpoint(o *config.Options) endpoint {
+	e := endpoint{o.Monitor.Host, o.Monitor.Port}
+	if e.host == "" {
+		e.host = o.Host
+	}
+	if o.Monitor.HTTPSPort != 0 {
+		e.port = o.Monitor.HTTPSPort
+	}
+	return e
 }
 
 // options translates the configuration. Inherited sockets take the place of
@@ -71,20 +93,8 @@ func (p *monitorPart) options(o *config.Options) (monitor.Options, error) {
 		}
 		opts.Listeners = append(opts.Listeners, monitor.Listener{Inherited: l})
 	}
-	host := m.Host
-	if host == "" {
-		host = o.Host
-	}
-	port := m.Port
-	if m.HTTPSPort != 0 {
-		port = m.HTTPSPort
-	}
-	if port != 0 && p.inherited == nil {
-		opts.Listeners = append(opts.Listeners, monitor.Listener{
-			Network: "tcp",
-			Address: net.JoinHostPort(host, strconv.Itoa(max(port, 0))),
-			Display: net.JoinHostPort(host, strconv.Itoa(max(port, 0))),
-		})
+	if e := monitorEndpoint(o); e.port != 0 && p.inherited == nil {
+		opts.Listeners = append(opts.Listeners, monitor.Listener{Network: e.network(), Address: e.String(), Display: e.String()})
 	}
 	if m.HTTPSPort != 0 {
 		material, err := p.d.monitorTLS(o)
@@ -115,6 +125,7 @@ func (p *monitorPart) prepare(_, new *config.Config) (*change, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), monitorGrace)
 			defer cancel()
 			c.Commit(ctx)
+			p.d.keepStored("monitor", p.run.Bound()...)
 		},
 		abort: c.Abort,
 	}, nil

@@ -30,6 +30,9 @@ type socket struct {
 func bind(spec Listener) (*socket, error) {
 	ln := spec.Inherited
 	if ln == nil {
+		ln, spec.Open = spec.Open, nil
+	}
+	if ln == nil {
 		var err error
 		if ln, err = listen(spec); err != nil {
 			return nil, fmt.Errorf("can't listen to the monitor port: %w", err)

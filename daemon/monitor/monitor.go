@@ -96,6 +96,20 @@ func (m *Monitor) Addrs() []net.Addr {
 	return addrs
 }
 
+// Bound returns the TCP listeners that the monitor opened itself or was given
+// open; it goes on owning them.
+func (m *Monitor) Bound() []net.Listener {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []net.Listener
+	for _, s := range m.sockets {
+		if s.spec.Inherited == nil && s.spec.Network != "unix" {
+			list = append(list, s.Listener)
+		}
+	}
+	return list
+}
+
 // Change is a prepared change of options: call Commit or Abort, once.
 type Change struct {
 	m       *Monitor

@@ -53,6 +53,11 @@ type Listener struct {
 	// Inherited is a socket opened by someone else (socket activation); the
 	// monitor then does not bind, but closes it in the end.
 	Inherited net.Listener
+
+	// Open, if set, is a socket that listens at Address already and is used
+	// instead of binding another. Unlike Inherited it is the monitor's like any
+	// that it bound. Ignored when a socket at that address is in service.
+	Open net.Listener
 }
 
 // key tells listeners apart across reloads.

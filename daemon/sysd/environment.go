@@ -21,6 +21,7 @@ type Environment struct {
 	CredentialsDir string        // where LoadCredential= put its files
 	InvocationID   string        // INVOCATION_ID: 32 hex digits naming this run of the unit
 	Sockets        *Sockets      // inherited sockets; never nil
+	HasStore       bool          // the unit may store descriptors (FileDescriptorStoreMax=)
 }
 
 // Managed reports whether a service manager waits for this process's state.
@@ -30,7 +31,7 @@ func (e *Environment) Managed() bool { return e.NotifySocket != "" }
 // removed from the environment once read.
 var handed = []string{
 	"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
-	"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
+	"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "FDSTORE",
 }
 
 // TakeEnvironment reads the environment of the process, claims the inherited
@@ -57,6 +58,7 @@ func readEnvironment(getenv func(string) string, pid, firstFD int) (*Environment
 		CredentialsDir: getenv("CREDENTIALS_DIRECTORY"),
 		InvocationID:   getenv("INVOCATION_ID"),
 		Sockets:        &Sockets{},
+		HasStore:       hasStore(getenv),
 	}
 	var err error
 	if env.Watchdog, err = watchdogPeriod(getenv, pid); err != nil {
@@ -67,6 +69,17 @@ func readEnvironment(getenv func(string) string, pid, firstFD int) (*Environment
 	}
 	env.Sockets, err = inheritSockets(getenv("LISTEN_FDS"), getenv("LISTEN_FDNAMES"), firstFD)
 	return env, err
+}
+
+// hasStore tells whether descriptors may be stored. systemd says so in FDSTORE
+// since version 254; before, only our own units are known to have a store.
+// Asking in vain would make the manager complain at each start.
+func hasStore(getenv func(string) string) bool {
+	if limit := getenv("FDSTORE"); limit != "" {
+		n, err := strconv.Atoi(limit)
+		return err == nil && n > 0
+	}
+	return getenv("NATS_UNIT") != ""
 }
 
 // firstDir returns the first of the colon-separated directories systemd lists
