@@ -17,7 +17,7 @@ func (d *Daemon) banner(cfg *config.Config) {
 	d.log.Info("  Git:      [" + gitRevision() + "]")
 	d.log.Debug("  Go build: " + runtime.Version())
 	if cfg.Options.Cluster.Enabled() {
-		d.log.Info("  Cluster:  " + cfg.Options.Cluster.Name)
+		d.log.Info("  Cluster:  " + d.cluster.clusterName())
 	}
 	d.log.Info("  Name:     " + d.broker.Options().ServerName)
 	d.log.Info("  ID:       " + d.broker.ID())

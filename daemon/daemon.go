@@ -32,6 +32,7 @@ type Daemon struct {
 	broker  *broker.Broker
 	parts   []part // in the order of their start
 	core    *corePart
+	cluster *clusterPart
 	gate    *gate
 	monitor *monitorPart
 	profile *profilePart
@@ -104,9 +105,6 @@ func (d *Daemon) load() (*active, config.Warnings, error) {
 	act := &active{loaded: time.Now(), read: read}
 	cfg, warnings, err := config.Load(d.loadRequest(d.Invocation.ConfigFile, read.read))
 	act.cfg = cfg
-	if err == nil {
-		err = refuseUnwired(cfg.Options)
-	}
 	return act, warnings, err
 }
 
@@ -157,6 +155,9 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 	}
 	authPart.broker, d.gate = d.broker, authPart.door
 	d.core = newCorePart(d)
+	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.System.Sockets, d.logs.Logger("cluster")); err != nil {
+		return err
+	}
 	d.profile = &profilePart{log: d.log}
 	d.monitor = newMonitorPart(d)
 	d.control = &controlPart{d: d}
@@ -168,6 +169,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		authPart,
 		d.monitor, // before clients, so that a start can be watched
 		d.core,
+		d.cluster, // clients are told of peers, peers of clients
 		d.control,
 		&portsPart{exe: d.Identity.Exe, log: d.log, list: d.ports},
 	}
@@ -201,23 +203,6 @@ func reversed(list []part) []part {
 		out = append(out, list[i])
 	}
 	return out
-}
-
-// refuseUnwired refuses options whose feature the configuration knows, but
-// this build of the daemon does not wire: an option is never ignored, least of
-// all one that keeps people out.
-func refuseUnwired(o *config.Options) error {
-	var missing []string
-	add := func(is bool, what string) {
-		if is {
-			missing = append(missing, what)
-		}
-	}
-	add(o.Cluster.Enabled(), "cluster")
-	if missing == nil {
-		return nil
-	}
-	return errors.New(quoteAll(missing) + ": not supported yet by nats-broker")
 }
 
 // ReportFailure tells the service manager why the process is about to exit.

@@ -25,6 +25,7 @@ func (d *Daemon) drain() error {
 		d.log.Warn("Service manager: "+err.Error(), logging.Err(err))
 	}
 	d.warnOf("service manager", d.notify.ExtendTimeout(o.Duration+o.GracePeriod+drainMargin))
+	d.cluster.lameDuck()
 	d.keepStored("client") // a stored copy would go on taking connections
 	d.gone = make(chan struct{})
 	go func() { // ends when the last client is gone; Stop of the core cuts it short

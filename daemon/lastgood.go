@@ -135,9 +135,6 @@ func (d *Daemon) lastGood() (*active, error) {
 	})
 	req.DropIns = &s.DropIns
 	cfg, _, err := config.Load(req)
-	if err == nil {
-		err = refuseUnwired(cfg.Options)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("the last good configuration of %s: %w", s.Saved.Format(time.DateTime), err)
 	}

@@ -103,6 +103,7 @@ func (p *corePart) prepare(old, new *config.Config) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.Cluster = p.broker.Options().Cluster             // so does the cluster
 	opts.Authenticator = p.broker.Options().Authenticator // the authorization part changes what it says
 	commitOptions, err := p.broker.Prepare(opts)
 	if err != nil {
@@ -184,7 +185,7 @@ func errUnusedSockets(socks *sysd.Sockets) error {
 		return nil
 	}
 	return errors.New("no listener is configured for the inherited sockets named " + quoteAll(socks.Names()) +
-		": set FileDescriptorName= of the socket unit to client, monitor or profile, and configure that listener")
+		": set FileDescriptorName= of the socket unit to client, monitor, cluster or profile, and configure that listener")
 }
 
 func quoteAll(names []string) string {

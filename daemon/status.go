@@ -193,6 +193,9 @@ func (d *Daemon) ports() ports {
 	if d.active.Load().cfg.Options.Monitor.HTTPSPort != 0 {
 		scheme = "https"
 	}
+	for _, a := range d.cluster.bound {
+		p.Cluster = append(p.Cluster, urls("nats", a)...)
+	}
 	for _, a := range d.monitor.addrs() {
 		p.Monitoring = append(p.Monitoring, urls(scheme, a)...)
 	}

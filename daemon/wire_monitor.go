@@ -13,7 +13,7 @@ import (
 
 // monitorSource gives the monitor its view of everything else.
 func (d *Daemon) monitorSource() monitor.Source {
-	return monitor.Source{
+	s := monitor.Source{
 		Server:        serverSource{d},
 		Connections:   connectionSource{d.broker},
 		Subscriptions: subscriptionSource{d.broker},
@@ -23,6 +23,10 @@ func (d *Daemon) monitorSource() monitor.Source {
 		Config:        &configSource{active: func() *config.Config { return d.active.Load().cfg }},
 		Log:           logSource{d.logs},
 	}
+	if d.cluster.hub != nil {
+		s.Routes = routeSource{d.cluster.hub}
+	}
+	return s
 }
 
 // serverSource tells the monitor who we are, as configured and as counted.
@@ -68,9 +72,8 @@ func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 	}
 	v.TLSRequired, v.TLSVerify = o.TLS.Defined && !o.AllowNonTLS, o.TLS.Defined && o.TLS.Verify
 	v.Tags, v.Metadata, v.FeatureFlags = o.Tags, o.Metadata, o.FeatureFlags
-	c := &o.Cluster
-	if c.Enabled() {
-		v.Cluster = monitor.ClusterVarz{Name: c.Name, Host: c.Host, Port: c.Port}
+	if hub := s.d.cluster.hub; hub != nil {
+		v.Cluster = clusterVarz(o, hub)
 	}
 }
 
@@ -78,8 +81,10 @@ func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 func (s serverSource) counted(v *monitor.Varz) {
 	st := s.d.broker.Stats()
 	v.Start = st.Start
+	servers, routes, crossed := s.d.cluster.figures()
+	v.Routes, v.Remotes = routes, servers
 	v.Connections, v.TotalConnections, v.Subscriptions = st.Connections, st.Total, uint32(st.Subscriptions)
-	v.InMsgs, v.InBytes, v.OutMsgs, v.OutBytes = st.InMsgs, st.InBytes, st.OutMsgs, st.OutBytes
+	v.InMsgs, v.InBytes, v.OutMsgs, v.OutBytes = st.InMsgs+crossed.InMsgs, st.InBytes+crossed.InBytes, st.OutMsgs+crossed.OutMsgs, st.OutBytes+crossed.OutBytes
 	v.InClientMsgs, v.InClientBytes, v.OutClientMsgs, v.OutClientBytes = st.InMsgs, st.InBytes, st.OutMsgs, st.OutBytes
 	v.SlowConsumers, v.StaleConnections = st.SlowConsumers, st.StaleConnections
 	v.SlowConsumerStats.Clients, v.StaleConnectionStats.Clients = uint64(st.SlowConsumers), uint64(st.StaleConnections)

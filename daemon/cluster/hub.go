@@ -43,6 +43,7 @@ type Hub struct {
 	interests map[string]*interest // by account
 	dialing   map[string]bool      // keys of dials under way
 	self      map[string]bool      // hosts that turned out to be ourselves
+	gone      broker.Traffic       // of routes that ended
 	lameDuck  bool
 	stopped   bool
 }

@@ -179,6 +179,7 @@ func (h *Hub) unregister(r *Route) (was bool) {
 		return false
 	}
 	r.registered, r.attached = false, false
+	r.count(&h.gone)
 	p := r.peer
 	if r.account != "" {
 		delete(p.accounts, r.account)

@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
 )
 
 // Stats are the figures of one connection to a peer.
@@ -64,6 +66,29 @@ func (r *Route) describe(s *Stats, wanted bool) {
 		}
 	}
 }
+
+// Traffic adds up the messages of all routes, also of those that are gone.
+func (h *Hub) Traffic() (t broker.Traffic) {
+	h.mu.Lock()
+	routes := h.registeredLocked()
+	t = h.gone
+	h.mu.Unlock()
+	for _, r := range routes {
+		r.count(&t)
+	}
+	return t
+}
+
+func (r *Route) count(t *broker.Traffic) {
+	out := r.Out.Stats()
+	t.InMsgs += r.inMsgs.Load()
+	t.InBytes += r.inBytes.Load()
+	t.OutMsgs += int64(out.Msgs)
+	t.OutBytes += int64(out.Bytes)
+}
+
+// Port is where peers connect.
+func (h *Hub) Port() int { return h.opts.Load().Port }
 
 // Peers returns how many servers there are routes to, and how many connections.
 func (h *Hub) Peers() (servers, connections int) {

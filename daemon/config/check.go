@@ -183,6 +183,7 @@ func (d *decoder) checkClusterStart(o *Options) {
 			c.Compression.Mode = mode
 		}
 	}
+	d.refuseClusterLater(o)
 	if c.PoolSize < 0 && len(c.Accounts) > 0 {
 		d.unable("cluster.pool_size", "pool_size cannot be negative if pinned accounts are specified")
 	}
@@ -192,6 +193,28 @@ func (d *decoder) checkClusterStart(o *Options) {
 			d.unable("cluster.accounts", "found duplicate account name %q in pinned accounts list", a)
 		}
 		seen[a] = true
+	}
+}
+
+// refuseClusterLater refuses what routes cannot do yet.
+func (d *decoder) refuseClusterLater(o *Options) {
+	c := &o.Cluster
+	const text = "%s: not supported yet by nats-broker"
+	switch c.Compression.Mode {
+	case "", "off", "accept", "not supported":
+	default:
+		d.wrong(d.said("cluster.compression.mode", "cluster.compression"), text, "compression of routes other than off and accept")
+	}
+	if c.Permissions.Defined {
+		d.wrong(d.said("cluster.permissions", "cluster.authorization.default_permissions"), text, "cluster permissions")
+	}
+	for _, a := range c.Accounts {
+		if a != "$SYS" && a != o.SystemAccount {
+			d.wrong("cluster.accounts", text, fmt.Sprintf("a route of its own for account %q", a))
+		}
+	}
+	if c.WriteTimeout == "retry" {
+		d.wrong("cluster.write_timeout", text, "write_timeout: retry")
 	}
 }
 

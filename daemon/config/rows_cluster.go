@@ -12,11 +12,11 @@ func clusterRow() *Option {
 		Fields: []*Option{
 			{Name: "name", Kind: String, Class: Restart, Doc: "Name of the cluster, the same on all its servers; made up if not set.",
 				check: clusterName, bind: field(func(c *Cluster) *string { return &c.Name })},
-			{Name: "listen", Kind: Address, Doc: "Address of the route listener, port or host:port; sets host and port.",
+			{Name: "listen", Kind: Address, Class: Restart, Doc: "Address of the route listener, port or host:port; sets host and port.",
 				bind: func(b any) any { c := b.(*Cluster); return address{&c.Host, &c.Port} }},
-			{Name: "host", Aliases: []string{"net"}, Kind: String, Doc: "Host or address the route listener binds to.",
+			{Name: "host", Aliases: []string{"net"}, Kind: String, Class: Restart, Doc: "Host or address the route listener binds to.",
 				bind: field(func(c *Cluster) *string { return &c.Host })},
-			{Name: "port", Kind: Port, Doc: "Port of the route listener; 0 is none, -1 takes a free one.",
+			{Name: "port", Kind: Port, Class: Restart, Doc: "Port of the route listener; 0 is none, -1 takes a free one.",
 				bind: field(func(c *Cluster) *int { return &c.Port })},
 			{Name: "authorization", Kind: Block, Doc: "What other servers must present to connect.",
 				Fields: clusterAuthRows(), finish: finishAuthorization,
@@ -41,9 +41,9 @@ func clusterRow() *Option {
 						bind: field(func(p *ClusterPermissions) *SubjectRules { return &p.Export })},
 					responseRow(func(p *ClusterPermissions) *ResponseRule { return &p.Responses }),
 				}},
-			{Name: "pool_size", Kind: Integer, Doc: "Connections to each server that accounts share; 3 by default, -1 is one connection as in old servers.",
+			{Name: "pool_size", Kind: Integer, Class: Restart, Doc: "Connections to each server that accounts share; 3 by default, -1 is one connection as in old servers.",
 				bind: field(func(c *Cluster) *int { return &c.PoolSize })},
-			{Name: "accounts", Kind: Strings, Doc: "Accounts that have a route of their own.",
+			{Name: "accounts", Kind: Strings, Doc: "Accounts that have a route of their own; only the system account, which always has.",
 				bind: field(func(c *Cluster) *[]string { return &c.Accounts })},
 			compressionRow(func(c *Cluster) *Compression { return &c.Compression }),
 			{Name: "ping_interval", Kind: Duration, Class: NewConnections, Doc: "Silence after which a route is pinged; at most 30s.",
@@ -53,7 +53,7 @@ func clusterRow() *Option {
 			{Name: "write_deadline", Kind: Duration, Class: NewConnections, Doc: "Longest time a write to a route may block; by default as for clients.",
 				bind: field(func(c *Cluster) *time.Duration { return &c.WriteDeadline })},
 			{Name: "write_timeout", Kind: Word, Values: []string{"default", "close", "retry"}, Class: NewConnections,
-				Doc:  "What follows a write that missed its deadline; default retries on routes.",
+				Doc:  "What follows a write that missed its deadline: the route is closed, and dialled again.",
 				bind: field(func(c *Cluster) *string { return &c.WriteTimeout })},
 		}}
 }
@@ -75,7 +75,7 @@ func clusterAuthRows() []*Option {
 
 func compressionRow[T any](at func(*T) *Compression) *Option {
 	return &Option{Name: "compression", Kind: Compressing, Class: NewConnections,
-		Doc: "Compression: off, accept, s2_fast, s2_better, s2_best or s2_auto; true is s2_fast.",
+		Doc: "Compression: off or accept, which are the same yet: nothing is compressed.",
 		Fields: []*Option{
 			{Name: "mode", Kind: String, Doc: "The mode.", bind: field(func(c *Compression) *string { return &c.Mode })},
 			{Name: "rtt_thresholds", Aliases: []string{"thresholds", "rtts", "rtt"}, Kind: Durations,

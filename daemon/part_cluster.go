@@ -1,0 +1,141 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/cluster"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/sysd"
+)
+
+// clusterPart is this server's place in a cluster; it does nothing without one.
+type clusterPart struct {
+	broker *broker.Broker
+	core   *corePart
+	hub    *cluster.Hub // nil without a cluster
+	log    *logging.Logger
+	socks  *sysd.Sockets
+	bound  []net.Addr
+}
+
+// newClusterPart makes the hub, so that the cluster has its name from the start.
+func newClusterPart(cfg *config.Config, b *broker.Broker, core *corePart, socks *sysd.Sockets, log *logging.Logger) (*clusterPart, error) {
+	p := &clusterPart{broker: b, core: core, log: log, socks: socks}
+	if !cfg.Options.Cluster.Enabled() {
+		return p, nil
+	}
+	opts, err := clusterOptions(cfg.Options, b)
+	if err != nil {
+		return nil, err
+	}
+	if p.hub, err = cluster.New(b, opts, log); err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
+	}
+	nameCluster(b, p.clusterName())
+	return p, nil
+}
+
+func (p *clusterPart) name() string { return "cluster" }
+
+// clusterName is the name at this time; empty without a cluster.
+func (p *clusterPart) clusterName() string {
+	if p.hub == nil {
+		return ""
+	}
+	name, _ := p.hub.Name()
+	return name
+}
+
+func (p *clusterPart) start(cfg *config.Config) error {
+	if p.hub == nil {
+		return nil
+	}
+	o := cfg.Options
+	name, dynamic := p.hub.Name()
+	p.log.Info("Cluster name is " + name)
+	if dynamic {
+		p.log.Warn("Cluster name was dynamically generated, consider setting one")
+	}
+	listeners, shown, err := p.listen(o)
+	if err != nil {
+		return err
+	}
+	for i, l := range listeners {
+		p.log.Info("Listening for route connections on "+shown[i], logging.String("NATS_LISTEN", l.Addr().String()))
+		p.bound = append(p.bound, l.Addr())
+	}
+	p.hub.Start(clientURLs(p.broker.Options(), p.core.current()), listeners...)
+	return nil
+}
+
+// listen takes the listeners inherited under the name "cluster", or opens one.
+func (p *clusterPart) listen(o *config.Options) (list []net.Listener, shown []string, err error) {
+	c := &o.Cluster
+	host := clusterHost(c)
+	socks, err := p.socks.Match(sysd.Wanted{Name: "cluster", Option: "cluster.port", Host: host, Port: c.Port})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range socks {
+		l, err := s.Listener()
+		if err != nil {
+			return nil, nil, err
+		}
+		list, shown = append(list, l), append(shown, l.Addr().String())
+	}
+	if list != nil {
+		return list, shown, nil
+	}
+	e := endpoint{host, c.Port}
+	l, err := e.open()
+	if err != nil {
+		return nil, nil, fmt.Errorf("Error listening on router port: %d - %v", c.Port, err)
+	}
+	return []net.Listener{l}, []string{displayAddr(host, l.Addr())}, nil
+}
+
+// prepare follows the configuration; accounts have changed before.
+func (p *clusterPart) prepare(_, new *config.Config) (*change, error) {
+	if (p.hub != nil) != new.Options.Cluster.Enabled() {
+		return nil, errors.New("config reload not supported for cluster: it needs a restart")
+	}
+	if p.hub == nil {
+		return nil, nil
+	}
+	opts, err := clusterOptions(new.Options, p.broker)
+	if err != nil {
+		return nil, err
+	}
+	commit, err := p.hub.Prepare(opts)
+	if err != nil {
+		return nil, err
+	}
+	return &change{commit: commit}, nil
+}
+
+// lameDuck tells peers that clients are about to be sent away.
+func (p *clusterPart) lameDuck() {
+	if p.hub != nil {
+		p.hub.LameDuck()
+	}
+}
+
+// figures are the servers and connections there are, and the messages that crossed.
+func (p *clusterPart) figures() (servers, connections int, t broker.Traffic) {
+	if p.hub == nil {
+		return 0, 0, t
+	}
+	servers, connections = p.hub.Peers()
+	t = p.hub.Traffic()
+	return servers, connections, t
+}
+
+func (p *clusterPart) stop() {
+	if p.hub != nil {
+		p.hub.Stop()
+	}
+}
