@@ -99,6 +99,7 @@ upgraded() {
 	check 'the new one lies beside it' inside test -f $conf.dpkg-dist
 	same 'owner and mode are kept' '640 root nats' "$(inside_sh "stat -c '%a %U %G' $conf")"
 	load_judge 'upgrade'
+	same 'upgrade: no connection was refused' 0 "$(load_field refused)"
 	scripts/box push "$box" "$(deb old)" /var/tmp/old.deb
 	check 'downgrade' apt_in install --allow-downgrades /var/tmp/old.deb
 	check 'the older version serves again' probe
