@@ -24,6 +24,7 @@ type Broker struct {
 	hello atomic.Pointer[greeting]
 
 	lastCID   atomic.Uint64
+	lastOwn   atomic.Uint64 // numbers the broker's own subscriptions, for tracing
 	totalConn atomic.Uint64
 	counts    counters
 

@@ -154,7 +154,7 @@ func (c *Client) greet() error {
 	}
 	if err := b.register(c); err != nil {
 		if errors.Is(err, errTooMany) {
-			c.Out.Send(errFrame(err.Error()))
+			c.tellErr(err.Error())
 			c.errorLine(err.Error())
 			b.remember(c, MaxConnectionsExceeded)
 		}
@@ -265,7 +265,7 @@ func (c *Client) dropAll() {
 	c.subs = sidSet{}
 	acc := c.acc
 	c.mu.Unlock()
-	subs.all(func(s *Subscription) bool { acc.remove(s); return true })
+	subs.all(func(s *Subscription) bool { c.traceEnd(s); acc.remove(s); return true })
 }
 
 func (c *Client) enabled(l logging.Level) bool { return c.broker.log.Enabled(l) }

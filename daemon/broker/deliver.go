@@ -144,6 +144,9 @@ func (s *sender) to(sub *Subscription, subject []byte, f *proto.Frame) bool {
 		return false
 	}
 	s.frame(s.lane(c), c.has(flagHeaders), subject, sub.sidSpace(), f)
+	if s.traced {
+		s.traceDelivery(sub, subject, f)
+	}
 	return true
 }
 

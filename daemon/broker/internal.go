@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/nats-broker/nats-broker/daemon/proto"
@@ -40,6 +41,9 @@ func (a *Account) SubscribeInternal(subject, queue string, f Callback) (*Interna
 	s.more.Store(&subExtra{callback: f})
 	if _, err := a.index.Insert(s); err != nil {
 		return nil, err
+	}
+	if a.broker.traceSystem() {
+		a.broker.log.Trace(fmt.Sprintf("SYSTEM - <<- [SUB %s %s %d]", subject, queue, a.broker.lastOwn.Add(1)))
 	}
 	return &InternalSubscription{a, s}, nil
 }
@@ -81,6 +85,7 @@ func (a *Account) Publish(subject, reply string, header, payload []byte) (delive
 	b = append(b, "\r\n"...)
 	body := len(b)
 	b = append(append(append(b, header...), payload...), "\r\n"...)
+	traced := a.broker.traceSystem()
 	transport.Inject(b, func(in *transport.Input) {
 		d := in.Data
 		f.Subject, f.Tail, f.Body, f.SizeText = d[:len(subject)], d[tail:], d[body:], d[sizeAt:line]
@@ -89,6 +94,9 @@ func (a *Account) Publish(subject, reply string, header, payload []byte) (delive
 		}
 		if header != nil {
 			f.HdrText = d[hdrAt : sizeAt-1]
+		}
+		if traced {
+			a.broker.traceOwn(&f)
 		}
 		s := sender{acc: a, echo: true, random: uint64(len(b)) ^ a.seq.Add(1)*0x9E3779B97F4A7C15}
 		s.begin(in)

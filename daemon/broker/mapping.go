@@ -132,6 +132,9 @@ func (m *mappedStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 		if p == nil {
 			p = s.planOf(s.acc, w.to.Apply(m.from))
 		}
+		if s.traced && s.self != nil {
+			s.self.traceMapping(m.from, p.subject)
+		}
 		if s.self.refused(p) {
 			return true // the client knows
 		}

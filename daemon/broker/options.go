@@ -41,6 +41,11 @@ type Options struct {
 	// Version and GoVersion are told to clients in INFO.
 	Version, GoVersion, GitCommit string
 
+	// What the lines of tracing hold, when the log's level asks for it.
+	TraceVerbose bool // traffic of the broker's own too
+	TraceHeaders bool // of messages, their headers instead of all
+	MaxTracedLen int  // bytes of a message: 0, no limit
+
 	// TLS encrypts clients' connections; nil: none is encrypted.
 	TLS   *transport.TLS
 	Proxy ProxyOptions

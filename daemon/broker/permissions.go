@@ -80,11 +80,12 @@ func (c *Client) SetPermissions(p Permissions) {
 	c.mu.Unlock()
 	acc.index.Invalidate()
 	for _, s := range gone {
+		c.traceEnd(s)
 		text := fmt.Sprintf("Permissions Violation for Subscription to %q (sid %q)", s.Subject(), s.SID())
 		if q := s.Queue(); q != "" {
 			text = fmt.Sprintf("Permissions Violation for Subscription to %q using queue %q (sid %q)", s.Subject(), q, s.SID())
 		}
-		c.Out.Send(errFrame(text))
+		c.tellErr(text)
 		c.broker.log.Info(fmt.Sprintf("%s - Removed sub %q (sid %q) for user %q - not authorized",
 			c.name(), s.Subject(), s.SID(), c.User()), c.fields()...)
 	}
@@ -139,7 +140,7 @@ func (c *Client) Connect() *ConnectOptions {
 // told it as an error before.
 func (c *Client) Close(r Reason, text string) {
 	if text != "" {
-		c.Out.Send(errFrame(text))
+		c.tellErr(text)
 	}
 	c.close(r, nil)
 }

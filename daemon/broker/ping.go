@@ -77,14 +77,14 @@ func (p *pinger) stop() {
 
 // authTimeout ends a connection that has not authenticated in time.
 func (c *Client) authTimeout() {
-	c.Out.Send(errFrame("Authentication Timeout"))
+	c.tellErr("Authentication Timeout")
 	c.debug("Authentication Timeout")
 	c.close(AuthenticationTimeout, nil)
 }
 
 // authExpired ends a connection whose credentials have expired.
 func (c *Client) authExpired() {
-	c.Out.Send(errFrame("User Authentication Expired"))
+	c.tellErr("User Authentication Expired")
 	c.debug("User Authentication Expired")
 	c.close(AuthenticationExpired, nil)
 }
@@ -118,6 +118,7 @@ func (c *Client) pingDue() {
 	p.timer.Reset(o.PingInterval)
 	c.mu.Unlock()
 	if ping {
+		c.traceOut("PING")
 		c.Out.Send(asBytes("PING\r\n"))
 	}
 }
@@ -125,6 +126,7 @@ func (c *Client) pingDue() {
 // processPing answers PING.
 func (c *Client) processPing() {
 	c.heard.Store(time.Now().UnixNano())
+	c.traceOut("PONG")
 	c.reply(asBytes("PONG\r\n"))
 	if c.ponged || !c.has(flagConnected) {
 		return

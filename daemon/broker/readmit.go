@@ -34,7 +34,7 @@ func (c *Client) Readmit(id *Identity) {
 // had it: err says what monitoring shows, see [Denied].
 func (c *Client) Revoke(err error) {
 	reason, line := c.violation(err)
-	c.Out.Send(errFrame("Authorization Violation"))
+	c.tellErr("Authorization Violation")
 	c.close(reason, line)
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 	"github.com/nats-broker/nats-broker/daemon/transport"
@@ -33,6 +34,9 @@ func (c *Client) Receive(in *transport.Input) (used, need int, err error) {
 		}
 		n, want, e := proto.Next(buf[used:], &c.limits, f)
 		if e != nil {
+			if s.traced && !errors.Is(e, proto.ErrUnknownOp) && !errors.Is(e, proto.ErrControlLine) {
+				c.traceLine(f)
+			}
 			err = c.refuse(e, f, buf[used:])
 			break
 		}
@@ -44,6 +48,9 @@ func (c *Client) Receive(in *transport.Input) (used, need int, err error) {
 			break
 		}
 		used += n
+		if s.traced {
+			c.traceFrame(f)
+		}
 		if f.Op == proto.Pub || f.Op == proto.HPub {
 			msgs++
 			bytes += f.Size
@@ -228,7 +235,7 @@ func (c *Client) refuse(err error, f *proto.Frame, at []byte) error {
 	case errors.Is(err, proto.ErrControlLine):
 		c.sendErr(err.Error())
 		return &closeError{MaxControlLineExceeded, fmt.Errorf("%w: max_control_line %d (snip: %q...)",
-			err, c.limits.ControlLine, at[:min(len(at), 128)])}
+			err, c.limits.ControlLine, logging.RedactConnect(at[:min(len(at), 128)]))}
 	case errors.Is(err, proto.ErrPayload):
 		c.sendErr("Maximum Payload Violation")
 		return &closeError{MaxPayloadExceeded, fmt.Errorf("%w: %d vs %d", err, f.Size, c.limits.Payload)}
@@ -241,8 +248,22 @@ func (c *Client) reply(p []byte) {
 	copy(c.sender.lane(c).Reserve(len(p)), p)
 }
 
-func (c *Client) sendOK() { c.reply(asBytes("+OK\r\n")) }
+func (c *Client) sendOK() {
+	c.traceOut("OK")
+	c.reply(asBytes("+OK\r\n"))
+}
 
-func (c *Client) sendErr(text string) { c.reply(errFrame(text)) }
+// sendErr tells the client of an error, in the place of an answer.
+func (c *Client) sendErr(text string) {
+	c.traceOut("-ERR " + text)
+	c.reply(errFrame(text))
+}
+
+// tellErr tells the client of an error at once, from any goroutine. The client's
+// lock is not held.
+func (c *Client) tellErr(text string) {
+	c.traceOut("-ERR " + text)
+	c.Out.Send(errFrame(text))
+}
 
 func errFrame(text string) []byte { return append(append([]byte("-ERR '"), text...), "'\r\n"...) }

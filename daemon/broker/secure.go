@@ -128,10 +128,10 @@ func (o *opening) handshake(t *transport.TLS) error {
 	o.first = nil
 	switch {
 	case errors.Is(err, transport.ErrHandshakeRate):
-		c.Out.Send(errFrame("Connection throttling is active. Please try again later."))
+		c.tellErr("Connection throttling is active. Please try again later.")
 		return &closeError{MaxConnectionsExceeded, nil}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.Out.Send(errFrame("Secure Connection - TLS Required"))
+		c.tellErr("Secure Connection - TLS Required")
 		c.debug("TLS handshake timeout")
 		return &closeError{TLSHandshakeError, nil}
 	case err != nil:

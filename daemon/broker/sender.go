@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 	"github.com/nats-broker/nats-broker/daemon/transport"
@@ -12,6 +13,8 @@ type sender struct {
 	acc  *Account
 	self *Client // the publisher
 	echo bool    // what self publishes comes back to it
+
+	traced bool // see [sender.retrace]
 
 	in    *transport.Input // during one call of Receive
 	epoch uint64           // counts those calls
@@ -50,6 +53,9 @@ func (s *sender) begin(in *transport.Input) {
 		s.settler = s.settle
 	}
 	in.Batch.BeforeFlush = s.settler
+	if on := s.acc.broker.log.Enabled(logging.Trace); on != s.traced {
+		s.retrace(on)
+	}
 }
 
 // end finishes it: everything staged is in the batch's lanes.
@@ -102,6 +108,9 @@ func (s *sender) plan(subject []byte) *plan {
 	case p == nil && s.cache.worthy(hash):
 		p = &plan{head: proto.Head(string(subject)), hash: hash, shard: sublist.ShardOf(subject)}
 		p.subject = p.head[len("PUB ") : len(p.head)-1]
+		if s.traced {
+			p.head = ""
+		}
 		s.fill(p)
 		s.cache.put(p)
 	case p == nil:
@@ -159,6 +168,7 @@ func (s *sender) fillFrom(p *plan) {
 		return
 	}
 	switch {
+	case s.traced:
 	case len(p.plain) == 1 && len(p.renamed) == 0:
 		s.single(p)
 	case len(p.plain) == 0 && len(p.renamed) == 1:
@@ -208,6 +218,10 @@ func (s *sender) add(p *plan, n *node) {
 	}
 	if len(l.Plain) == 1 {
 		s.addPlain(p, l.Plain[0])
+	} else if s.traced {
+		for _, sub := range l.Plain {
+			s.addPlain(p, sub)
+		}
 	} else if len(l.Plain) > 1 {
 		f := fanoutOf(l)
 		p.fans = append(p.fans, fan{f, len(p.lanes)})

@@ -93,6 +93,7 @@ func (c *Client) addSubscription(f *proto.Frame, filter Permissions) error {
 // unsubscribe handles UNSUB.
 func (c *Client) unsubscribe(f *proto.Frame) {
 	c.sender.settle()
+	var ended *Subscription
 	c.mu.Lock()
 	if sub := c.subs.get(asString(f.SID)); sub != nil {
 		got := sub.delivered(c.acc.index)
@@ -108,9 +109,13 @@ func (c *Client) unsubscribe(f *proto.Frame) {
 		} else {
 			c.subs.remove(sub)
 			c.acc.remove(sub)
+			ended = sub
 		}
 	}
 	c.mu.Unlock()
+	if ended != nil {
+		c.traceEnd(ended)
+	}
 	if c.has(flagVerbose) {
 		c.sendOK()
 	}

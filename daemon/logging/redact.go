@@ -9,9 +9,9 @@ import (
 // redacted stands where a secret was, as nats-server writes it.
 const redacted = `"[REDACTED]"`
 
-// secretKeys are the members of a CONNECT object that let someone in. The signature of a nonce is good for one
-// connection only and stays readable.
-var secretKeys = []string{"pass", "auth_token", "jwt"}
+// secretKeys are the members of a CONNECT object that let someone in, or say who it is by a key. nats-server 2.15.2 lets
+// the JWT be read.
+var secretKeys = []string{"pass", "auth_token", "jwt", "sig", "nkey", "proxy_sig"}
 
 // RedactConnect returns the arguments of a CONNECT with the values of its secrets replaced by "[REDACTED]". The result
 // aliases arg when there is nothing to hide. It works on text that is not valid JSON too, since such text is traced

@@ -17,7 +17,7 @@ func TestRedactConnect(t *testing.T) {
 		{`{"pass":"geheim`, `{"pass":"[REDACTED]`},
 		{`{"pass":12345,"x":1}`, `{"pass":"[REDACTED]","x":1}`},
 		{`{"pass":`, `{"pass":"[REDACTED]`},
-		{`{"jwt":"eyJ","sig":"abc"}`, `{"jwt":"[REDACTED]","sig":"abc"}`},
+		{`{"jwt":"eyJ","sig":"abc"}`, `{"jwt":"[REDACTED]","sig":"[REDACTED]"}`},
 		{`{"name":"pass","x":"pass:"}`, `{"name":"pass","x":"pass:"}`},
 		{`{"passage":"open"}`, `{"passage":"open"}`},
 		{`no json`, `no json`},
