@@ -200,9 +200,7 @@ func (d *decoder) checkClusterStart(o *Options) {
 func (d *decoder) refuseClusterLater(o *Options) {
 	c := &o.Cluster
 	const text = "%s: not supported yet by nats-broker"
-	switch c.Compression.Mode {
-	case "", "off", "accept", "not supported":
-	default:
+	if strings.HasPrefix(c.Compression.Mode, "s2_") {
 		d.wrong(d.said("cluster.compression.mode", "cluster.compression"), text, "compression of routes other than off and accept")
 	}
 	if c.Permissions.Defined {
