@@ -26,7 +26,7 @@ import (
 )
 
 // certificate makes a self-signed certificate for 127.0.0.1.
-func certificate(t *testing.T) transport.KeyPair {
+func certificate(t testing.TB) transport.KeyPair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -58,7 +58,7 @@ func certificate(t *testing.T) transport.KeyPair {
 
 // secured starts a broker with these TLS options and returns its address and the
 // file of its certificate.
-func secured(t *testing.T, o transport.TLSOptions, proxy ProxyOptions) (b *Broker, addr, ca string) {
+func secured(t testing.TB, o transport.TLSOptions, proxy ProxyOptions) (b *Broker, addr, ca string) {
 	t.Helper()
 	pair := certificate(t)
 	o.Certificates = []transport.KeyPair{pair}
