@@ -64,7 +64,11 @@ type Change = sublist.Change
 // Watch has f called whenever the number of the account's own subscriptions with
 // some subject and queue group changes, in order. f must be quick and must not call
 // into the account. There can be one watcher; it is told of what is there already.
-func (a *Account) Watch(f func(Change)) { a.index.Watch(f) }
+// Answers to requests that went to the account's services are interest too.
+func (a *Account) Watch(f func(Change)) {
+	a.index.Watch(f)
+	a.shares.replies.watched(f)
+}
 
 // remoteStep gives a peer one copy of a message.
 type remoteStep struct {

@@ -48,6 +48,7 @@ type replyTable struct {
 	mu      sync.Mutex // a leaf
 	prefix  string     // "_R_.<account>."; empty before the first import
 	classes []*replyClass
+	watch   func(Change) // told of the pattern; nil for none
 }
 
 // replyClass is the requests with one threshold.
@@ -67,16 +68,35 @@ const (
 
 // open makes the account ready to be asked.
 func (t *replyTable) open(a *Account) {
+	if w := t.opened(a); w != nil {
+		w(Change{Subject: t.prefix + ">", Count: 1, Added: true})
+	}
+}
+
+// opened opens the table, and returns who is to be told of the pattern.
+func (t *replyTable) opened(a *Account) (tell func(Change)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.prefix != "" {
-		return
+		return nil
 	}
 	t.prefix = replyPrefix + string(random62(nil, 6)) + "."
 	sub := newSubscription(nil, asBytes(t.prefix+">"), nil, nil)
 	sub.kind = kindInternal
 	sub.more.Store(&subExtra{replies: true})
 	_, _ = a.index.Insert(sub) // the pattern is valid
+	return t.watch
+}
+
+// watched has f told of the pattern: answers may come from other servers too.
+func (t *replyTable) watched(f func(Change)) {
+	t.mu.Lock()
+	t.watch = f
+	prefix := t.prefix
+	t.mu.Unlock()
+	if f != nil && prefix != "" {
+		f(Change{Subject: prefix + ">", Count: 1, Added: true})
+	}
 }
 
 func random62(b []byte, n int) []byte {
