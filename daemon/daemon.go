@@ -169,6 +169,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		authPart,
 		d.monitor, // before clients, so that a start can be watched
 		d.core,
+		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},
 		d.cluster, // clients are told of peers, peers of clients
 		d.control,
 		&portsPart{exe: d.Identity.Exe, log: d.log, list: d.ports},

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,7 +49,10 @@ func (a *authority) issue(name string, c x509.Certificate) (*x509.Certificate, *
 		a.t.Fatal(err)
 	}
 	a.last++
-	c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(a.last), time.Now().Add(-time.Hour), time.Now().Add(24*365*time.Hour)
+	c.SerialNumber, c.NotBefore = big.NewInt(a.last), time.Now().Add(-365*24*time.Hour)
+	if c.NotAfter.IsZero() {
+		c.NotAfter = time.Now().Add(365 * 24 * time.Hour)
+	}
 	if len(c.Subject.ToRDNSequence()) == 0 {
 		c.Subject = pkix.Name{CommonName: name}
 	}
@@ -199,4 +203,33 @@ func pool(c *x509.Certificate) *x509.CertPool {
 	p := x509.NewCertPool()
 	p.AddCert(c)
 	return p
+}
+
+// TestCertificateWarning: from 30 days before its end the log warns of a certificate,
+// at the start and after a reload with another.
+func TestCertificateWarning(t *testing.T) {
+	a := newAuthority(t, t.TempDir(), "ca")
+	config := func(name string, left time.Duration) string {
+		a.issue(name, x509.Certificate{NotAfter: time.Now().Add(left)})
+		return fmt.Sprintf("tls { cert_file: %q, key_file: %q }", a.path(name+".pem"), a.path(name+".key"))
+	}
+	const day = 24 * time.Hour
+	s := brokertest.Start(t, brokertest.Options{Config: config("long", 31*day)})
+	if strings.Contains(s.Logs(), "expire") {
+		t.Errorf("a warning 31 days before the end:\n%s", s.Logs())
+	}
+	for _, c := range []struct {
+		name string
+		left time.Duration
+		says string
+	}{
+		{"soon", 10*day - time.Hour, "[WRN] Certificate " + a.path("soon.pem") + " (CN=soon) expires on "},
+		{"over", -day, "[ERR] Certificate " + a.path("over.pem") + " (CN=over) expired on "},
+	} {
+		from := s.LogLen()
+		s.SetConfig(config(c.name, c.left))
+		s.Signal(syscall.SIGHUP)
+		s.WaitLogFrom(c.says, from)
+	}
+	s.WaitLog(", in 10 days")
 }

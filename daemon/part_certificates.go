@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// certificatePart warns of certificates that are about to expire: at the start, when
+// they change, and once a day.
+type certificatePart struct {
+	log *logging.Logger
+	// presented lists the certificates in use.
+	presented func() []transport.CertificateInfo
+
+	end  chan struct{}
+	done sync.WaitGroup
+}
+
+const (
+	certificateWarning = 30 * 24 * time.Hour // before the end
+	certificateLooks   = 24 * time.Hour
+)
+
+func (p *certificatePart) name() string { return "certificates" }
+
+func (p *certificatePart) start(*config.Config) error {
+	p.look(time.Now())
+	p.end = make(chan struct{})
+	p.done.Go(func() { // ends with stop
+		t := time.NewTicker(certificateLooks)
+		defer t.Stop()
+		for {
+			select {
+			case now := <-t.C:
+				p.look(now)
+			case <-p.end:
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// prepare looks again after every commit. The part comes behind the one that
+// exchanges the certificates.
+func (p *certificatePart) prepare(old, new *config.Config) (*change, error) {
+	return &change{commit: func() { p.look(time.Now()) }}, nil
+}
+
+func (p *certificatePart) stop() {
+	if p.end != nil {
+		close(p.end)
+		p.end = nil
+		p.done.Wait()
+	}
+}
+
+// look writes what there is to say of the certificates at a time.
+func (p *certificatePart) look(now time.Time) {
+	for _, c := range p.presented() {
+		left := c.NotAfter.Sub(now)
+		if left > certificateWarning {
+			continue
+		}
+		day := c.NotAfter.UTC().Format(time.RFC3339)
+		fields := []logging.Field{logging.String("NATS_CERTIFICATE", c.File), logging.String("NATS_EXPIRES", day)}
+		if left <= 0 {
+			p.log.Event(logging.Error, logging.CertificateExpired, fmt.Sprintf("Certificate %s (%s) expired on %s", c.File, c.Subject, day), fields...)
+			continue
+		}
+		p.log.Event(logging.Warn, logging.CertificateExpiring, fmt.Sprintf("Certificate %s (%s) expires on %s, in %d days",
+			c.File, c.Subject, day, int(math.Ceil(left.Hours()/24))), fields...)
+	}
+}
+
+// presented lists the certificates that clients are shown.
+func (d *Daemon) presented() []transport.CertificateInfo {
+	if t := d.broker.Options().TLS; t != nil {
+		return t.Presented()
+	}
+	return nil
+}
