@@ -17,6 +17,7 @@ type plan struct {
 	stamp   sublist.Stamp
 
 	denied bool // publishing here is not allowed
+	nobody bool // it is allowed, and nobody receives
 
 	as   string       // what a mapping makes of the subject; "" if none applies
 	deps []dependency // in other accounts
@@ -100,7 +101,7 @@ func (p *plan) reset() {
 	clear(p.renamed)
 	clear(p.deps)
 	p.as, p.renamed, p.deps = "", p.renamed[:0], p.deps[:0]
-	p.denied, p.one, p.prefix = false, nil, ""
+	p.denied, p.nobody, p.one, p.prefix = false, false, nil, ""
 	p.plain, p.fans, p.groups, p.steps = p.plain[:0], p.fans[:0], p.groups[:0], p.steps[:0]
 	p.lane, p.lanes, p.epoch = nil, p.lanes[:0], 0
 }

@@ -21,6 +21,10 @@ func (c *Client) Receive(in *transport.Input) (used, need int, err error) {
 	f := frames.Get().(*proto.Frame)
 	var msgs, bytes int
 	for buf := in.Data; used < len(buf); {
+		if p := s.last; p != nil && p.nobody {
+			n, k, size := c.skip(p, buf[used:])
+			used, msgs, bytes = used+n, msgs+k, bytes+size
+		}
 		if n := c.again(buf[used:], f); n > 0 {
 			used += n
 			msgs++
@@ -95,6 +99,28 @@ func (c *Client) again(buf []byte, f *proto.Frame) int {
 	}
 	s.publish(p, f)
 	return n
+}
+
+// skip passes over the messages at the beginning of buf that are published by a plan
+// that nobody receives by. n is their length, msgs their number, bytes the size of
+// their payloads. That the plan is current is looked at once: who subscribes now
+// subscribes after all of them were sent.
+func (c *Client) skip(p *plan, buf []byte) (n, msgs, bytes int) {
+	s := &c.sender
+	if p.head == "" || c.flags.Load()&special != 0 || !p.current(s.acc.index) {
+		return 0, 0, 0
+	}
+	for {
+		k, size := proto.Skip(buf[n:], p.head, c.limits.Payload)
+		if k == 0 {
+			break
+		}
+		n += k
+		msgs++
+		bytes += size
+	}
+	s.uncounted += uint64(msgs)
+	return n, msgs, bytes
 }
 
 var errNoHeaders = errors.New("message headers not supported")

@@ -167,6 +167,7 @@ func (s *sender) fillFrom(p *plan) {
 	if len(p.fans) != 0 || len(p.groups) != 0 || len(p.steps) != 0 {
 		return
 	}
+	p.nobody = !p.denied && len(p.plain)+len(p.renamed) == 0
 	switch {
 	case s.traced:
 	case len(p.plain) == 1 && len(p.renamed) == 0:

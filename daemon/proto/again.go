@@ -11,18 +11,35 @@ func Again(buf []byte, head string, maxPayload int, f *Frame) (n int) {
 	if len(buf) > len(head) && buf[0] == 'H' {
 		return againHeader(buf, head, maxPayload, f)
 	}
-	if len(buf) < len(head)+len("0\r\n\r\n") || string(buf[:len(head)]) != head {
-		return 0
-	}
-	size, i := number(buf, len(head))
-	n = i + 2 + size + 2
-	if i == len(head) || n > len(buf) || size > maxPayload || !crlf(buf, i) || !crlf(buf, n-2) {
+	n, size, i := measure(buf, head, maxPayload)
+	if n == 0 {
 		return 0
 	}
 	f.Op, f.Subject, f.Reply = Pub, buf[len("PUB "):len(head)-1], nil
 	f.Tail, f.Body, f.SizeText = buf[len(head):n], buf[i+2:n], buf[len(head):i]
 	f.Hdr, f.Size = -1, size
 	return n
+}
+
+// Skip is Again for a PUB of which only the length n and the size of its payload
+// are wanted. The payload is not looked at, but for its end.
+func Skip(buf []byte, head string, maxPayload int) (n, size int) {
+	n, size, _ = measure(buf, head, maxPayload)
+	return n, size
+}
+
+// measure finds the extent of a PUB that begins with head: its length, 0 if it is none or not
+// complete or too large, the size of its payload, and where the size as written ends.
+func measure(buf []byte, head string, maxPayload int) (n, size, i int) {
+	if len(buf) < len(head)+len("0\r\n\r\n") || string(buf[:len(head)]) != head {
+		return 0, 0, 0
+	}
+	size, i = number(buf, len(head))
+	n = i + 2 + size + 2
+	if i == len(head) || n > len(buf) || size > maxPayload || !crlf(buf, i) || !crlf(buf, n-2) {
+		return 0, 0, 0
+	}
+	return n, size, i
 }
 
 // againHeader is Again for HPUB.

@@ -129,6 +129,9 @@ func FuzzNext(f *testing.F) {
 					(m != n || g.Size != fr.Size || g.Hdr != fr.Hdr || g.Op != fr.Op || string(g.HdrText) != string(fr.HdrText) || string(g.SizeText) != string(fr.SizeText) || !bytes.Equal(g.Tail, fr.Tail) || !bytes.Equal(g.Body, fr.Body)) {
 					t.Fatalf("%q: %+v, again %+v", rest[:n], fr, g)
 				}
+				if m, size := Skip(rest, Head(string(fr.Subject)), lim.Payload); m != 0 && (m != n || size != fr.Size || fr.Op != Pub) {
+					t.Fatalf("%q: %+v, skipped %d with a payload of %d", rest[:n], fr, m, size)
+				}
 			}
 			rest = rest[n:]
 		}
