@@ -31,6 +31,10 @@ func newFakeManager(t *testing.T, path string) *fakeManager {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
+	limit := unix.NsecToTimeval(int64(10 * time.Second)) // a message that never comes is a failure, not a hang
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
+		t.Fatal(err)
+	}
 	return &fakeManager{fd: fd, path: path}
 }
 
