@@ -41,11 +41,16 @@ func (s serverSource) Varz(v *monitor.Varz) {
 	}
 	v.GitCommit = o.GitCommit
 	v.Host, v.Port = o.Host, s.clientPort(o.Port)
+	if host, _, err := net.SplitHostPort(o.ClientAdvertise); err == nil {
+		v.Host = host
+	} else if o.ClientAdvertise != "" {
+		v.Host = o.ClientAdvertise
+	}
 	v.MaxConnections, v.MaxSubscriptions = o.MaxConnections, o.MaxSubscriptions
 	v.PingInterval, v.PingMax = o.PingInterval, o.PingMax
 	v.MaxControlLine, v.MaxPayload, v.MaxPending = int32(o.MaxControlLine), o.MaxPayload, o.MaxPending
 	v.WriteDeadline = o.WriteDeadline
-	if a := b.System(); a != nil {
+	if a := b.System(); a != nil && !act.cfg.Options.NoSystemAccount {
 		v.SystemAccount = a.Name()
 	}
 	if t := o.TLS; t != nil && len(t.Presented()) > 0 {
@@ -71,7 +76,8 @@ func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 		v.TLSTimeout = transport.DefaultTLSTimeout.Seconds()
 	}
 	v.TLSRequired, v.TLSVerify = o.TLS.Defined && !o.AllowNonTLS, o.TLS.Defined && o.TLS.Verify
-	v.Tags, v.Metadata, v.FeatureFlags = o.Tags, o.Metadata, o.FeatureFlags
+	v.MaxSubscriptions = o.Limits.MaxSubscriptions // as written: a negative one is shown
+	v.Tags, v.Metadata, v.FeatureFlags = lower(o.Tags), o.Metadata, o.FeatureFlags
 	if hub := s.d.cluster.hub; hub != nil {
 		v.Cluster = clusterVarz(o, hub)
 	}
@@ -121,3 +127,12 @@ func (h healthSource) Ready() error {
 func (h healthSource) Remark() string { return strings.Join(h.d.problems(), "; ") }
 
 func (h healthSource) Checks() []monitor.Check { return h.d.checks() }
+
+// lower returns texts in lower case, as tags are compared.
+func lower(list []string) []string {
+	var out []string
+	for _, s := range list {
+		out = append(out, strings.ToLower(s))
+	}
+	return out
+}

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/url"
@@ -149,12 +148,4 @@ func (h *Hub) complete(n int) bool {
 		}
 	}
 	return len(h.peers) == n
-}
-
-func decode[T any](t testing.TB, data []byte) (v T) {
-	t.Helper()
-	if err := json.Unmarshal(data, &v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }

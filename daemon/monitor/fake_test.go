@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"fmt"
-	"maps"
 	"sync/atomic"
 	"time"
 )
@@ -240,16 +239,4 @@ func (f *fakeBroker) Tail(after uint64, limit int) []LogLine {
 		lines = append(lines, l)
 	}
 	return lines
-}
-
-// absentBroker has only a server: every other subsystem is missing.
-type absentBroker struct{ fakeBroker }
-
-func (a *absentBroker) source() Source { return Source{Server: a} }
-
-func sumCounts(m map[string]uint64) (n uint64) {
-	for v := range maps.Values(m) {
-		n += v
-	}
-	return n
 }
