@@ -31,7 +31,8 @@ func (p *certificatePart) name() string { return "certificates" }
 
 func (p *certificatePart) start(*config.Config) error {
 	p.look(time.Now())
-	p.end = make(chan struct{})
+	end := make(chan struct{})
+	p.end = end
 	p.done.Go(func() { // ends with stop
 		t := time.NewTicker(certificateLooks)
 		defer t.Stop()
@@ -39,7 +40,7 @@ func (p *certificatePart) start(*config.Config) error {
 			select {
 			case now := <-t.C:
 				p.look(now)
-			case <-p.end:
+			case <-end:
 				return
 			}
 		}
@@ -56,8 +57,8 @@ func (p *certificatePart) prepare(old, new *config.Config) (*change, error) {
 func (p *certificatePart) stop() {
 	if p.end != nil {
 		close(p.end)
-		p.end = nil
 		p.done.Wait()
+		p.end = nil
 	}
 }
 
