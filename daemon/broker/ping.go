@@ -100,6 +100,13 @@ func (c *Client) pingDue() {
 	if c.enabled(logging.Debug) {
 		c.broker.log.Debug(c.label + " - Client Ping Timer")
 	}
+	if c.connect != nil && !c.has(flagConnected) {
+		// Who it is is being found out, and the client waits for that: a PING now
+		// would come where it expects the answer to its own.
+		p.timer.Reset(firstPing)
+		c.mu.Unlock()
+		return
+	}
 	o := c.broker.opts.Load()
 	now := time.Now()
 	quiet := now.Sub(time.Unix(0, c.heard.Load()))
