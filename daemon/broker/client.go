@@ -249,9 +249,15 @@ func (c *Client) reportEnd(r Reason, err error) {
 	case ClientClosed:
 	default:
 		var ce *closeError
-		if errors.As(err, &ce) && ce.err != nil {
-			c.errorLine(ce.err.Error())
+		if !errors.As(err, &ce) || ce.err == nil {
+			break
 		}
+		if r == AuthenticationViolation {
+			c.broker.log.Event(logging.Error, logging.AuthenticationFailed, c.name()+" - "+ce.err.Error(),
+				append(c.fields(), logging.String("NATS_REMOTE", c.remote.String()), logging.String("NATS_REASON", ce.err.Error()))...)
+			break
+		}
+		c.errorLine(ce.err.Error())
 	}
 	if c.enabled(logging.Debug) {
 		c.debug("Client connection closed: %s", r)

@@ -143,7 +143,7 @@ type state struct {
 func (s *state) openNotify() {
 	n, err := fsnotify.NewWatcher()
 	if err != nil {
-		s.w.log.Warn("Watching configuration files by polling: "+err.Error(), logging.Err(err))
+		s.w.log.Event(logging.Warn, logging.ConfigWatchFailed, "Watching configuration files by polling: "+err.Error(), logging.Err(err))
 		return
 	}
 	s.notify = n
@@ -230,7 +230,7 @@ func (s *state) arrange() {
 		// Adding again is cheap, and renews the watch of a recreated directory.
 		if err := s.notify.Add(dir); err != nil && !errors.Is(err, os.ErrNotExist) && !s.warned {
 			s.warned = true
-			s.w.log.Warn("Cannot watch "+dir+", changes there are found by polling: "+err.Error(), logging.Err(err))
+			s.w.log.Event(logging.Warn, logging.ConfigWatchFailed, "Cannot watch "+dir+", changes there are found by polling: "+err.Error(), logging.Err(err))
 		}
 	}
 }
