@@ -33,6 +33,7 @@ type Daemon struct {
 	parts   []part // in the order of their start
 	core    *corePart
 	cluster *clusterPart
+	system  *systemPart
 	gate    *gate
 	monitor *monitorPart
 	profile *profilePart
@@ -154,6 +155,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		return err
 	}
 	authPart.broker, d.gate = d.broker, authPart.door
+	d.system = newSystemPart(cfg, d.broker, d.logs.Logger("system"))
 	d.core = newCorePart(d)
 	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.System.Sockets, d.logs.Logger("cluster")); err != nil {
 		return err
@@ -167,6 +169,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		&pidPart{log: d.log},
 		d.profile,
 		authPart,
+		d.system,  // before clients, whose first request may be to it
 		d.monitor, // before clients, so that a start can be watched
 		d.core,
 		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},

@@ -124,6 +124,7 @@ func (d *Daemon) shutDown() {
 	d.setState(stateStopping)
 	d.warnOf("service manager", d.notify.Stopping("shutting down"))
 	d.log.Info("Initiating Shutdown...")
+	d.system.farewell()
 	for _, p := range reversed(d.parts[1:]) {
 		if p != d.control {
 			p.stop()

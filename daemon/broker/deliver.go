@@ -103,7 +103,7 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 	for range n {
 		sub := g.subs[at]
 		switch sub.kind {
-		case kindInternal:
+		case kindInternal, kindService:
 			return internalStep{sub}.deliver(s, subject, f)
 		case kindRemote:
 			s.chosen = append(s.chosen, choice{sub.more.Load().remote, g.name})

@@ -94,3 +94,9 @@ func (g *greeting) append(b []byte, cid uint64, ip, nonce string) []byte {
 	}
 	return append(b, g.tail...)
 }
+
+// ShownHost is the host that clients are told in INFO.
+func (o Options) ShownHost() string {
+	host, _, _ := o.advertised() // was checked
+	return host
+}

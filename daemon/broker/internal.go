@@ -30,14 +30,24 @@ type InternalSubscription struct {
 }
 
 // SubscribeInternal has f called for messages on a pattern; with a queue group, for
-// its share of them.
+// its share of them. Other servers are not told: it is for what is published here.
 func (a *Account) SubscribeInternal(subject, queue string, f Callback) (*InternalSubscription, error) {
+	return a.subscribeInternal(kindInternal, subject, queue, f)
+}
+
+// SubscribeService is SubscribeInternal for messages from other servers too, which
+// are told of it as of a client's subscription.
+func (a *Account) SubscribeService(subject, queue string, f Callback) (*InternalSubscription, error) {
+	return a.subscribeInternal(kindService, subject, queue, f)
+}
+
+func (a *Account) subscribeInternal(kind uint8, subject, queue string, f Callback) (*InternalSubscription, error) {
 	var q *string
 	if queue != "" {
 		q = &queue
 	}
 	s := newSubscription(nil, asBytes(subject), nil, q)
-	s.kind = kindInternal
+	s.kind = kind
 	s.more.Store(&subExtra{callback: f})
 	if _, err := a.index.Insert(s); err != nil {
 		return nil, err

@@ -241,7 +241,7 @@ func (s *sender) add(p *plan, n *node) {
 
 func (s *sender) addPlain(p *plan, sub *Subscription) {
 	switch {
-	case sub.kind == kindInternal:
+	case sub.internal():
 		s.addInternal(p, sub)
 		return
 	case sub.kind == kindRemote:

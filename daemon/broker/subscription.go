@@ -18,7 +18,12 @@ const (
 	kindClient   = 0
 	kindInternal = 1
 	kindRemote   = 2
+	// kindService is kindInternal of which other servers are told.
+	kindService = kindInternal | sublist.Announced
 )
+
+// internal reports whether the subscription is of a part of the broker itself.
+func (s *Subscription) internal() bool { return s.kind&kindInternal != 0 }
 
 // Subscription is one entry of an account's index: that of a client, of a part of
 // the broker itself, or interest of a peer.

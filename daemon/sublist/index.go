@@ -40,10 +40,11 @@ type Index[E, A any, P Member[E]] struct {
 	watch  func(Change)
 }
 
-// Change tells a watcher that members of kind 0 came or went.
+// Change tells a watcher that members came or went: those of kind 0 and those of
+// kinds that are [Announced].
 type Change struct {
 	Subject, Queue string
-	Count          int  // members of kind 0 with this subject and queue now
+	Count          int  // such members with this subject and queue now
 	Added          bool // one came; otherwise one went
 }
 
@@ -55,8 +56,8 @@ func New[E, A any, P Member[E]]() *Index[E, A, P] {
 	return x
 }
 
-// Watch has f called for every change of the number of members of kind 0 of a
-// subject and queue. f runs under the writers' lock, so that changes arrive in
+// Watch has f called for every change of the number of members of a subject and
+// queue, of which [Change] tells. f runs under the writers' lock, so that changes arrive in
 // order: it must be quick and must not use the index. Watch may be set once, at
 // any time; f is told of the members that are there already, as added.
 func (x *Index[E, A, P]) Watch(f func(Change)) {
@@ -68,7 +69,7 @@ func (x *Index[E, A, P]) Watch(f func(Change)) {
 	}
 	x.each(func(n *Node[E, A]) bool {
 		one, list := n.Members()
-		if one != nil && P(one).Kind() == 0 {
+		if one != nil && told(P(one).Kind()) {
 			f(Change{Subject: n.Pattern, Count: 1, Added: true})
 		}
 		if list == nil {
@@ -100,7 +101,7 @@ func (x *Index[E, A, P]) Insert(m P) (*Node[E, A], error) {
 	x.subs.Add(1)
 	x.inserts.Add(1)
 	x.bump(pattern)
-	if x.watch != nil && m.Kind() == 0 {
+	if x.watch != nil && told(m.Kind()) {
 		x.watch(Change{Subject: n.Pattern, Queue: m.Queue(), Count: count, Added: true})
 	}
 	return n, nil
@@ -125,7 +126,7 @@ func (x *Index[E, A, P]) Remove(m P) bool {
 	x.subs.Add(^uint64(0))
 	x.removes.Add(1)
 	x.bump(pattern)
-	if x.watch != nil && m.Kind() == 0 {
+	if x.watch != nil && told(m.Kind()) {
 		x.watch(Change{Subject: pattern, Queue: m.Queue(), Count: count})
 	}
 	return true

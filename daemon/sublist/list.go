@@ -11,9 +11,17 @@ type Member[E any] interface {
 	// Queue names the queue group; empty for none.
 	Queue() string
 	// Kind is a class of receivers, a bit of the mask in [List.Kinds]; 0 is the
-	// common one, of which members are counted for the watcher.
+	// common one. Members of it, and those whose kind has [Announced] in it, are
+	// counted for the watcher.
 	Kind() uint8
 }
+
+// Announced is the bit of a kind whose members the watcher is told of, as it is of
+// those of kind 0.
+const Announced = 1 << 7
+
+// told reports whether the watcher is told of members of a kind.
+func told(kind uint8) bool { return kind == 0 || kind&Announced != 0 }
 
 // List is the members of one pattern when they are not just one plain member.
 // What a reader sees of it is immutable. A is whatever the user of the index
@@ -22,7 +30,7 @@ type List[E, A any] struct {
 	Plain  []*E       // each gets the message
 	Queues []Group[E] // one of each group gets it
 	Kinds  uint8      // the kinds of all members or-ed together
-	Own    int        // plain members of kind 0
+	Own    int        // plain members that the watcher is told of
 
 	Derived atomic.Pointer[A] // set by readers, dropped with the list
 }
@@ -31,7 +39,7 @@ type List[E, A any] struct {
 type Group[E any] struct {
 	Name string
 	Subs []*E // never empty
-	Own  int  // members of kind 0
+	Own  int  // members that the watcher is told of
 }
 
 // Node is one distinct pattern.
@@ -54,8 +62,8 @@ func (n *Node[E, A]) Members() (one *E, list *List[E, A]) {
 
 func (n *Node[E, A]) empty() bool { return n.list.Load() == nil && n.one.Load() == nil }
 
-// add puts m into the node and returns how many members of kind 0 with m's
-// queue it has now.
+// add puts m into the node and returns how many members with m's queue that the
+// watcher is told of it has now.
 func add[E, A any, P Member[E]](n *Node[E, A], m P) int {
 	one, old := n.Members()
 	if one == nil && old == nil && m.Queue() == "" {
@@ -167,9 +175,9 @@ func without[E any](list []*E, m *E) ([]*E, bool) {
 	return list, false
 }
 
-// own is 1 for a member of kind 0.
+// own is 1 for a member that the watcher is told of.
 func own[E any, P Member[E]](m P) int {
-	if m.Kind() == 0 {
+	if told(m.Kind()) {
 		return 1
 	}
 	return 0

@@ -1,0 +1,46 @@
+package daemon
+
+import (
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/system"
+)
+
+// systemPart is the broker's side of the system account: requests and events. It
+// does nothing where there is no system account.
+//
+// It is made before the parts that register handlers with it, and starts before
+// clients are let in. It falls silent before all others stop (farewell), so that what
+// it has to say about the end still finds its way.
+type systemPart struct {
+	service *system.Service
+	off     bool // the configuration wants no system account
+}
+
+func newSystemPart(cfg *config.Config, b *broker.Broker, log *logging.Logger) *systemPart {
+	return &systemPart{service: system.New(b, systemOptions(cfg.Options), log), off: cfg.Options.NoSystemAccount}
+}
+
+func (p *systemPart) name() string { return "system account" }
+
+func (p *systemPart) start(*config.Config) error {
+	if p.off {
+		return nil
+	}
+	return p.service.Start()
+}
+
+// prepare follows the configuration; the core has changed before.
+func (p *systemPart) prepare(_, new *config.Config) (*change, error) {
+	commit, err := p.service.Prepare(systemOptions(new.Options))
+	if err != nil {
+		return nil, err
+	}
+	return &change{commit: commit}, nil
+}
+
+// farewell says what there is to say at the end, and ends the service.
+func (p *systemPart) farewell() { p.service.Stop() }
+
+func (p *systemPart) stop() { p.service.Stop() }

@@ -1,0 +1,54 @@
+package system
+
+import "time"
+
+// ServerInfo says which server an answer or event comes from.
+type ServerInfo struct {
+	Name         string            `json:"name"`
+	Host         string            `json:"host"`
+	ID           string            `json:"id"`
+	Cluster      string            `json:"cluster,omitempty"`
+	Domain       string            `json:"domain,omitempty"`
+	Version      string            `json:"ver"`
+	Tags         []string          `json:"tags,omitempty"`
+	Metadata     map[string]string `json:"metadata,omitempty"`
+	FeatureFlags map[string]bool   `json:"feature_flags,omitempty"`
+	JetStream    bool              `json:"jetstream"`
+	Flags        uint64            `json:"flags"` // capabilities, as bits
+	Seq          uint64            `json:"seq"`   // grows with everything the server sends
+	Time         time.Time         `json:"time"`
+}
+
+// Event heads an event: what it is, and which one. Schema is of the form
+// "io.nats.server.advisory.v1.client_connect".
+type Event struct {
+	Schema string    `json:"type"`
+	ID     string    `json:"id"` // unique
+	Time   time.Time `json:"timestamp"`
+}
+
+// Envelope is the answer to most requests. Exactly one of Data and Error is set, or
+// neither, if all there is to say is that it is done.
+type Envelope struct {
+	Server *ServerInfo `json:"server"`
+	Data   any         `json:"data,omitempty"`
+	Error  *Error      `json:"error,omitempty"`
+}
+
+// Error is what went wrong, by an HTTP status.
+type Error struct {
+	Code        int    `json:"code"`
+	ErrCode     uint16 `json:"err_code,omitempty"`
+	Description string `json:"description,omitempty"`
+}
+
+func (e *Error) Error() string { return e.Description }
+
+// identity describes this server but for Seq and Time.
+func (s *Service) identity() ServerInfo {
+	b, o := s.broker.Options(), s.opts.Load()
+	return ServerInfo{
+		Name: b.ServerName, Host: b.ShownHost(), ID: s.broker.ID(), Cluster: b.Cluster, Version: b.Version,
+		Domain: o.Domain, Tags: o.Tags, Metadata: o.Metadata, FeatureFlags: o.FeatureFlags,
+	}
+}

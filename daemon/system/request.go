@@ -1,0 +1,81 @@
+package system
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+)
+
+// Handler answers a request, by the methods of it, once or not at all. It runs on the
+// worker of its lane, so that what it waits for holds up the requests behind it.
+type Handler func(*Request)
+
+// Request is a message that the system account received. It may be kept, and answered
+// later from any goroutine.
+type Request struct {
+	Subject string
+	Reply   string // empty: no answer is wanted, and none is sent
+	Header  []byte // with "NATS/1.0" and the blank line; nil for none
+	Body    []byte
+	Client  *broker.Client // of this server, who asks; nil if it comes from another server or part
+	svc     *Service
+}
+
+// Token returns the n-th token of the subject, counted from 0; empty if it has less.
+func (r *Request) Token(n int) string {
+	rest := r.Subject
+	for ; n > 0; n-- {
+		_, after, ok := strings.Cut(rest, ".")
+		if !ok {
+			return ""
+		}
+		rest = after
+	}
+	token, _, _ := strings.Cut(rest, ".")
+	return token
+}
+
+// Decode decodes the body into v, which it leaves alone if the body is empty. The
+// error is an [*Error] for [Request.Refuse].
+func (r *Request) Decode(v any) error {
+	if len(r.Body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(r.Body, v); err != nil {
+		return &Error{Code: http.StatusBadRequest, Description: err.Error()}
+	}
+	return nil
+}
+
+// Data answers with {"server":…,"data":v}, encoded as the request's header accepts.
+func (r *Request) Data(v any) {
+	r.answer(func(si ServerInfo) any { return Envelope{Server: &si, Data: v} }, accepted(r.Header))
+}
+
+// Fail answers with {"server":…,"error":{"code":…,"description":…}}.
+func (r *Request) Fail(code int, description string) {
+	r.answer(func(si ServerInfo) any {
+		return Envelope{Server: &si, Error: &Error{Code: code, Description: description}}
+	}, "")
+}
+
+// Refuse is Fail with an error: an [*Error] as it is, any other as an internal one.
+func (r *Request) Refuse(err error) {
+	if e, ok := err.(*Error); ok {
+		r.Fail(e.Code, e.Description)
+		return
+	}
+	r.Fail(http.StatusInternalServerError, err.Error())
+}
+
+// Answer answers with what m makes: see [Maker].
+func (r *Request) Answer(m Maker) { r.answer(m, "") }
+
+func (r *Request) answer(m Maker, encoding string) {
+	if r.Reply == "" {
+		return
+	}
+	r.svc.out.put(outgoing{subject: r.Reply, make: m, encoding: encoding}, r.svc.stopping)
+}
