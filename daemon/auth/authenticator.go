@@ -59,7 +59,7 @@ type Requirements struct {
 // Requires returns the requirements at this moment.
 func (a *Authenticator) Requires() Requirements {
 	d := a.users.Load()
-	return Requirements{Auth: d.required, Told: d.told, Nonce: len(d.nkeys) > 0}
+	return Requirements{Auth: d.required, Told: d.told, Nonce: len(d.nkeys) > 0 || d.operator != nil}
 }
 
 // Authenticate decides on a CONNECT. It may take its time, up to the end of ctx: a password hash is computed, or the

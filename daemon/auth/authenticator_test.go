@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -282,7 +283,7 @@ func TestReview(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := a.Review(t.Context(), id, &c.r); err != nil || *again != *id {
+			if again, err := a.Review(t.Context(), id, &c.r); err != nil || !reflect.DeepEqual(again, id) {
 				t.Errorf("before commit: %+v, %v", again, err)
 			}
 			commit()

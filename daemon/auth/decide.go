@@ -13,6 +13,8 @@ func (d *directory) decide(ctx context.Context, r *Request, p *pool) (*Identity,
 		return r.claim(), nil
 	}
 	switch {
+	case d.operator != nil:
+		return d.byJWT(ctx, r)
 	case d.isNameless(r):
 		return d.nameless.admit(byNothing, r)
 	case r.Nkey != "" && len(d.nkeys) > 0:
@@ -146,6 +148,9 @@ func (d *directory) recall(id *Identity, r *Request) (*Identity, error) {
 
 // gone reports whether the name that a request goes by is no user's.
 func (d *directory) gone(r *Request) bool {
+	if d.operator != nil {
+		return false
+	}
 	if r.Nkey != "" {
 		return d.nkeys[r.Nkey] == nil
 	}

@@ -18,6 +18,7 @@ type directory struct {
 	nameless *account // what a connection without credentials becomes
 	told     bool     // INFO says auth_required
 	certMap  bool
+	operator *Operator           // nil: users are those of the tables
 	byDN     map[string]*account // users whose name is a distinguished name, under its keys; nil without certMap
 	// decoy is a hash as dear as the dearest one configured: unknown users are compared with it, so that the time of an
 	// answer does not tell who exists.
@@ -43,6 +44,8 @@ func newDirectory(o Options) (*directory, error) {
 		}
 	}
 	switch {
+	case o.Operator != nil:
+		d.required, d.operator = true, o.Operator
 	case o.Users != nil:
 		d.required = true
 	case o.Token != "":

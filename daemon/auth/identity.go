@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"time"
 )
 
 // GlobalAccount is the account of users that are in no other.
@@ -14,6 +15,7 @@ const GlobalAccount = "$G"
 type Request struct {
 	User, Password, Token string // of CONNECT
 	Nkey, Signature       string // likewise: public key, and base64 of the signed nonce
+	JWT                   string // likewise: of a user, in operator mode
 	Nonce                 string // sent in INFO; empty if none was
 	Type                  string // TypeStandard and so on; empty: TypeStandard
 	Remote                net.Addr
@@ -53,6 +55,19 @@ type Identity struct {
 	// Permissions is nil for everything.
 	Permissions *Permissions
 
+	// AccountLabel is the account as log lines show it, where that is not its name.
+	AccountLabel string
+	// Expires is when the right to be there ends; zero: never.
+	Expires time.Time
+	// MaxPayload (bytes) and MaxSubscriptions limit the connection: 0 is no word about it, or Unlimited, or Nothing.
+	MaxPayload       int
+	MaxSubscriptions int
+	// What the claims of a user say besides: the signing key, the name for people, tags.
+	IssuerKey string
+	NameTag   string
+	Tags      []string
+
+	claim *claim     // the user JWT; nil: none
 	from  *directory // it was decided by
 	by    proof
 	proof [sha256.Size]byte // of the secret that was configured when it was let in
@@ -68,6 +83,13 @@ const (
 	byToken                    //
 	byNkey                     //
 	byCertificate              //
+	byClaims                   // a user JWT
+)
+
+// Limits that are no number.
+const (
+	Unlimited = -1
+	Nothing   = -2 // not even one, or of no size
 )
 
 // Refusals. The client is told none of them: it always reads "Authorization Violation".

@@ -22,6 +22,9 @@ type Options struct {
 	// CertificateMap takes the user from the client's certificate (verify_and_map).
 	CertificateMap bool
 
+	// Operator is operator mode: users come with JWTs, and none of the above counts; nil: they do not.
+	Operator *Operator
+
 	// ProxyRequired refuses the single user or token unless it comes through a trusted proxy.
 	ProxyRequired bool
 }

@@ -28,6 +28,9 @@ type Account struct {
 	misses atomic.Uint64 // plans made: look-ups that no sender's cache answered
 }
 
+// Nothing is the limit that allows nothing at all, where 0 means no limit.
+const Nothing = -2
+
 // AccountLimits bound an account. 0 means no limit.
 type AccountLimits struct {
 	Connections   int
@@ -91,7 +94,7 @@ func (a *Account) join(c *Client) error {
 	before := c.traffic()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.limits.Connections > 0 && len(a.clients) >= a.limits.Connections {
+	if len(a.clients) >= orUnlimited(a.limits.Connections) {
 		return errAccountFull
 	}
 	a.clients[c.cid] = c

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"net"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
 // ConnectOptions is what a client says in CONNECT, as described at
@@ -56,7 +58,7 @@ type Identity struct {
 	Permissions Permissions // nil: everything is allowed
 	Expires     time.Time   // when the connection is to be closed; zero for never
 
-	MaxPayload       int // 0: as configured for all; -1: no limit of its own
+	MaxPayload       int // 0: as configured for all; -1: no limit of its own; Nothing: none at all
 	MaxSubscriptions int // likewise
 
 	// Stale reports whether what this was decided by has changed since; nil for never.
@@ -64,6 +66,11 @@ type Identity struct {
 	Stale func() bool
 	// Proof is the authenticator's own note of what the connection has shown.
 	Proof any
+
+	// AccountLabel is the account as shown in log lines, where that is not its name.
+	AccountLabel string
+	// Note is a line for the debug log; empty for none.
+	Note string
 
 	// For monitoring.
 	IssuerKey string
@@ -76,6 +83,10 @@ type Identity struct {
 type Denied struct {
 	Reason Reason // what monitoring shows; AuthenticationViolation if zero
 	Err    error  // for the log
+	// Note is a line that the log gets in front of the usual one, at level Level
+	// (Debug or Error); empty for none.
+	Note  string
+	Level logging.Level
 }
 
 func (d *Denied) Error() string {

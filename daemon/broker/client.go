@@ -121,8 +121,12 @@ func (c *Client) prepare(nc net.Conn) {
 	c.sender = sender{acc: b.global, self: c, echo: true, random: c.cid * 0x9E3779B97F4A7C15}
 }
 
+// orUnlimited is a limit as a number to compare with.
 func orUnlimited(n int) int {
-	if n <= 0 {
+	switch {
+	case n == Nothing:
+		return 0
+	case n <= 0:
 		return noLimit
 	}
 	return n

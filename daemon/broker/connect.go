@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
@@ -148,9 +147,7 @@ func (c *Client) admit(id *Identity, o *ConnectOptions) error {
 	c.who, c.connect = id, o
 	c.relabel()
 	c.setPermissions(id.Permissions)
-	if !id.Expires.IsZero() {
-		c.ping.auth = time.AfterFunc(time.Until(id.Expires), c.authExpired)
-	}
+	c.ping.expire(c, id.Expires)
 	c.mu.Unlock()
 	c.applyLimits(opts)
 	s := &c.sender
@@ -163,6 +160,14 @@ func (c *Client) admit(id *Identity, o *ConnectOptions) error {
 	c.set(flagNoResponders, o.NoResponders)
 	c.set(flagAsyncInfo, o.Protocol >= 1)
 	c.set(flagConnected, true)
+	if id.Note != "" {
+		c.debug("%s", id.Note)
+	}
+	if c.overSubscribed() {
+		c.errorLine(errTooManySubs.Error())
+		c.sendErr(errTooManySubs.Error())
+		return &closeError{reason: MaxSubscriptionsExceeded}
+	}
 	return nil
 }
 
@@ -193,6 +198,10 @@ func (c *Client) relabel() {
 		c.label += fmt.Sprintf(" - %q", text)
 	}
 	if c.who != nil && c.who.Label != "" {
-		c.label += fmt.Sprintf(" - %q", c.acc.name+"/"+c.who.Label)
+		account := c.acc.name
+		if c.who.AccountLabel != "" {
+			account = c.who.AccountLabel
+		}
+		c.label += fmt.Sprintf(" - %q", account+"/"+c.who.Label)
 	}
 }

@@ -16,7 +16,7 @@ const rttInterval = time.Hour
 // pinger watches whether the peer is there. The client's lock protects it.
 type pinger struct {
 	timer    *time.Timer
-	auth     *time.Timer // ends the time for CONNECT
+	auth     *time.Timer // ends the time for CONNECT, and then that of the credentials
 	out      int         // PINGs not answered
 	interval time.Duration
 	sent     time.Time
@@ -37,6 +37,15 @@ func (p *pinger) authenticated() {
 	if p.auth != nil {
 		p.auth.Stop()
 		p.auth = nil
+	}
+}
+
+// expire has the connection end at a moment, if it is not the zero time; what was set
+// before is forgotten.
+func (p *pinger) expire(c *Client, when time.Time) {
+	p.authenticated()
+	if !when.IsZero() && p.timer != nil {
+		p.auth = time.AfterFunc(time.Until(when), c.authExpired)
 	}
 }
 

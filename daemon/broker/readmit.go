@@ -3,6 +3,8 @@ package broker
 import (
 	"errors"
 	"fmt"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
 // AuthRequest returns what the authenticator is asked about the connection, for
@@ -21,8 +23,12 @@ func (c *Client) AuthRequest() *AuthRequest {
 func (c *Client) Readmit(id *Identity) {
 	c.mu.Lock()
 	same := c.who != nil && c.who.Permissions == id.Permissions
+	moved := c.who == nil || !c.who.Expires.Equal(id.Expires)
 	c.who = id
 	c.relabel()
+	if moved {
+		c.ping.expire(c, id.Expires)
+	}
 	c.mu.Unlock()
 	c.applyLimits(c.broker.opts.Load())
 	if !same {
@@ -42,14 +48,28 @@ func (c *Client) Revoke(err error) {
 func (c *Client) violation(err error) (Reason, error) {
 	reason := AuthenticationViolation
 	var d *Denied
-	if errors.As(err, &d) && d.Reason != 0 {
-		reason = d.Reason
+	if errors.As(err, &d) {
+		if d.Reason != 0 {
+			reason = d.Reason
+		}
+		c.note(d)
 	}
 	line := errors.New("authentication error")
 	if who := c.claims(); who != "" {
 		line = fmt.Errorf("authentication error - %s", who)
 	}
 	return reason, line
+}
+
+// note logs what there is to say about a refusal beyond it.
+func (c *Client) note(d *Denied) {
+	switch {
+	case d.Note == "":
+	case d.Level == logging.Error:
+		c.errorLine(d.Note)
+	default:
+		c.debug("%s", d.Note)
+	}
 }
 
 // claims says who the client says it is, for log lines; empty if it does not.
@@ -64,8 +84,10 @@ func (c *Client) claims() string {
 		return fmt.Sprintf("Nkey %q", o.Nkey)
 	case o.User != "":
 		return fmt.Sprintf("User %q", o.User)
+	case o.JWT != "" && c.who != nil:
+		return fmt.Sprintf("JWT User %q", c.who.User)
 	case o.JWT != "":
-		return "" // not decoded: nobody is known by one
+		return "" // nobody is known by one that was not accepted
 	case o.Token != "":
 		return `Token "[REDACTED]"`
 	}

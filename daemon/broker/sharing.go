@@ -88,15 +88,15 @@ func (b *Broker) PrepareAccounts(list []AccountOptions) (commit func(), err erro
 		next[o.Name] = &sharing{options: o}
 	}
 	for _, sh := range next {
-		if err := sh.prepare(next); err != nil {
+		if err := sh.prepare(func(name string) bool { return next[name] != nil }); err != nil {
 			return nil, fmt.Errorf("account %q: %w", sh.options.Name, err)
 		}
 	}
 	return func() { b.commitAccounts(next) }, nil
 }
 
-// prepare makes the parts of one account.
-func (sh *sharing) prepare(all map[string]*sharing) error {
+// prepare makes the parts of one account. Imports may be from accounts that are known.
+func (sh *sharing) prepare(known func(name string) bool) error {
 	o := &sh.options
 	for _, e := range o.Exports {
 		if !subject.ValidStrict(e.Subject, false) {
@@ -108,7 +108,7 @@ func (sh *sharing) prepare(all map[string]*sharing) error {
 		sh.exports = append(sh.exports, &serviceExport{ServiceExport: e})
 	}
 	for _, i := range o.Streams {
-		if all[i.Account] == nil {
+		if !known(i.Account) {
 			return fmt.Errorf("stream import of %q: account %q is not known", i.Subject, i.Account)
 		}
 		im, err := newStreamImport(i)
@@ -118,7 +118,7 @@ func (sh *sharing) prepare(all map[string]*sharing) error {
 		sh.streams = append(sh.streams, im)
 	}
 	for _, i := range o.Services {
-		if all[i.Account] == nil {
+		if !known(i.Account) {
 			return fmt.Errorf("service import of %q: account %q is not known", i.Subject, i.Account)
 		}
 		im, err := newServiceImport(i)
