@@ -63,7 +63,7 @@ var thirdParty = []struct {
 	{"github.com/nats-io/nkeys", []string{"daemon/auth", "daemon/broker", "daemon/config", "daemon"}, "identities; config checks that a key is a key"},
 	{"github.com/nats-io/jwt/v2", []string{"daemon/auth", "daemon/resolver", "daemon/config"},
 		"identities; the resolver keeps whole JWTs only; config checks that a JWT is a JWT"},
-	{"github.com/klauspost/compress", []string{"daemon/cluster", "daemon/monitor", "daemon/system"}, "compression of routes and answers, HTTP encodings"},
+	{"github.com/klauspost/compress", []string{"daemon/transport", "daemon/monitor", "daemon/system"}, "compressed streams and answers, HTTP encodings"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "cmd/nats-broker"}, "bcrypt"},
 	{"golang.org/x/sys", []string{"*"}, "system calls the standard library lacks"},
 	{"golang.org/x/term", []string{"cmd/nats-broker"}, "a password is read without echo"},

@@ -22,6 +22,7 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 		Routes: c.Routes, ConnectRetries: c.ConnectRetries, ConnectBackoff: c.ConnectBackoff,
 		User: c.Authorization.User, Password: c.Authorization.Password, Verify: auth.VerifySecret,
 		AuthTimeout: c.Authorization.Timeout, PoolSize: c.PoolSize,
+		Compression:  cluster.Compression{Mode: c.Compression.Mode, Thresholds: c.Compression.RTTThresholds},
 		PingInterval: orElse(c.PingInterval, o.PingInterval), PingMax: orElse(c.PingMax, o.PingMax),
 		WriteDeadline: orElse(c.WriteDeadline, o.WriteDeadline), MaxPending: o.Limits.MaxPending,
 		ServerName: b.Options().ServerName, Version: CompatVersion, GoVersion: runtime.Version(),
@@ -130,7 +131,7 @@ func routeRow(r *cluster.Stats) monitor.RouteRow {
 		RID: r.RID, RemoteID: r.RemoteID, RemoteName: r.RemoteName, DidSolicit: r.Solicited, IsConfigured: r.Configured,
 		Start: r.Start, LastActivity: r.LastActivity, Pending: r.Pending,
 		InMsgs: r.InMsgs, OutMsgs: r.OutMsgs, InBytes: r.InBytes, OutBytes: r.OutBytes,
-		NumSubs: uint32(r.Subscriptions), Account: r.Account, Compression: "off",
+		NumSubs: uint32(r.Subscriptions), Account: r.Account, Compression: r.Compression,
 	}, RoundTrip: r.RTT, Cluster: r.Cluster}
 	if tcp, ok := r.Addr.(*net.TCPAddr); ok {
 		row.IP, row.Port = tcp.IP.String(), tcp.Port

@@ -25,6 +25,7 @@ type node struct {
 	hub    *Hub
 	b      *broker.Broker
 	theirs *brokertest.Server
+	http   string // of a nats-server: where its monitor listens
 	stop   func()
 }
 
@@ -70,10 +71,12 @@ func must2[T any](v T, err error) func(testing.TB) T {
 // theirs starts a nats-server.
 func theirs(t testing.TB, name, extra string, routes ...string) *node {
 	t.Helper()
-	port := brokertest.FreePort(t)
-	conf := fmt.Sprintf("server_name: %s\nhttp: 127.0.0.1:-1\ncluster { name: C, listen: \"127.0.0.1:%d\", routes: [%s], %s }\n", name, port, quoted(routes), extra)
+	port, http := brokertest.FreePort(t), brokertest.FreePort(t)
+	conf := fmt.Sprintf("server_name: %s\nhttp: 127.0.0.1:%d\ncluster { name: C, listen: \"127.0.0.1:%d\", routes: [%s], %s }\n",
+		name, http, port, quoted(routes), extra)
 	s := brokertest.Start(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: conf, Args: []string{"-D"}})
-	return &node{url: s.URL(), route: fmt.Sprintf("nats://127.0.0.1:%d", port), theirs: s, stop: func() { s.Kill() }}
+	return &node{url: s.URL(), route: fmt.Sprintf("nats://127.0.0.1:%d", port), theirs: s, stop: func() { s.Kill() },
+		http: fmt.Sprintf("http://127.0.0.1:%d", http)}
 }
 
 func quoted(list []string) string {

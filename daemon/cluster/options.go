@@ -35,8 +35,9 @@ type Options struct {
 	Verify         func(configured, given string) bool
 	AuthTimeout    time.Duration // for CONNECT: 2 s
 
-	PoolSize int // connections to each peer: 3; negative: one, as before pools
-	TLS      *transport.TLS
+	PoolSize    int // connections to each peer: 3; negative: one, as before pools
+	Compression Compression
+	TLS         *transport.TLS
 
 	PingInterval  time.Duration // 30 s
 	PingMax       int           // unanswered PINGs: 2
@@ -83,6 +84,9 @@ func set[T comparable](field *T, value T) {
 
 // check reports what cannot be meant.
 func (o *Options) check() error {
+	if err := o.Compression.normalise(); err != nil {
+		return err
+	}
 	switch {
 	case strings.ContainsAny(o.Name, " \t\r\n"):
 		return errors.New("cluster name cannot contain spaces")

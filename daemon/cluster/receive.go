@@ -44,7 +44,8 @@ func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
 		}
 		err = r.handle(&f, in.Data[used:used+n], in)
 		used += n
-		if err != nil {
+		if err != nil || r.renewed {
+			r.renewed = false
 			break
 		}
 	}
@@ -135,6 +136,9 @@ func (r *Route) processInfo(i *info) error {
 	if adopt != nil {
 		h.rename(*adopt, i.ID)
 	}
+	if r.renewed, err = r.negotiate(i.Compression); err != nil || r.renewed {
+		return err
+	}
 	i.locate(r.remote)
 	if err := h.register(r, i); err != nil {
 		h.log.Debug(fmt.Sprintf("%s - Detected duplicate remote route %q", r.label, i.ID))
@@ -142,7 +146,9 @@ func (r *Route) processInfo(i *info) error {
 	}
 	r.known = true
 	if r.delayed {
-		r.Out.Send(h.ownInfo(r).frame())
+		own := h.ownInfo(r)
+		own.Compression = h.opts.Load().Compression.told(r.mode())
+		r.Out.Send(own.frame())
 	}
 	h.log.Debug(fmt.Sprintf("%s - Registering remote route %q", r.label, i.ID))
 	h.introduce(r, i)

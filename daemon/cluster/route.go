@@ -21,14 +21,18 @@ import (
 type Route struct {
 	transport.Conn
 
-	hs       handshake
-	delayed  bool // INFO waits for the peer's
-	known    bool // it is registered
-	pub      *broker.Publisher
-	accounts map[string]*broker.Account // what names in messages stand for
-	names    map[string]string          // queue groups in messages, so that they are made once
-	queues   []string
-	epoch    uint64 // of accounts
+	hs      handshake
+	delayed bool // INFO waits for the peer's
+	greeted time.Time
+
+	negotiated bool // compression is settled
+	renewed    bool // what follows the INFO just read is compressed
+	known      bool // it is registered
+	pub        *broker.Publisher
+	accounts   map[string]*broker.Account // what names in messages stand for
+	names      map[string]string          // queue groups in messages, so that they are made once
+	queues     []string
+	epoch      uint64 // of accounts
 
 	hub       *Hub
 	rid       uint64
@@ -66,6 +70,7 @@ type Route struct {
 	out    int // PINGs not answered
 	sent   time.Time
 	rtt    time.Duration
+	packed string // the mode of compression in use
 	ended  bool
 
 	inMsgs, inBytes atomic.Int64
@@ -146,8 +151,11 @@ func (r *Route) secure(t *transport.TLS) error {
 
 // greet sends what comes first.
 func (r *Route) greet(o *Options) {
+	r.greeted = time.Now()
 	if !r.solicited {
-		r.Out.Send(r.hub.ownInfo(nil).frame())
+		own := r.hub.ownInfo(nil)
+		own.Compression = o.Compression.told(o.Compression.Mode)
+		r.Out.Send(own.frame())
 		return
 	}
 	name, dynamic := r.hub.Name()
@@ -159,8 +167,10 @@ func (r *Route) greet(o *Options) {
 		c.User, c.Pass = o.User, o.Password
 	}
 	r.Out.Send(c.frame())
-	if r.delayed = r.account == "" && r.hub.pool > 0; !r.delayed {
-		r.Out.Send(r.hub.ownInfo(r).frame())
+	if r.delayed = o.Compression.wanted() || r.account == "" && r.hub.pool > 0; !r.delayed {
+		own := r.hub.ownInfo(r)
+		own.Compression = o.Compression.told(o.Compression.Mode)
+		r.Out.Send(own.frame())
 	}
 }
 
@@ -270,7 +280,9 @@ func (r *Route) ponged() {
 		r.rtt = time.Since(r.sent)
 		r.sent = time.Time{}
 	}
+	rtt := r.rtt
 	r.mu.Unlock()
+	r.adapt(rtt)
 	if r.next {
 		r.next = false
 		r.dialNext()

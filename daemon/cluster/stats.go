@@ -25,6 +25,7 @@ type Stats struct {
 	Wanted               []Wanted
 	Account              string // the one account it serves; empty for others
 	Cluster              string
+	Compression          string // of what is sent, as INFO names it
 }
 
 // Wanted is one subject that a peer wants.
@@ -59,7 +60,7 @@ func (r *Route) describe(s *Stats, wanted bool) {
 	s.LastActivity = time.Unix(0, r.heard.Load())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.RTT, s.Subscriptions = r.rtt, len(r.wanted)
+	s.RTT, s.Subscriptions, s.Compression = r.rtt, len(r.wanted), r.packed
 	if wanted {
 		for k, e := range r.wanted {
 			s.Wanted = append(s.Wanted, Wanted{k.account, k.subject, k.queue, e.weight})

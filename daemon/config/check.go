@@ -3,7 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/nats-broker/nats-broker/confparse"
 )
@@ -183,6 +183,7 @@ func (d *decoder) checkClusterStart(o *Options) {
 		} else {
 			c.Compression.Mode = mode
 		}
+		d.checkThresholds(&c.Compression)
 	}
 	d.refuseClusterLater(o)
 	if c.PoolSize < 0 && len(c.Accounts) > 0 {
@@ -197,13 +198,39 @@ func (d *decoder) checkClusterStart(o *Options) {
 	}
 }
 
+// checkThresholds holds the round-trip times of s2_auto in order. Those that are not positive leave their mode out, and
+// mean nothing at the end.
+func (d *decoder) checkThresholds(c *Compression) {
+	if c.Mode != "s2_auto" || len(c.RTTThresholds) == 0 {
+		return
+	}
+	const path = "cluster.compression.rtt_thresholds"
+	list := make([]time.Duration, 0, len(c.RTTThresholds))
+	last, used := time.Duration(0), 0
+	for i, t := range c.RTTThresholds {
+		t = max(t, 0)
+		if t > 0 && t < last {
+			d.unable(path, "RTT threshold values %v should be in ascending order", c.RTTThresholds)
+			return
+		}
+		if last = max(last, t); t > 0 {
+			used = i + 1
+		}
+		list = append(list, t)
+	}
+	switch {
+	case used == 0:
+		d.unable(path, "compression mode %q requires at least one RTT threshold", c.Mode)
+	case used > 4:
+		d.unable(path, "compression mode %q should have no more than 4 RTT thresholds: %v", c.Mode, c.RTTThresholds)
+	}
+	c.RTTThresholds = list[:used]
+}
+
 // refuseClusterLater refuses what routes cannot do yet.
 func (d *decoder) refuseClusterLater(o *Options) {
 	c := &o.Cluster
 	const text = "%s: not supported yet by nats-broker"
-	if strings.HasPrefix(c.Compression.Mode, "s2_") {
-		d.wrong(d.said("cluster.compression.mode", "cluster.compression"), text, "compression of routes other than off and accept")
-	}
 	if c.Permissions.Defined {
 		d.wrong(d.said("cluster.permissions", "cluster.authorization.default_permissions"), text, "cluster permissions")
 	}

@@ -74,8 +74,8 @@ func clusterAuthRows() []*Option {
 }
 
 func compressionRow[T any](at func(*T) *Compression) *Option {
-	return &Option{Name: "compression", Kind: Compressing, Class: NewConnections,
-		Doc: "Compression: off or accept, which are the same yet: nothing is compressed.",
+	return &Option{Name: "compression", Kind: Compressing,
+		Doc: "How what is sent to other servers is compressed: off, accept (as the other one does, the default), s2_fast, s2_better, s2_best, or s2_auto, by the round-trip time; on is s2_fast.",
 		Fields: []*Option{
 			{Name: "mode", Kind: String, Doc: "The mode.", bind: field(func(c *Compression) *string { return &c.Mode })},
 			{Name: "rtt_thresholds", Aliases: []string{"thresholds", "rtts", "rtt"}, Kind: Durations,

@@ -54,7 +54,9 @@ type Conn struct {
 	burst bool // the last reads filled the buffer
 	fresh bool // rest was not shown to the handler yet
 
-	refused bool // the handler would not go on; set before Serve returns
+	unpack  *unpacker // what becomes src when the handler has returned
+	fail    error     // of src
+	refused bool      // the handler would not go on; set before Serve returns
 }
 
 // NewConn makes a connection of an established stream, which must have a
@@ -116,6 +118,9 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 		c.rest.blk.release()
 		c.rest = seg{}
 	}
+	if u, ok := c.src.(*unpacker); ok {
+		u.close()
+	}
 	if cause := c.Aborted(); cause != nil {
 		return cause
 	}
@@ -147,6 +152,9 @@ func (c *Conn) readable() (again bool, err error) {
 		}
 		if errno != 0 {
 			err = os.NewSyscallError("read", errno)
+			if c.fail != nil {
+				err = c.fail
+			}
 			break
 		}
 		if n == 0 {
@@ -216,7 +224,7 @@ func (r *reader) read() (int, syscall.Errno) {
 	if r.c.src == nil {
 		n, errno = readNow(r.c.fd, space)
 	} else {
-		n, errno = readFrom(r.c.src, space)
+		n, errno = r.c.readFrom(space)
 	}
 	if n == len(space) {
 		r.full++
@@ -241,6 +249,11 @@ func (r *reader) handle(b *Batch) error {
 		}
 		r.from += used
 		c.need = need
+		if c.unpack != nil {
+			c.unpack.feed(r.blk.buf[r.from:r.to])
+			c.src, c.unpack = c.unpack, nil
+			r.from, c.need = r.to, 0
+		}
 	}
 	r.makeRoom()
 	return nil
@@ -402,9 +415,9 @@ func (w *writeRun) step() (done bool) {
 	}
 }
 
-// readFrom reads from a source above the descriptor.
-func readFrom(src io.Reader, p []byte) (int, syscall.Errno) {
-	n, err := src.Read(p)
+// readFrom reads from the source above the descriptor.
+func (c *Conn) readFrom(p []byte) (int, syscall.Errno) {
+	n, err := c.src.Read(p)
 	switch {
 	case n > 0:
 		return n, 0
@@ -413,6 +426,7 @@ func readFrom(src io.Reader, p []byte) (int, syscall.Errno) {
 	case errors.Is(err, io.EOF):
 		return 0, 0
 	default:
+		c.fail = err
 		return 0, syscall.EIO
 	}
 }

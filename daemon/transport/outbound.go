@@ -39,7 +39,9 @@ type Outbound struct {
 // blocks: what it cannot send it keeps, and says so by EAGAIN; flush tries again.
 type sink interface {
 	writev(segs []seg) (n int, errno syscall.Errno)
-	flush() syscall.Errno
+	// slow reports whether n bytes take so long that a publisher should not send them
+	// itself, but leave that to a goroutine.
+	slow(n int64) bool
 }
 
 var outboundIDs atomic.Uint32
@@ -123,7 +125,10 @@ func (o *Outbound) put(l *Lane) {
 	sink := o.sink
 	o.mu.Unlock()
 
-	n, errno := o.write(sink, l.segs)
+	n, errno := 0, syscall.EAGAIN
+	if sink == nil || !sink.slow(int64(l.staged)) {
+		n, errno = o.write(sink, l.segs)
+	}
 	left := advance(l.segs, n)
 	o.mu.Lock()
 	o.pending -= int64(n)
@@ -148,7 +153,7 @@ func (o *Outbound) carryOn(errno syscall.Errno, rounds int) {
 		case o.dead:
 			o.idle()
 			return
-		case errno == syscall.EAGAIN || rounds == 0 && o.head < len(o.queue):
+		case errno == syscall.EAGAIN || o.head < len(o.queue) && (rounds == 0 || o.sink != nil && o.sink.slow(o.pending)):
 			over := o.overflow()
 			if over != nil {
 				o.idle()

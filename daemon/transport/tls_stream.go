@@ -60,7 +60,7 @@ func (c *Conn) secure(t *TLS, first []byte, wrap func(net.Conn) *tls.Conn) (*tls
 	}
 	c.src = tc
 	c.Out.mu.Lock()
-	c.Out.sink = &cipherSink{tls: tc, wire: w}
+	c.Out.sink = &filterSink{filter: &cipher{tls: tc, wire: w}}
 	c.Out.mu.Unlock()
 	state := tc.ConnectionState()
 	if !t.PinAccepts(state) {
@@ -201,79 +201,23 @@ func (w *cipherWire) flush() syscall.Errno {
 	return w.push()
 }
 
-// cipherSink encrypts what an outbound queue sends. Only the queue's one writer
-// uses it.
-//
-// Plain bytes count as written once their records are with the kernel. Until
-// then they stay at the head of the queue, and ahead says how many of them are
-// encrypted already.
-type cipherSink struct {
-	tls   *tls.Conn
-	wire  *cipherWire
-	ahead int
+// cipher is the filter that encrypts.
+type cipher struct {
+	tls  *tls.Conn
+	wire *cipherWire
 }
 
 // sealChunk is how much is encrypted before the wire is asked how much it takes,
 // so that a slow peer binds no more than this in records. It is one full record.
 const sealChunk = 16 << 10
 
-func (s *cipherSink) writev(segs []seg) (n int, errno syscall.Errno) {
-	if errno = s.wire.flush(); errno != 0 {
-		return 0, errno
-	}
-	n, s.ahead = s.ahead, 0
-	rest := remainder{segs: segs}
-	rest.skip(n)
-	scratch := getBlock(sealChunk)
-	defer scratch.release()
-	for {
-		chunk := rest.next(scratch.buf[:sealChunk])
-		if len(chunk) == 0 {
-			return n, 0
-		}
-		if _, err := s.tls.Write(chunk); err != nil {
-			return n, syscall.EPIPE
-		}
-		if errno = s.wire.flush(); errno != 0 {
-			s.ahead = len(chunk)
-			return n, errno
-		}
-		n += len(chunk)
-	}
+func (c *cipher) piece() int { return sealChunk }
+
+func (c *cipher) take(p []byte) error {
+	_, err := c.tls.Write(p)
+	return err
 }
 
-func (s *cipherSink) flush() syscall.Errno { return s.wire.flush() }
+func (c *cipher) flush() syscall.Errno { return c.wire.flush() }
 
-// remainder cuts segments into chunks, small ones put together.
-type remainder struct {
-	segs []seg
-	from int // of segs[0], from its beginning
-}
-
-func (r *remainder) skip(n int) {
-	for len(r.segs) > 0 && n >= r.segs[0].len()-r.from {
-		n -= r.segs[0].len() - r.from
-		r.segs, r.from = r.segs[1:], 0
-	}
-	r.from += n
-}
-
-// next returns the next chunk, at most as long as scratch, in which it may lie.
-func (r *remainder) next(scratch []byte) []byte {
-	if len(r.segs) == 0 {
-		return nil
-	}
-	first := r.segs[0].bytes()[r.from:]
-	if len(first) >= len(scratch) || len(r.segs) == 1 {
-		first = first[:min(len(first), len(scratch))]
-		r.skip(len(first))
-		return first
-	}
-	n := 0
-	for n < len(scratch) && len(r.segs) > 0 {
-		k := copy(scratch[n:], r.segs[0].bytes()[r.from:])
-		n += k
-		r.skip(k)
-	}
-	return scratch[:n]
-}
+func (c *cipher) slow(int64) bool { return false }

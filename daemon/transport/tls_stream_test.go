@@ -74,6 +74,12 @@ func loadTLS(t *testing.T, o TLSOptions) *TLS {
 // with arrives on the channel.
 func serveSecure(t *testing.T, m *TLS) (addr string, ended chan error) {
 	t.Helper()
+	return serveSecureBy(t, m, func(c *Conn) Handler { return echoer{c} })
+}
+
+// serveSecureBy is serveSecure with a handler of the caller's.
+func serveSecureBy(t *testing.T, m *TLS, by func(*Conn) Handler) (addr string, ended chan error) {
+	t.Helper()
 	nl, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +103,7 @@ func serveSecure(t *testing.T, m *TLS) (addr string, ended chan error) {
 			_, err = c.SecureServer(m, first)
 		}
 		if err == nil {
-			err = c.Serve(echoer{&c}, nil)
+			err = c.Serve(by(&c), nil)
 		}
 		c.Close(true)
 		ended <- err
