@@ -10,6 +10,62 @@ import (
 // shareFrom is the size of a payload from which it is passed on by reference.
 const shareFrom = 16 << 10
 
+// run is messages that stand in the input one behind the other, count of them, which
+// have everything but the payload in common: each is length bytes long.
+type run struct{ count, length int }
+
+// runs reports whether messages like f can be delivered by [sender.publishRun].
+func (s *sender) runs(p *plan, f *proto.Frame) bool {
+	if f.Tail == nil || f.Size >= shareFrom {
+		return false
+	}
+	if p.one != nil {
+		return f.Hdr <= 0 || p.one.client.has(flagHeaders)
+	}
+	return p.fan != nil && (f.Hdr <= 0 || p.fan.headers)
+}
+
+// publishRun delivers a run of messages, of which f is the first.
+func (s *sender) publishRun(p *plan, f *proto.Frame, r run) {
+	s.uncounted += uint64(r.count)
+	if p.one == nil {
+		s.stageRun(p.fan, f.Subject, f, r)
+		return
+	}
+	l, prefix := s.laneOfOne(p), p.prefixFor(f)
+	size := len(prefix) + len(f.Tail)
+	for next := f.Tail[:len(f.Tail)+(r.count-1)*r.length]; r.count > 0; {
+		b, n := l.ReserveRun(size, r.count)
+		l.Msgs += n
+		l.Bytes += n * f.Size
+		r.count -= n
+		for range n {
+			copy(b[copy(b, prefix):], next[:len(f.Tail)])
+			b = b[size:]
+			next = next[min(r.length, len(next)):]
+		}
+	}
+}
+
+// laneOfOne returns the lane to the one receiver of a plan.
+func (s *sender) laneOfOne(p *plan) *transport.Lane {
+	if p.epoch != s.epoch {
+		p.lane, p.epoch = s.in.Batch.Lane(&p.one.client.Out), s.epoch
+	}
+	if s.open != nil {
+		s.closeStage()
+	}
+	return p.lane
+}
+
+// prefixFor returns what goes in front of a message to the one receiver of a plan.
+func (p *plan) prefixFor(f *proto.Frame) string {
+	if f.Hdr <= 0 {
+		return p.prefix[1:] // MSG
+	}
+	return p.prefix
+}
+
 // publish delivers a message by its plan and reports whether somebody got it.
 func (s *sender) publish(p *plan, f *proto.Frame) bool {
 	s.uncounted++
@@ -19,18 +75,7 @@ func (s *sender) publish(p *plan, f *proto.Frame) bool {
 // deliver is publish without counting.
 func (s *sender) deliver(p *plan, f *proto.Frame) bool {
 	if one := p.one; one != nil && f.Tail != nil && (f.Hdr <= 0 || one.client.has(flagHeaders)) {
-		l := p.lane
-		if p.epoch != s.epoch {
-			l = s.in.Batch.Lane(&one.client.Out)
-			p.lane, p.epoch = l, s.epoch
-		}
-		if s.open != nil {
-			s.closeStages()
-		}
-		prefix := p.prefix
-		if f.Hdr <= 0 {
-			prefix = prefix[1:] // MSG
-		}
+		l, prefix := s.laneOfOne(p), p.prefixFor(f)
 		if !s.byReference(f.Size) {
 			b := l.Reserve(len(prefix) + len(f.Tail))
 			copy(b[copy(b, prefix):], f.Tail)
@@ -70,7 +115,7 @@ func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 		return s.to(p.one, subject, f)
 	}
 	for i := range p.fans {
-		delivered = s.toFan(p, &p.fans[i], subject, f) || delivered
+		delivered = s.toFan(p, p.fans[i], subject, f) || delivered
 	}
 	for _, sub := range p.plain {
 		delivered = s.to(sub, subject, f) || delivered

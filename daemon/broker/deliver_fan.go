@@ -1,135 +1,109 @@
 package broker
 
-import (
-	"github.com/nats-broker/nats-broker/daemon/proto"
-	"github.com/nats-broker/nats-broker/daemon/transport"
-)
+import "github.com/nats-broker/nats-broker/daemon/proto"
 
-// toFan gives the message to all plain receivers of a pattern. Receivers that are
-// sent the same bytes share one block; those bytes are staged and reach their lanes
-// when the stages are closed.
-func (s *sender) toFan(p *plan, fn *fan, subject []byte, f *proto.Frame) bool {
-	out := fn.out
-	if s.open != out || !out.apart || len(p.fans) > 1 {
-		if s.open != nil {
-			s.closeStages()
-		}
-		for len(s.stages) < len(out.groups) {
-			s.stages = append(s.stages, transport.Stage{})
-		}
-	}
-	if p.epoch != s.epoch {
-		clear(p.lanes)
-		p.epoch = s.epoch
-	}
-	delivered, staged := false, false
-	for i := range out.groups {
-		g := &out.groups[i]
-		switch {
-		case !g.simple:
-			delivered = s.toSpecial(g, subject, f) || delivered
-		case len(g.subs) > 1:
-			s.stage(&s.stages[i], g, subject, f)
-			delivered, staged = true, true
-		default:
-			c := g.subs[0].client
-			if c == s.self && !s.echo {
-				continue
-			}
-			l := p.lanes[fn.lane+i]
-			if l == nil {
-				l = s.in.Batch.Lane(&c.Out)
-				p.lanes[fn.lane+i] = l
-			}
-			if g.literal && f.Tail != nil && f.Size < shareFrom && (f.Hdr <= 0 || g.headers) {
-				g.copyTo(l, f)
-			} else {
-				s.frame(l, g.headers, subject, g.sid, f)
-			}
-			delivered = true
-		}
-	}
-	if staged {
-		s.open = out
-		if !out.apart || len(p.plain)+len(p.groups)+len(p.fans) > 1 {
-			s.closeStages()
-		}
-	}
-	return delivered
-}
-
-// copyTo stages a message of which everything but the beginning is as published.
-func (g *fanGroup) copyTo(l *transport.Lane, f *proto.Frame) {
-	line := g.line
-	if f.Hdr <= 0 {
-		line = line[1:] // MSG
-	}
-	b := l.Reserve(len(line) + len(f.Tail))
-	copy(b[copy(b, line):], f.Tail)
-	l.Msgs++
-	l.Bytes += f.Size
-}
-
-func (s *sender) toSpecial(g *fanGroup, subject []byte, f *proto.Frame) (delivered bool) {
-	for _, sub := range g.subs {
+// toFan gives the message to all plain receivers of a pattern. Those with nothing
+// special about them share what is staged, and get it when the stage is closed.
+func (s *sender) toFan(p *plan, out *fanout, subject []byte, f *proto.Frame) (delivered bool) {
+	for _, sub := range out.special {
 		if sub.client != s.self || s.echo {
 			delivered = s.to(sub, subject, f) || delivered
 		}
 	}
+	if len(out.groups) == 0 {
+		return delivered
+	}
+	if f.Tail == nil || f.Size >= shareFrom || f.Hdr > 0 && !out.headers {
+		return s.toEach(out, subject, f) || delivered
+	}
+	s.stageRun(out, subject, f, run{1, 0})
+	if !out.apart || len(p.plain)+len(p.groups)+len(p.fans)+len(out.special) > 1 {
+		s.closeStage()
+	}
+	return delivered || s.others(out)
+}
+
+// toEach gives the message to the receivers one by one.
+func (s *sender) toEach(out *fanout, subject []byte, f *proto.Frame) (delivered bool) {
+	for i := range out.groups {
+		g := &out.groups[i]
+		for _, sub := range g.subs {
+			if c := sub.client; c != s.self || s.echo {
+				s.frame(s.lane(c), c.has(flagHeaders), subject, g.sid, f)
+				delivered = true
+			}
+		}
+	}
 	return delivered
 }
 
-// stage appends the message to a group's stage.
-func (s *sender) stage(st *transport.Stage, g *fanGroup, subject []byte, f *proto.Frame) {
-	if f.Size >= shareFrom || f.Tail == nil || f.Hdr > 0 && !g.headers {
-		s.closeStage(st, g)
-		for _, sub := range g.subs {
-			if sub.client != s.self || s.echo {
-				s.frame(s.in.Batch.Lane(&sub.client.Out), g.headers, subject, g.sid, f)
+// others reports whether a receiver of the fan-out gets what this sender publishes.
+func (s *sender) others(out *fanout) bool {
+	if s.self == nil || s.echo {
+		return true
+	}
+	for i := range out.groups {
+		for _, sub := range out.groups[i].subs {
+			if sub.client != s.self {
+				return true
 			}
 		}
-		return
 	}
-	verb := "MSG "
+	return false
+}
+
+// stageRun appends a run of messages, of which f is the first, to the stage.
+func (s *sender) stageRun(out *fanout, subject []byte, f *proto.Frame, r run) {
+	if s.open != nil && s.open != out {
+		s.closeStage()
+	}
+	verb, sid := "MSG ", out.groups[0].sid
 	if f.Hdr > 0 {
 		verb = "HMSG "
 	}
-	n := len(verb) + len(subject) + 1 + len(g.sid) + len(f.Tail)
-	b, ok := st.Reserve(n)
-	if !ok {
-		s.closeStage(st, g)
-		b, _ = st.Reserve(n)
+	place := len(verb) + len(subject) + 1
+	line := place + len(sid)
+	size := line + len(f.Tail)
+	for next := f.Tail[:len(f.Tail)+(r.count-1)*r.length]; r.count > 0; {
+		if s.open == nil {
+			s.open = out
+			s.stage.Begin(sid)
+		}
+		b, n := s.stage.Reserve(size, place, r.count)
+		if n == 0 {
+			s.closeStage()
+			continue
+		}
+		s.stage.Msgs += n
+		s.stage.Bytes += n * f.Size
+		r.count -= n
+		first := b[:line]
+		at := copy(first, verb)
+		at += copy(first[at:], subject)
+		first[at] = ' '
+		copy(first[at+1:], sid)
+		for i := range n {
+			if i > 0 {
+				copy(b, first)
+			}
+			copy(b[line:], next[:len(f.Tail)])
+			b = b[size:]
+			next = next[min(r.length, len(next)):]
+		}
 	}
-	at := copy(b, verb)
-	at += copy(b[at:], subject)
-	b[at] = ' '
-	at += 1 + copy(b[at+1:], g.sid)
-	copy(b[at:], f.Tail)
-	st.Msgs++
-	st.Bytes += f.Size
 }
 
-// closeStages moves what is staged to the lanes of its receivers.
-func (s *sender) closeStages() {
-	if s.open == nil {
-		return
-	}
-	for i := range s.open.groups {
-		s.closeStage(&s.stages[i], &s.open.groups[i])
-	}
+// closeStage moves what is staged to the lanes of its receivers.
+func (s *sender) closeStage() {
+	groups := s.open.groups
 	s.open = nil
-}
-
-func (s *sender) closeStage(st *transport.Stage, g *fanGroup) {
-	at := 0
-	st.Close(func() *transport.Lane {
-		for at < len(g.subs) {
-			c := g.subs[at].client
-			at++
-			if c != s.self || s.echo {
-				return s.in.Batch.Lane(&c.Out)
+	for i := range groups {
+		g := &groups[i]
+		for _, sub := range g.subs {
+			if c := sub.client; c != s.self || s.echo {
+				s.stage.Put(s.in.Batch.Lane(&c.Out), g.sid, i < len(groups)-1)
 			}
 		}
-		return nil
-	})
+	}
+	s.stage.End()
 }

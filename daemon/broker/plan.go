@@ -2,7 +2,6 @@ package broker
 
 import (
 	"github.com/nats-broker/nats-broker/daemon/proto"
-	"github.com/nats-broker/nats-broker/daemon/subject"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
@@ -28,7 +27,8 @@ type plan struct {
 
 	// Everything else.
 	plain  []*Subscription // receivers that are their pattern's only one
-	fans   []fan           // patterns with several plain receivers
+	fans   []*fanout       // patterns with several plain receivers
+	fan    *fanout         // the only one, if there is nothing else and nothing special about it
 	groups []queueGroup    // queue groups; one of each receives
 	steps  []step          // what other parts of the broker add
 
@@ -37,7 +37,6 @@ type plan struct {
 	nodes []*node // patterns matched, for their counters
 
 	lane  *transport.Lane // of one, if epoch is the sender's
-	lanes []*transport.Lane
 	epoch uint64
 }
 
@@ -45,11 +44,6 @@ type plan struct {
 type step interface {
 	// deliver reports whether the message was given to somebody.
 	deliver(s *sender, subject []byte, f *proto.Frame) bool
-}
-
-type fan struct {
-	out  *fanout
-	lane int // where its lanes begin in plan.lanes
 }
 
 // queueGroup is the members of a queue group, over all patterns that match.
@@ -103,57 +97,5 @@ func (p *plan) reset() {
 	p.as, p.renamed, p.deps = "", p.renamed[:0], p.deps[:0]
 	p.denied, p.nobody, p.one, p.prefix = false, false, nil, ""
 	p.plain, p.fans, p.groups, p.steps = p.plain[:0], p.fans[:0], p.groups[:0], p.steps[:0]
-	p.lane, p.lanes, p.epoch = nil, p.lanes[:0], 0
-}
-
-// fanout is how a message reaches the plain receivers of one pattern: those that
-// are sent the same bytes are together. It is derived from a list of the index once
-// and shared by all senders.
-type fanout struct {
-	groups []fanGroup
-	apart  bool            // no client occurs twice
-	others []*Subscription // those that are not clients
-}
-
-// fanGroup is receivers that are sent the same bytes.
-type fanGroup struct {
-	line    string // "HMSG <subject> <sid> "; the subject counts only if literal
-	sid     string // "<sid> "
-	headers bool
-	simple  bool
-	literal bool // line is right for every message
-	subs    []*Subscription
-}
-
-// fanoutOf returns the fan-out of a list, deriving it if nobody has before.
-func fanoutOf(l *list) *fanout {
-	if f := l.Derived.Load(); f != nil {
-		return f
-	}
-	f := &fanout{apart: true}
-	type key struct {
-		sid             string
-		headers, simple bool
-	}
-	at := make(map[key]int)
-	seen := make(map[*Client]bool, len(l.Plain))
-	for _, s := range l.Plain {
-		if s.kind != kindClient || s.shadow() != nil {
-			f.others = append(f.others, s)
-			continue
-		}
-		k := key{s.sidSpace(), s.client.has(flagHeaders), s.simple()}
-		i, ok := at[k]
-		if !ok || !k.simple {
-			i = len(f.groups)
-			at[k] = i
-			f.groups = append(f.groups, fanGroup{line: s.line, sid: k.sid, headers: k.headers, simple: k.simple,
-				literal: subject.IsLiteral(s.Subject())})
-		}
-		f.groups[i].subs = append(f.groups[i].subs, s)
-		f.apart = f.apart && !seen[s.client]
-		seen[s.client] = true
-	}
-	l.Derived.Store(f)
-	return f
+	p.fan, p.lane, p.epoch = nil, nil, 0
 }

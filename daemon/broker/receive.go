@@ -21,14 +21,8 @@ func (c *Client) Receive(in *transport.Input) (used, need int, err error) {
 	f := frames.Get().(*proto.Frame)
 	var msgs, bytes int
 	for buf := in.Data; used < len(buf); {
-		if p := s.last; p != nil && p.nobody {
-			n, k, size := c.skip(p, buf[used:])
+		if n, k, size := c.again(buf[used:], f); n > 0 {
 			used, msgs, bytes = used+n, msgs+k, bytes+size
-		}
-		if n := c.again(buf[used:], f); n > 0 {
-			used += n
-			msgs++
-			bytes += f.Size
 			continue
 		}
 		if c.awaiting && buf[used]|0x20 != 'c' {
@@ -85,41 +79,49 @@ var frames = sync.Pool{New: func() any { return new(proto.Frame) }}
 // special are the flags of a client for whose messages more is to be done.
 const special = flagVerbose | flagPedantic
 
-// again handles the commonest of frames: one more message on the subject of the last.
-// It returns 0 if the next frame is something else.
-func (c *Client) again(buf []byte, f *proto.Frame) int {
+// again handles the commonest of frames: more messages on the subject of the last. n is
+// their length, msgs their number, bytes the size of their payloads; n is 0 if the next
+// frame is something else.
+//
+// Whether the plan is current is looked at once: who subscribes from now on subscribes
+// after all of them had arrived.
+func (c *Client) again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
 	s := &c.sender
 	p := s.last
-	if p == nil || p.head == "" || c.flags.Load()&special != 0 {
-		return 0
+	if p == nil || p.head == "" || c.flags.Load()&special != 0 || p.denied || !p.current(s.acc.index) {
+		return 0, 0, 0
 	}
-	n := proto.Again(buf, p.head, c.limits.Payload, f)
-	if n == 0 || !p.current(s.acc.index) || p.denied || f.Hdr >= 0 && !c.has(flagHeaders) {
-		return 0
+	if p.nobody {
+		if n, msgs, bytes = c.skip(p, buf); n > 0 {
+			return n, msgs, bytes
+		}
 	}
-	s.publish(p, f)
-	return n
+	n = proto.Again(buf, p.head, c.limits.Payload, f)
+	if n == 0 || f.Hdr >= 0 && !c.has(flagHeaders) {
+		return 0, 0, 0
+	}
+	k := 1
+	if s.runs(p, f) {
+		k += proto.Repeats(buf, n, n-len(f.Body))
+		s.publishRun(p, f, run{k, n})
+	} else {
+		s.publish(p, f)
+	}
+	return n * k, k, f.Size * k
 }
 
 // skip passes over the messages at the beginning of buf that are published by a plan
-// that nobody receives by. n is their length, msgs their number, bytes the size of
-// their payloads. That the plan is current is looked at once: who subscribes now
-// subscribes after all of them were sent.
+// that nobody receives by.
 func (c *Client) skip(p *plan, buf []byte) (n, msgs, bytes int) {
-	s := &c.sender
-	if p.head == "" || c.flags.Load()&special != 0 || !p.current(s.acc.index) {
-		return 0, 0, 0
-	}
 	for {
-		k, size := proto.Skip(buf[n:], p.head, c.limits.Payload)
-		if k == 0 {
+		size, line, payload := proto.Skip(buf[n:], p.head, c.limits.Payload)
+		if size == 0 {
 			break
 		}
-		n += k
-		msgs++
-		bytes += size
+		k := 1 + proto.Repeats(buf[n:], size, line)
+		n, msgs, bytes = n+size*k, msgs+k, bytes+payload*k
 	}
-	s.uncounted += uint64(msgs)
+	c.sender.uncounted += uint64(msgs)
 	return n, msgs, bytes
 }
 

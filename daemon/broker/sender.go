@@ -40,8 +40,8 @@ type sender struct {
 	foreign bool     // the message lies in made, not in the input
 	made    [][]byte // by depth
 
-	open   *fanout // whose bytes are in stages
-	stages []transport.Stage
+	open   *fanout // whose bytes are in stage
+	stage  transport.Stage
 	random uint64
 }
 
@@ -60,10 +60,10 @@ func (s *sender) begin(in *transport.Input) {
 
 // end finishes it: everything staged is in the batch's lanes.
 func (s *sender) end() {
-	s.closeStages()
-	for i := range s.stages {
-		s.stages[i].Release()
+	if s.open != nil {
+		s.closeStage()
 	}
+	s.stage.Release()
 	s.settle()
 	s.in = nil
 }
@@ -91,7 +91,7 @@ func (s *sender) settle() {
 // staged before.
 func (s *sender) lane(c *Client) *transport.Lane {
 	if s.open != nil {
-		s.closeStages()
+		s.closeStage()
 	}
 	return s.in.Batch.Lane(&c.Out)
 }
@@ -164,6 +164,10 @@ func (s *sender) fillFrom(p *plan) {
 	for _, n := range nodes {
 		s.add(p, n)
 	}
+	if len(p.fans) == 1 && len(p.plain)+len(p.groups)+len(p.steps)+len(p.renamed) == 0 && p.as == "" && !p.denied &&
+		p.fans[0].alike() {
+		p.fan = p.fans[0]
+	}
 	if len(p.fans) != 0 || len(p.groups) != 0 || len(p.steps) != 0 {
 		return
 	}
@@ -225,10 +229,7 @@ func (s *sender) add(p *plan, n *node) {
 		}
 	} else if len(l.Plain) > 1 {
 		f := fanoutOf(l)
-		p.fans = append(p.fans, fan{f, len(p.lanes)})
-		for range f.groups {
-			p.lanes = append(p.lanes, nil)
-		}
+		p.fans = append(p.fans, f)
 		for _, sub := range f.others {
 			s.addPlain(p, sub)
 		}

@@ -21,11 +21,25 @@ func Again(buf []byte, head string, maxPayload int, f *Frame) (n int) {
 	return n
 }
 
-// Skip is Again for a PUB of which only the length n and the size of its payload
-// are wanted. The payload is not looked at, but for its end.
-func Skip(buf []byte, head string, maxPayload int) (n, size int) {
-	n, size, _ = measure(buf, head, maxPayload)
-	return n, size
+// Skip is Again for a PUB of which only the length n, that of its line, and the size
+// of its payload are wanted.
+func Skip(buf []byte, head string, maxPayload int) (n, line, size int) {
+	n, size, line = measure(buf, head, maxPayload)
+	return n, line + len("\r\n"), size
+}
+
+// Repeats returns how many frames stand behind the first one of buf that have the same
+// line and the same length: n is that length, line that of the line with its end. Their
+// payloads are not looked at, but for the end.
+func Repeats(buf []byte, n, line int) (k int) {
+	first := buf[:line]
+	for next := buf[n:]; len(next) >= n; next = next[n:] {
+		if next[n-2] != '\r' || next[n-1] != '\n' || string(next[:line]) != string(first) {
+			break
+		}
+		k++
+	}
+	return k
 }
 
 // measure finds the extent of a PUB that begins with head: its length, 0 if it is none or not

@@ -98,8 +98,8 @@ func TestNextErrors(t *testing.T) {
 func FuzzNext(f *testing.F) {
 	for _, s := range []string{
 		"PUB foo 5\r\nhello\r\nPING\r\n", "PUB foo bar 5\r\nhello\r\n", "HPUB foo 12 14\r\nNATS/1.0\r\n\r\nhi\r\n", "hpub foo  0 2\nhi\r\n",
-		"sub foo.* q 90\r\n", "UNSUB 90 5\r\n", "CONNECT {\"verbose\":false}\r\n", "+OK\r\n", "-ERR 'x'\r\n", "INFO {}\r\n", "PUB \r\n 1\r\nx\r\n",
-		"PUB a 999999999\r\n", "PUB \x00 1\r\nx\r\n", "SUB \nfoo 1\r\n", "PUB foo\r bar 1\r\nx\r\n",
+		"PUB foo 2\r\nab\r\nPUB foo 2\r\ncd\r\nPUB foo 2\r\nefgPUB foo 2\r\nhi\r\n", "sub foo.* q 90\r\n", "UNSUB 90 5\r\n", "CONNECT {\"verbose\":false}\r\n", "+OK\r\n", "-ERR 'x'\r\n", "INFO {}\r\n", "PUB \r\n 1\r\nx\r\n",
+		"HPUB f 12 12\r\nNATS/1.0\r\n\r\n\r\nHPUB f 12 12\r\nNATS/1.0\r\n\r\n\r\nHPUB f 12 13\r\n", "PUB a 999999999\r\n", "PUB \x00 1\r\nx\r\n", "SUB \nfoo 1\r\n", "PUB foo\r bar 1\r\nx\r\n",
 	} {
 		f.Add([]byte(s))
 	}
@@ -129,13 +129,29 @@ func FuzzNext(f *testing.F) {
 					(m != n || g.Size != fr.Size || g.Hdr != fr.Hdr || g.Op != fr.Op || string(g.HdrText) != string(fr.HdrText) || string(g.SizeText) != string(fr.SizeText) || !bytes.Equal(g.Tail, fr.Tail) || !bytes.Equal(g.Body, fr.Body)) {
 					t.Fatalf("%q: %+v, again %+v", rest[:n], fr, g)
 				}
-				if m, size := Skip(rest, Head(string(fr.Subject)), lim.Payload); m != 0 && (m != n || size != fr.Size || fr.Op != Pub) {
-					t.Fatalf("%q: %+v, skipped %d with a payload of %d", rest[:n], fr, m, size)
+				if m, line, size := Skip(rest, Head(string(fr.Subject)), lim.Payload); m != 0 &&
+					(m != n || size != fr.Size || line != n-len(fr.Body) || fr.Op != Pub) {
+					t.Fatalf("%q: %+v, skipped %d with a line of %d and a payload of %d", rest[:n], fr, m, line, size)
 				}
+				repeated(t, rest, n, &fr, &lim)
 			}
 			rest = rest[n:]
 		}
 	})
+}
+
+// repeated checks that what is said to repeat the first frame, f of n bytes, is what
+// parsing frame by frame finds.
+func repeated(t *testing.T, buf []byte, n int, f *Frame, lim *Limits) {
+	k := Repeats(buf, n, n-len(f.Body))
+	for i := 1; i <= k; i++ {
+		var g Frame
+		at := buf[i*n:]
+		if m, _, err := Next(at, lim, &g); m != n || err != nil || g.Op != f.Op || !bytes.Equal(g.Subject, f.Subject) ||
+			g.Hdr != f.Hdr || len(g.Tail) != len(f.Tail) || len(g.Body) != len(f.Body) || g.Reply != nil {
+			t.Fatalf("%q is said to repeat %q: %d, %v, %+v", at, buf[:n], m, err, g)
+		}
+	}
 }
 
 // whole checks that a frame of n bytes is not found in less of it.

@@ -146,6 +146,19 @@ func (l *Lane) Reserve(n int) []byte {
 	return p
 }
 
+// ReserveRun returns room for up to count frames of size bytes each, one behind the
+// other, for the caller to fill in before anything else is done with the lane, and for
+// how many there is room: at least one.
+func (l *Lane) ReserveRun(size, count int) (p []byte, frames int) {
+	if l.cur == nil || len(l.cur.buf)-l.n < size {
+		l.room(max(size, min(size*count, l.limit()/2)))
+	}
+	frames = min(count, (len(l.cur.buf)-l.n)/size)
+	p = l.cur.buf[l.n : l.n+frames*size]
+	l.n += frames * size
+	return p, frames
+}
+
 // room makes room for n bytes: it flushes the lane or takes a larger block.
 func (l *Lane) room(n int) {
 	if l.cur != nil {
