@@ -40,6 +40,10 @@ type Broker struct {
 	global, system *Account
 	closed         closedRing
 	work           sync.WaitGroup // connections and listeners
+	entering       sync.WaitGroup // connections that are not in the books yet
+	frozen         []*Client      // whose readers have stopped, for Park
+	restored       []restored     // not served yet, for Resume
+	toldBefore     []byte         // INFO as those know it
 	stopping       chan struct{}
 }
 
@@ -50,6 +54,8 @@ const (
 	running state = iota
 	lameDuck
 	stopped
+	freezing // connections come to rest, to be parked
+	parked   // those that have are about to go
 )
 
 // New makes a broker without listeners.
@@ -125,6 +131,13 @@ func (b *Broker) addAccount(name string) *Account {
 
 // info is INFO as it holds for every client.
 func (b *Broker) info() Info {
+	b.mu.RLock()
+	urls := b.urls
+	b.mu.RUnlock()
+	return b.infoOf(urls)
+}
+
+func (b *Broker) infoOf(urls []string) Info {
 	o := b.opts.Load()
 	host, port, _ := o.advertised() // was checked
 	i := Info{
@@ -137,9 +150,7 @@ func (b *Broker) info() Info {
 		t := o.TLS.Options()
 		i.TLSRequired, i.TLSAvailable, i.TLSVerify = !t.AllowPlain, t.AllowPlain, t.Verify
 	}
-	b.mu.RLock()
-	i.ConnectURLs = b.urls
-	b.mu.RUnlock()
+	i.ConnectURLs = urls
 	return i
 }
 
@@ -198,5 +209,6 @@ func (b *Broker) Stop() {
 
 // Accept serves an established connection.
 func (b *Broker) Accept(nc net.Conn) {
+	b.entering.Add(1)
 	b.work.Go(func() { b.serve(nc) })
 }

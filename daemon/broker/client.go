@@ -88,23 +88,41 @@ func (c *Client) traffic() Traffic {
 
 // serve makes a client of an established connection and serves it to its end.
 func (b *Broker) serve(nc net.Conn) {
+	c := b.enter(nc)
+	if c == nil {
+		return
+	}
+	first, err := c.open()
+	if err != nil {
+		c.teardown(err)
+		return
+	}
+	c.watch()
+	c.live(first)
+}
+
+// enter takes a connection into the books; nil if it cannot stay.
+func (b *Broker) enter(nc net.Conn) *Client {
+	defer b.entering.Done()
 	c := &Client{broker: b, cid: b.lastCID.Add(1), start: time.Now()}
 	if err := transport.NewConn(&c.Conn, nc); err != nil {
 		b.log.Error(fmt.Sprintf("Client Accept Error: %v", err), logging.Err(err))
 		_ = nc.Close()
-		return
+		return nil
 	}
 	c.prepare(nc)
 	if err := c.greet(); err != nil {
 		c.Conn.Close(true)
-		return
+		return nil
 	}
-	first, err := c.open()
-	if err == nil {
-		c.watch()
-		err = c.run(first)
+	return c
+}
+
+// live serves a connection to its end, or until it is frozen.
+func (c *Client) live(first []byte) {
+	if err := c.run(first); err != transport.ErrFrozen || !c.rest() {
+		c.teardown(err)
 	}
-	c.teardown(err)
 }
 
 // prepare fills in what a connection starts with.
@@ -224,6 +242,8 @@ func reasonOf(err error) Reason {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return ClientClosed
+	case err == transport.ErrFrozen:
+		return ServerShutdown
 	case errors.As(err, &ce):
 		return ce.reason
 	case errors.As(err, &pe):

@@ -74,7 +74,11 @@ func (b *Broker) closeSlowly(clients []*Client) {
 		return
 	}
 	b.log.Info("Closing existing clients")
-	spread := o.LameDuckDuration - o.LameDuckGrace
+	b.closeSpread(clients, o.LameDuckDuration-o.LameDuckGrace)
+}
+
+// closeSpread closes clients in random order over the time.
+func (b *Broker) closeSpread(clients []*Client, spread time.Duration) {
 	if spread <= 0 {
 		spread = time.Second
 	}

@@ -47,6 +47,7 @@ func (r *reply) take(empty bool) bool {
 type replyTable struct {
 	mu      sync.Mutex // a leaf
 	prefix  string     // "_R_.<account>."; empty before the first import
+	pattern *Subscription
 	classes []*replyClass
 	watch   func(Change) // told of the pattern; nil for none
 }
@@ -85,6 +86,7 @@ func (t *replyTable) opened(a *Account) (tell func(Change)) {
 	sub.kind = kindInternal
 	sub.more.Store(&subExtra{replies: true})
 	_, _ = a.index.Insert(sub) // the pattern is valid
+	t.pattern = sub
 	return t.watch
 }
 

@@ -114,6 +114,10 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 		result = err
 		return !again
 	})
+	cause := c.Aborted()
+	if cause == ErrFrozen && result == nil {
+		return cause // what is left over stays for Park
+	}
 	if c.rest.blk != nil {
 		c.rest.blk.release()
 		c.rest = seg{}
@@ -121,7 +125,7 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 	if u, ok := c.src.(*unpacker); ok {
 		u.close()
 	}
-	if cause := c.Aborted(); cause != nil {
+	if cause != nil && cause != ErrFrozen {
 		return cause
 	}
 	if err != nil {
@@ -142,6 +146,7 @@ func (c *Conn) readable() (again bool, err error) {
 	}
 	for {
 		if c.cause.Load() != nil {
+			r.stash()
 			break
 		}
 		n, errno := r.read()
@@ -341,6 +346,10 @@ func (c *Conn) writeOut() {
 	err := c.raw.Write(func(uintptr) bool { return w.step() })
 	_ = c.nc.SetWriteDeadline(time.Time{})
 	o.mu.Lock()
+	if o.holder != nil && w.errno == 0 && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+		o.idle() // what is left stays in the queue: see Hold
+		return
+	}
 	if err != nil && !o.dead {
 		o.kill()
 		o.idle()
@@ -392,7 +401,7 @@ func (w *writeRun) step() (done bool) {
 	o := &w.c.Out
 	o.mu.Lock()
 	for {
-		if o.dead || o.head == len(o.queue) {
+		if o.dead || o.head == len(o.queue) || o.holder != nil {
 			o.mu.Unlock()
 			return true
 		}

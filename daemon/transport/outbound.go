@@ -30,6 +30,8 @@ type Outbound struct {
 	dead    bool // nothing is accepted any more
 	closing bool // the connection is closed when all is written
 
+	holder chan struct{} // set once by Hold; closed when the one writer is the holder
+
 	maxPending    int64
 	writeDeadline time.Duration
 	msgs, bytes   uint64
@@ -153,6 +155,9 @@ func (o *Outbound) carryOn(errno syscall.Errno, rounds int) {
 		case o.dead:
 			o.idle()
 			return
+		case o.holder != nil && (errno == 0 || errno == syscall.EAGAIN):
+			o.idle()
+			return
 		case errno == syscall.EAGAIN || o.head < len(o.queue) && (rounds == 0 || o.sink != nil && o.sink.slow(o.pending)):
 			over := o.overflow()
 			if over != nil {
@@ -179,6 +184,10 @@ func (o *Outbound) carryOn(errno syscall.Errno, rounds int) {
 
 // idle ends the caller's time as the writer. The lock is held and released.
 func (o *Outbound) idle() {
+	if o.holder != nil {
+		o.yieldToHolder()
+		return
+	}
 	o.busy = false
 	last := o.closing
 	o.mu.Unlock()

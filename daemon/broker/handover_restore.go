@@ -1,0 +1,355 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// Restored says what has become of the connections of a handover.
+type Restored struct {
+	Moved int            // that go on
+	Lost  map[string]int // that do not, by reason
+}
+
+// Why connections are lost, in logs.
+const (
+	lostDescriptor = "another descriptor than was stored"
+	lostState      = "no state"
+	lostSocket     = "socket error"
+)
+
+// Adopt makes the broker known under the identity that clients know from before. It
+// must be called before anybody is told of another.
+func (b *Broker) Adopt(state []byte) error {
+	m, err := readMoved(state, func([]byte) error { return nil })
+	if err != nil {
+		return err
+	}
+	if m.id == "" {
+		return errFields
+	}
+	o := *b.opts.Load()
+	if o.ServerName == b.id {
+		o.ServerName = m.id
+	}
+	b.opts.Store(&o)
+	b.id, b.xkey = m.id, m.xkey
+	b.refreshInfo()
+	return nil
+}
+
+// Restore takes connections over that another process has parked: the state that it
+// wrote, and the descriptors in their order. It must be called once, after the accounts
+// were made and before there are listeners. The descriptors are the broker's from now
+// on, also if it fails; state is not kept. Until Resume nothing is read from the
+// connections or written to them, but they are in the books, with their subscriptions.
+func (b *Broker) Restore(state []byte, fds []int) (Restored, error) {
+	report := Restored{Lost: make(map[string]int)}
+	next := 0
+	m, err := readMoved(state, func(p []byte) error {
+		var mc movedClient
+		if err := mc.read(p); err != nil {
+			return err
+		}
+		if next == len(fds) {
+			return fmt.Errorf("state of more connections than the %d there are", len(fds))
+		}
+		fd := fds[next]
+		next++
+		r, why := b.restoreClient(&mc, fd)
+		switch {
+		case r.c == nil:
+			report.Lost[why]++
+			return nil
+		case r.refusal == nil:
+			report.Moved++
+		default:
+			report.Lost[reasonOf(r.refusal).String()]++
+		}
+		b.restored = append(b.restored, r)
+		return nil
+	})
+	for _, fd := range fds[next:] {
+		_ = unix.Close(fd)
+		report.Lost[lostState]++
+	}
+	b.continueCounts(m)
+	return report, err
+}
+
+// continueCounts goes on counting where the other process has stopped.
+func (b *Broker) continueCounts(m *moved) {
+	b.lastCID.Store(max(b.lastCID.Load(), m.lastCID))
+	b.totalConn.Store(m.total)
+	b.counts.slow.Store(m.slow)
+	b.counts.stale.Store(m.stale)
+	b.mu.Lock()
+	b.gone = m.traffic
+	b.mu.Unlock()
+	b.toldBefore = bytes.Clone(m.told)
+	for i := range m.accounts {
+		ma := &m.accounts[i]
+		a := b.Account(ma.name)
+		if a == nil || ma.name == "" {
+			continue
+		}
+		a.mu.Lock()
+		a.total, a.slow, a.gone = ma.total, ma.slow, ma.traffic
+		a.mu.Unlock()
+		a.shares.replies.adopt(a, ma)
+	}
+}
+
+// restored is a connection that was taken over.
+type restored struct {
+	c       *Client
+	refusal error // why it must not go on; nil: it does
+	booked  bool
+}
+
+// restoreClient makes a client of its state; none, and why, if there is nothing to say
+// to the peer. One that is refused is told so by Resume.
+func (b *Broker) restoreClient(m *movedClient, fd int) (r restored, lost string) {
+	if id, err := transport.SocketID(fd); err != nil || id != m.socket || m.cid == 0 {
+		_ = unix.Close(fd)
+		return r, lostDescriptor
+	}
+	c := &Client{broker: b, cid: m.cid, start: time.Unix(0, m.start)}
+	if err := transport.Restore(&c.Conn, fd, m.addr(), m.unread, m.unsent); err != nil {
+		return r, lostSocket
+	}
+	c.prepare(c.NetConn())
+	c.nonce, c.ponged = m.nonce, m.ponged
+	c.awaiting = !m.connected && b.opts.Load().Authenticator.Requires().Auth
+	r = restored{c: c}
+	if err := b.register(c); err != nil {
+		r.refusal = &closeError{MaxConnectionsExceeded, err}
+	} else {
+		r.booked = true
+		r.refusal = c.recall(m)
+	}
+	c.last.Store(m.last)
+	c.heard.Store(m.heard)
+	c.inMsgs.Store(m.traffic.InMsgs)
+	c.inBytes.Store(m.traffic.InBytes)
+	c.Out.CountSent(uint64(m.traffic.OutMsgs), uint64(m.traffic.OutBytes))
+	c.ping.out, c.ping.rtt = int(m.pings), time.Duration(m.rtt)
+	if m.pinged != 0 {
+		c.ping.sent = time.Unix(0, m.pinged)
+	}
+	return r, ""
+}
+
+// recall gives the connection what it had, as far as it may have it still.
+func (c *Client) recall(m *movedClient) error {
+	if err := c.acc.join(c); err != nil {
+		return &closeError{MaxAccountConnectionsExceeded, err}
+	}
+	if m.connected {
+		if m.connect == nil {
+			return &closeError{InternalClient, errFields}
+		}
+		c.mu.Lock()
+		c.connect = m.connect
+		c.mu.Unlock()
+		id, err := c.readmitMoved(m)
+		if err != nil {
+			reason, line := c.violation(err)
+			return &closeError{reason, line}
+		}
+		if acc := c.broker.Account(id.Account); acc == nil || acc.name != m.account {
+			return &closeError{ClientClosed, nil} // it comes back into its new account
+		}
+		if err := c.admit(id, m.connect); err != nil {
+			return err
+		}
+	} else if c.awaiting && len(m.subs) > 0 {
+		return &closeError{AuthenticationViolation, errors.New("authentication error")}
+	}
+	c.restoreAnswers(m.answers)
+	for i := range m.subs {
+		c.restoreSubscription(&m.subs[i])
+	}
+	if p := c.permissions(); p != nil {
+		c.SetPermissions(p)
+		c.restoreAnswers(m.answers)
+	}
+	return nil
+}
+
+// readmitTime bounds how long the verdict on one connection may take.
+const readmitTime = 2 * time.Second
+
+// readmitMoved asks who the connection is by what is configured now.
+func (c *Client) readmitMoved(m *movedClient) (*Identity, error) {
+	by := c.broker.opts.Load().Authenticator
+	r := &AuthRequest{CID: c.cid, Connect: m.connect, Nonce: c.nonce, Remote: c.remote}
+	if carrier, ok := by.(Carrier); ok {
+		return carrier.Readmit(r, m.proof)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readmitTime)
+	defer cancel()
+	return by.Authenticate(ctx, r)
+}
+
+// restoreAnswers allows the answers that were allowed.
+func (c *Client) restoreAnswers(list []movedAnswer) {
+	c.mu.Lock()
+	a := c.answers
+	c.mu.Unlock()
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, m := range list {
+		a.open[m.reply] = &answer{asked: time.Unix(0, m.asked), n: m.n}
+	}
+}
+
+// restoreSubscription subscribes as before. What is not allowed any more is taken away
+// afterwards, by SetPermissions.
+func (c *Client) restoreSubscription(m *movedSub) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.subs.get(m.sid) != nil {
+		return
+	}
+	var queue *string
+	if m.queue != "" {
+		if c.queue == nil || *c.queue != m.queue {
+			c.queue = &m.queue
+		}
+		queue = c.queue
+	}
+	sub := newSubscription(c, asBytes(m.subject), asBytes(m.sid), queue)
+	if m.max > 0 || c.answers != nil {
+		x := &subExtra{max: m.max, answers: c.answers}
+		x.got.Store(m.got)
+		sub.more.Store(x)
+	}
+	n, err := c.acc.index.Insert(sub)
+	if err != nil {
+		return // damaged: it was valid once
+	}
+	sub.started(n)
+	sub.count.Add(m.got)
+	c.subs.add(sub)
+	c.acc.castShadows(sub)
+}
+
+// Resume serves the connections that Restore took over.
+func (b *Broker) Resume() {
+	list := b.restored
+	b.restored = nil
+	for _, r := range list {
+		r.c.Conn.Resume()
+		if r.refusal != nil {
+			r.refuse()
+			continue
+		}
+		b.work.Go(func() {
+			r.c.watch()
+			r.c.soon()
+			r.c.live(nil)
+		})
+	}
+	if told := b.info(); b.toldBefore != nil && !bytes.Equal(told.frame(), b.toldBefore) {
+		b.tellAll()
+	}
+	b.toldBefore = nil
+}
+
+// refuse closes a connection that must not go on.
+func (r *restored) refuse() {
+	switch why := reasonOf(r.refusal); why {
+	case ClientClosed:
+	case AuthenticationViolation:
+		r.c.tellErr("Authorization Violation")
+	default:
+		r.c.tellErr(strings.ToLower(why.String()))
+	}
+	if !r.booked {
+		r.c.broker.remember(r.c, MaxConnectionsExceeded)
+		r.c.Conn.Close(true)
+		return
+	}
+	r.c.teardown(r.refusal)
+}
+
+// soon spreads the PINGs of connections that were restored together.
+func (c *Client) soon() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d := c.ping.interval; c.ping.timer != nil && d > 1 {
+		c.ping.timer.Reset(d/2 + time.Duration(rand.Int64N(int64(d)/2)))
+	}
+}
+
+// adopt goes on with another process's table: answers come back under its prefix.
+func (t *replyTable) adopt(a *Account, m *movedAccount) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.prefix == "" || m.prefix == "" || len(t.classes) > 0 || !strings.HasPrefix(m.prefix, replyPrefix) {
+		return // nothing is imported from the account any more
+	}
+	sub := newSubscription(nil, asBytes(m.prefix+">"), nil, nil)
+	sub.kind = kindInternal
+	sub.more.Store(&subExtra{replies: true})
+	if _, err := a.index.Insert(sub); err != nil {
+		return
+	}
+	a.index.Remove(t.pattern)
+	t.prefix, t.pattern = m.prefix, sub
+	for _, c := range m.classes {
+		if c.threshold <= 0 {
+			return
+		}
+		t.classes = append(t.classes, &replyClass{threshold: time.Duration(c.threshold), now: c.now})
+	}
+	for i := range m.replies {
+		t.adoptReply(a, &m.replies[i])
+	}
+}
+
+// adoptReply goes on waiting for one answer. The lock is held.
+func (t *replyTable) adoptReply(a *Account, m *movedReply) {
+	to := a.broker.Account(m.account)
+	if to == nil || len(m.id) < 3 {
+		return
+	}
+	gen, class := int(m.id[1])-'0', strings.IndexByte(digits62, m.id[0])
+	if gen < 0 || gen >= replyGens || class < 0 || class >= len(t.classes) {
+		return
+	}
+	r := &reply{id: m.id, to: to, subject: m.subject, export: a.exportNamed(m.export)}
+	c := t.classes[class]
+	if c.gens[gen] == nil {
+		c.gens[gen] = make(map[string]*reply)
+	}
+	c.gens[gen][r.id] = r
+	if c.timer == nil {
+		c.timer = time.AfterFunc(c.threshold/(replyGens-1), func() { t.turn(c) })
+	}
+}
+
+// exportNamed returns the export of a pattern.
+func (a *Account) exportNamed(pattern string) *serviceExport {
+	if sh := a.shares.now.Load(); sh != nil {
+		for _, e := range sh.exports {
+			if e.Subject == pattern {
+				return e
+			}
+		}
+	}
+	return anyExport
+}
