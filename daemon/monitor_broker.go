@@ -1,10 +1,7 @@
 package daemon
 
 import (
-	"crypto/sha256"
-	"crypto/tls"
-	"encoding/hex"
-	"strings"
+	"math"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
@@ -28,19 +25,26 @@ func (s connectionSource) EachConnection(f func(*monitor.ConnRow) bool) {
 	})
 }
 
-func (s connectionSource) Connection(cid uint64, subs bool) (*monitor.Conn, bool) {
+func (s connectionSource) Connection(cid uint64, subs bool, into *monitor.Conn) bool {
 	c := s.b.Client(cid)
 	if c == nil {
-		return nil, false
+		return false
 	}
-	return monitoredConn(c.Info(subs)), true
+	var ci broker.ConnInfo
+	c.Describe(&ci)
+	if subs {
+		ci.Subs = c.Subscriptions(math.MaxInt)
+	}
+	describeConn(&ci, into)
+	return true
 }
 
 func (s connectionSource) ClosedConnections() []*monitor.Conn {
 	closed := s.b.Closed()
 	list := make([]*monitor.Conn, len(closed))
 	for i, ci := range closed {
-		list[i] = monitoredConn(ci)
+		list[i] = &monitor.Conn{}
+		describeConn(ci, list[i])
 	}
 	return list
 }
@@ -61,10 +65,11 @@ func connRow(ci *broker.ConnInfo) monitor.ConnRow {
 	}
 }
 
-func monitoredConn(ci *broker.ConnInfo) *monitor.Conn {
-	c := &monitor.Conn{
+// describeConn overwrites c; it reuses the memory of its subscriptions.
+func describeConn(ci *broker.ConnInfo, c *monitor.Conn) {
+	*c = monitor.Conn{
 		ConnRow: connRow(ci), Kind: ci.Kind, Type: ci.Type, AccountTag: ci.NameTag, JWT: ci.JWT, IssuerKey: ci.IssuerKey,
-		Tags: ci.Tags, Stop: ci.Stop, Reason: ci.Reason, TLS: tlsState(ci.TLS, ci.TLSFirst),
+		Tags: ci.Tags, Stop: ci.Stop, Reason: ci.Reason, TLS: tlsState(ci.TLS), Subs: c.Subs[:0],
 	}
 	if c.AccountTag == "" {
 		c.AccountTag = ci.Account
@@ -72,7 +77,6 @@ func monitoredConn(ci *broker.ConnInfo) *monitor.Conn {
 	for i := range ci.Subs {
 		c.Subs = append(c.Subs, monitoredSub(&ci.Subs[i]))
 	}
-	return c
 }
 
 func monitoredSub(s *broker.SubInfo) monitor.Sub {
@@ -80,20 +84,13 @@ func monitoredSub(s *broker.SubInfo) monitor.Sub {
 }
 
 // tlsState describes a connection's encryption; nil when there is none.
-func tlsState(cs *tls.ConnectionState, first bool) *monitor.TLSState {
-	if cs == nil {
+func tlsState(t *broker.TLSInfo) *monitor.TLSState {
+	if t == nil {
 		return nil
 	}
-	s := &monitor.TLSState{
-		Version: strings.TrimPrefix(tls.VersionName(cs.Version), "TLS "),
-		Cipher:  tls.CipherSuiteName(cs.CipherSuite),
-		First:   first,
-	}
-	for _, cert := range cs.PeerCertificates {
-		spki, whole := sha256.Sum256(cert.RawSubjectPublicKeyInfo), sha256.Sum256(cert.Raw)
-		s.Peer = append(s.Peer, monitor.TLSPeerCert{
-			Subject: cert.Subject.String(), SPKISha256: hex.EncodeToString(spki[:]), CertSha256: hex.EncodeToString(whole[:]),
-		})
+	s := &monitor.TLSState{Version: t.Version, Cipher: t.Cipher, First: t.First}
+	for _, p := range t.Peer {
+		s.Peer = append(s.Peer, monitor.TLSPeerCert{Subject: p.Subject, SPKISha256: p.SPKI, CertSha256: p.Sum})
 	}
 	return s
 }

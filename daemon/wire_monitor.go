@@ -32,13 +32,21 @@ func (d *Daemon) monitorSource() monitor.Source {
 // serverSource tells the monitor who we are, as configured and as counted.
 type serverSource struct{ d *Daemon }
 
+// Identity implements monitor.ServerSource.
+func (s serverSource) Identity() (id, name string) {
+	id = s.d.broker.ID()
+	if name = s.d.broker.Options().ServerName; name == "" {
+		name = id
+	}
+	return id, name
+}
+
+// Varz implements monitor.ServerSource.
 func (s serverSource) Varz(v *monitor.Varz) {
 	b := s.d.broker
 	o, act := b.Options(), s.d.active.Load()
-	v.ID, v.Name, v.Version, v.Proto = b.ID(), o.ServerName, o.Version, broker.ProtocolLevel
-	if v.Name == "" {
-		v.Name = v.ID
-	}
+	v.ID, v.Name = s.Identity()
+	v.Version, v.Proto = o.Version, broker.ProtocolLevel
 	v.GitCommit = o.GitCommit
 	v.Host, v.Port = o.Host, s.clientPort(o.Port)
 	if host, _, err := net.SplitHostPort(o.ClientAdvertise); err == nil {

@@ -54,6 +54,7 @@ type Client struct {
 	answers *answers // what may be answered; nil without such a permission
 	label   string   // in front of log lines
 	tls     *tls.ConnectionState
+	tlsInfo *TLSInfo
 	ping    pinger
 }
 

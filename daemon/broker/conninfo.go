@@ -1,7 +1,10 @@
 package broker
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
+	"strings"
 	"time"
 )
 
@@ -24,9 +27,29 @@ type ConnInfo struct {
 	IssuerKey, NameTag  string
 	Tags                []string
 	JWT                 string
-	TLS                 *tls.ConnectionState // nil: not encrypted
-	TLSFirst            bool                 // the handshake came before INFO
-	Subs                []SubInfo            // if asked for
+	TLS                 *TLSInfo  // nil: not encrypted; shared, not to be changed
+	Subs                []SubInfo // if asked for
+}
+
+// TLSInfo describes a connection's encryption. It is made once, after the
+// handshake, and holds on to no certificate.
+type TLSInfo struct {
+	Version, Cipher string // "1.3", "TLS_AES_128_GCM_SHA256"
+	First           bool   // the handshake came before INFO
+	Peer            []PeerCert
+}
+
+// PeerCert names a certificate the client has shown; the checksums are SHA-256
+// in hex, of the public key and of the whole.
+type PeerCert struct{ Subject, SPKI, Sum string }
+
+func newTLSInfo(cs *tls.ConnectionState, first bool) *TLSInfo {
+	i := &TLSInfo{Version: strings.TrimPrefix(tls.VersionName(cs.Version), "TLS "), Cipher: tls.CipherSuiteName(cs.CipherSuite), First: first}
+	for _, cert := range cs.PeerCertificates {
+		spki, whole := sha256.Sum256(cert.RawSubjectPublicKeyInfo), sha256.Sum256(cert.Raw)
+		i.Peer = append(i.Peer, PeerCert{cert.Subject.String(), hex.EncodeToString(spki[:]), hex.EncodeToString(whole[:])})
+	}
+	return i
 }
 
 // SubInfo describes a subscription.
@@ -69,7 +92,7 @@ func (c *Client) Describe(ci *ConnInfo) {
 		CID: c.cid, Kind: "Client", Type: "nats", IP: c.ip, Port: int(c.port), Start: c.start,
 		LastActivity: time.Unix(0, c.last.Load()), RTT: c.ping.rtt, Pending: out.Pending,
 		Traffic: Traffic{c.inMsgs.Load(), c.inBytes.Load(), int64(out.Msgs), int64(out.Bytes)},
-		NumSubs: c.subs.n, Account: c.acc.name,
+		NumSubs: c.subs.n, Account: c.acc.name, TLS: c.tlsInfo,
 	}
 	if o := c.connect; o != nil {
 		ci.Name, ci.Lang, ci.Version, ci.JWT = o.Name, o.Lang, o.Version, o.JWT

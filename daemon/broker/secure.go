@@ -77,7 +77,7 @@ func (o *opening) run() (first []byte, err error) {
 			return o.first, nil
 		}
 	}
-	if err := o.handshake(t); err != nil {
+	if err := o.handshake(t, late); err != nil {
 		return nil, err
 	}
 	if late {
@@ -121,7 +121,7 @@ func (o *opening) proxyHeader() error {
 	return nil
 }
 
-func (o *opening) handshake(t *transport.TLS) error {
+func (o *opening) handshake(t *transport.TLS, first bool) error {
 	c := o.c
 	c.debug("Starting TLS client connection handshake")
 	state, err := c.SecureServer(t, o.first)
@@ -139,10 +139,10 @@ func (o *opening) handshake(t *transport.TLS) error {
 		return &closeError{TLSHandshakeError, nil}
 	}
 	c.mu.Lock()
-	c.tls = state
+	c.tls, c.tlsInfo = state, newTLSInfo(state, first)
 	c.mu.Unlock()
 	c.debug("TLS handshake complete")
-	c.debug("TLS version %s, cipher suite %s", tls.VersionName(state.Version)[len("TLS "):], tls.CipherSuiteName(state.CipherSuite))
+	c.debug("TLS version %s, cipher suite %s", c.tlsInfo.Version, c.tlsInfo.Cipher)
 	return nil
 }
 

@@ -95,14 +95,16 @@ func apiConnections(m *Monitor, q *query) (any, error) {
 	if q.err != nil {
 		return nil, q.err
 	}
-	z, matched, err := m.reporter.connz(o)
+	z, sel, err := m.reporter.connz(o)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range z.Conns {
-		c.hideClaims()
+	for c := range sel.infos() {
+		shown := *c
+		shown.hideClaims()
+		z.Conns = append(z.Conns, &shown)
 	}
-	return ConnectionPage{z, matched}, nil
+	return ConnectionPage{z, sel.matched}, nil
 }
 
 // hideClaims leaves out what the dashboard has no use for.

@@ -3,8 +3,9 @@ package monitor
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
-	"runtime"
+	"slices"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -112,40 +113,39 @@ const defaultAccount = "$G"
 // Connz answers /connz. Its cost is one pass over the open connections' rows,
 // plus the details of the page that is shown.
 func (r *Reporter) Connz(o ConnzOptions) (*Connz, error) {
-	z, _, err := r.connz(o)
-	return z, err
+	z, sel, err := r.connz(o)
+	if err != nil {
+		return nil, err
+	}
+	for info := range sel.infos() {
+		shown := *info
+		shown.Subs, shown.SubsDetail = slices.Clone(info.Subs), slices.Clone(info.SubsDetail)
+		z.Conns = append(z.Conns, &shown)
+	}
+	return z, nil
 }
 
-// connz also returns how many connections the filters let through.
-func (r *Reporter) connz(o ConnzOptions) (z *Connz, matched int, err error) {
+// connz returns the answer without its list, and the selection that has it.
+func (r *Reporter) connz(o ConnzOptions) (*Connz, *connSelection, error) {
 	order, err := o.check()
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	now := r.now()
-	z = &Connz{Now: now.UTC(), Offset: o.Offset, Limit: o.Limit, Conns: []*ConnInfo{}}
+	z := &Connz{Now: now.UTC(), Offset: o.Offset, Limit: o.Limit, Conns: []*ConnInfo{}}
+	sel := &connSelection{r: r, o: &o, now: now}
 	if r.src.Connections == nil {
 		z.ID, _ = r.identity()
-		return z, 0, nil
+		return z, sel, nil
 	}
 	if o.Account != "" && (r.src.Accounts == nil || !r.src.Accounts.HasAccount(o.Account)) {
 		z.Conns = nil // what nats-server sends for an unknown account: no id, null
-		return z, 0, nil
+		return z, sel, nil
 	}
 	z.ID, _ = r.identity()
-	sel := &connSelection{r: r, o: &o, page: topK[connCandidate]{k: o.pageEnd(), less: order.lessAt(now, o.reverse)}}
-	sel.gather()
-	z.Total = sel.total
-	for i, row := range sel.page.page(o.Offset) {
-		if i%breath == breath-1 {
-			runtime.Gosched()
-		}
-		if info := sel.describe(row, now); info != nil {
-			z.Conns = append(z.Conns, info)
-		}
-	}
-	z.NumConns = len(z.Conns)
-	return z, sel.matched, nil
+	sel.gather(order.lessAt(now, o.reverse))
+	z.Total, z.NumConns = sel.total, len(sel.page)
+	return z, sel, nil
 }
 
 // check fills in defaults and refuses what does not fit together.
@@ -193,34 +193,35 @@ type connCandidate struct {
 	closed *Conn
 }
 
-// breath is after how many connections a pass lets others run.
-const breath = 256
-
-// connSelection is one request's pass over the connections.
+// connSelection is one request's pass over the connections, and what it chose.
 type connSelection struct {
 	r       *Reporter
 	o       *ConnzOptions
-	page    topK[connCandidate]
-	total   int // as nats-server counts: before user, client id and subject filters
-	matched int // after all filters
+	now     time.Time
+	pace    pacer
+	page    []*connCandidate
+	total   int  // as nats-server counts: before user, client id and subject filters
+	matched int  // after all filters
+	scratch Conn // the connection that is looked at
 }
 
-func (s *connSelection) gather() {
+// gather passes over all connections and keeps the page.
+func (s *connSelection) gather(less func(a, b *connCandidate) bool) {
 	conns := s.r.src.Connections
+	top := topK[connCandidate]{k: s.o.pageEnd(), less: less}
+	defer func() { s.page = top.page(s.o.Offset) }()
 	if s.o.State != ConnClosed {
+		top.expect(conns.NumConnections())
 		var cand connCandidate
-		n := 0
 		conns.EachConnection(func(row *ConnRow) bool {
-			if n++; n%breath == 0 {
-				runtime.Gosched()
-			}
+			s.pace.step()
 			if s.o.Account != "" && row.Account != s.o.Account {
 				return true
 			}
 			s.total++
 			if s.o.matches(row) && s.interested(row.CID) {
 				cand.ConnRow = *row
-				s.page.offer(&cand)
+				top.offer(&cand)
 				s.matched++
 			}
 			return true
@@ -237,7 +238,7 @@ func (s *connSelection) gather() {
 		if s.matched > 0 && s.o.CID > 0 || !s.o.matches(&c.ConnRow) {
 			continue
 		}
-		s.page.offer(&connCandidate{ConnRow: c.ConnRow, closed: c})
+		top.offer(&connCandidate{ConnRow: c.ConnRow, closed: c})
 		s.matched++
 	}
 }
@@ -247,35 +248,48 @@ func (s *connSelection) interested(cid uint64) bool {
 	if s.o.FilterSubject == "" {
 		return true
 	}
-	c, ok := s.r.src.Connections.Connection(cid, true)
-	if !ok {
+	if !s.r.src.Connections.Connection(cid, true, &s.scratch) {
 		return false
 	}
-	for i := range c.Subs {
-		if subject.Collide(s.o.FilterSubject, c.Subs[i].Subject) {
+	for i := range s.scratch.Subs {
+		if subject.Collide(s.o.FilterSubject, s.scratch.Subs[i].Subject) {
 			return true
 		}
 	}
 	return false
 }
 
-// describe makes the entry of one row of the page; nil when the connection has
-// gone since.
-func (s *connSelection) describe(row *connCandidate, now time.Time) *ConnInfo {
+// infos describes the connections of the page, one after the other in the same
+// memory: what it yields, and its lists, are overwritten by the next.
+func (s *connSelection) infos() iter.Seq[*ConnInfo] {
+	return func(yield func(*ConnInfo) bool) {
+		var info ConnInfo
+		for _, row := range s.page {
+			s.pace.step()
+			s.describe(row, &info)
+			if !yield(&info) {
+				return
+			}
+		}
+	}
+}
+
+// describe makes the entry of one row of the page. A connection that has gone
+// since is shown as far as its row tells.
+func (s *connSelection) describe(row *connCandidate, info *ConnInfo) {
 	c := row.closed
 	if c == nil {
-		open, ok := s.r.src.Connections.Connection(row.CID, s.o.Subscriptions || s.o.SubscriptionsDetail)
-		if !ok {
-			return nil
+		c = &s.scratch
+		if !s.r.src.Connections.Connection(row.CID, s.o.Subscriptions || s.o.SubscriptionsDetail, c) {
+			*c = Conn{ConnRow: row.ConnRow, Kind: "Client", Type: "nats", AccountTag: row.Account, Subs: c.Subs[:0]}
 		}
-		c = open
 	}
-	info := newConnInfo(c, now)
+	info.set(c, s.now)
 	switch {
 	case s.o.SubscriptionsDetail:
-		info.SubsDetail = clientSubDetails(c.Subs, row.closed != nil)
+		info.SubsDetail = clientSubDetails(info.SubsDetail, c.Subs, row.closed != nil)
 	case s.o.Subscriptions:
-		info.Subs = subjectsOf(c.Subs)
+		info.Subs = subjectsOf(info.Subs, c.Subs)
 	}
 	if s.o.Username {
 		info.AuthorizedUser = c.User
@@ -290,17 +304,18 @@ func (s *connSelection) describe(row *connCandidate, now time.Time) *ConnInfo {
 			info.TLSPeerCerts = c.TLS.Peer
 		}
 	}
-	return info
 }
 
-func newConnInfo(c *Conn, now time.Time) *ConnInfo {
-	info := &ConnInfo{
+// set overwrites the entry with what is shown without being asked for; it keeps
+// the memory of its lists.
+func (info *ConnInfo) set(c *Conn, now time.Time) {
+	*info = ConnInfo{
 		CID: c.CID, Kind: c.Kind, Type: c.Type, IP: c.IP, Port: c.Port,
 		Start: c.Start.UTC(), LastActivity: c.LastActivity.UTC(), Reason: c.Reason,
 		RTT: rttText(c.RTT), Pending: c.Pending,
 		InMsgs: c.InMsgs, OutMsgs: c.OutMsgs, InBytes: c.InBytes, OutBytes: c.OutBytes,
 		Stalls: c.Stalls, NumSubs: c.NumSubs, Name: c.Name, Lang: c.Lang, Version: c.Version,
-		MQTTClient: c.MQTTClient,
+		MQTTClient: c.MQTTClient, Subs: info.Subs[:0], SubsDetail: info.SubsDetail[:0],
 	}
 	if !c.Stop.IsZero() {
 		stop := c.Stop.UTC()
@@ -314,5 +329,4 @@ func newConnInfo(c *Conn, now time.Time) *ConnInfo {
 	if c.ProxyKey != "" {
 		info.Proxy = &ProxyKey{Key: c.ProxyKey}
 	}
-	return info
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 )
 
 // endpoint is one path of the monitor. Its name in /varz's http_req_stats is
@@ -76,18 +77,16 @@ func serveConnz(m *Monitor, w http.ResponseWriter, q *query) {
 		refuse(w, q.err)
 		return
 	}
-	z, err := m.reporter.Connz(o)
+	z, sel, err := m.reporter.connz(o)
 	if err != nil {
 		refuse(w, err)
 		return
 	}
-	conns := z.Conns
-	if len(conns) == 0 {
+	if len(sel.page) == 0 {
 		writeIndented(w, z)
 		return
 	}
-	z.Conns = []*ConnInfo{}
-	writeList(w, z, "connections", conns)
+	writeList(w, z, "connections", sel.infos())
 }
 
 func serveRoutez(m *Monitor, w http.ResponseWriter, q *query) {
@@ -125,7 +124,7 @@ func serveSubsz(m *Monitor, w http.ResponseWriter, q *query) {
 		writeIndented(w, z)
 		return
 	}
-	writeList(w, z, "subscriptions_list", subs)
+	writeList(w, z, "subscriptions_list", paced(slices.Values(subs)))
 }
 
 func serveAccountz(m *Monitor, w http.ResponseWriter, q *query) {

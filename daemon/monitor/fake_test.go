@@ -106,12 +106,21 @@ func (f *fakeBroker) EachConnection(visit func(*ConnRow) bool) {
 	}
 }
 
-func (f *fakeBroker) Connection(cid uint64, subs bool) (*Conn, bool) {
+func (f *fakeBroker) Connection(cid uint64, subs bool, c *Conn) bool {
 	f.details.Add(1)
 	if cid == 0 || cid > uint64(f.conns) {
-		return nil, false
+		return false
 	}
-	return f.conn(cid, subs), true
+	list := c.Subs[:0]
+	*c = *f.conn(cid, subs)
+	c.Subs = append(list, c.Subs...)
+	return true
+}
+
+func (f *fakeBroker) Identity() (id, name string) {
+	var v Varz
+	f.Varz(&v)
+	return v.ID, v.Name
 }
 
 func (f *fakeBroker) ClosedConnections() []*Conn { return f.closed }

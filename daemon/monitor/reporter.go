@@ -23,12 +23,8 @@ func NewReporter(src Source) *Reporter {
 	return &Reporter{src: src, now: time.Now}
 }
 
-// serverID is the id that heads every answer.
-func (r *Reporter) identity() (id, name string) {
-	var v Varz
-	r.src.Server.Varz(&v)
-	return v.ID, v.Name
-}
+// identity is what heads every answer.
+func (r *Reporter) identity() (id, name string) { return r.src.Server.Identity() }
 
 // requestCounts counts HTTP requests by path for /varz.
 type requestCounts struct {

@@ -3,8 +3,8 @@ package monitor
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"net/http"
-	"runtime"
 	"time"
 )
 
@@ -55,9 +55,9 @@ const stall = 30 * time.Second
 
 // writeList sends v, whose last field, name, is an empty list or left out, with
 // that list filled in. The text is that of MarshalIndent over the whole, but it
-// is made in small pieces with a breath in between, so that a list of any
-// length needs little memory and leaves the processors to the data path.
-func writeList[T any](w http.ResponseWriter, v any, name string, list []T) {
+// is made in small pieces, so that a list of any length needs little memory;
+// what makes the list has to pace itself.
+func writeList[T any](w http.ResponseWriter, v any, name string, list iter.Seq[T]) {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -73,11 +73,13 @@ func writeList[T any](w http.ResponseWriter, v any, name string, list []T) {
 	b = append(append(append(b, '"'), name...), "\": [\n    "...)
 	head(w, http.StatusOK)
 	deadline := http.NewResponseController(w)
-	for i := range list {
-		if i > 0 {
+	more := false
+	for element := range list {
+		if more {
 			b = append(b, ",\n    "...)
 		}
-		if b, err = appendElement(b, list[i]); err != nil {
+		more = true
+		if b, err = appendElement(b, element); err != nil {
 			return // cut short: the reader sees invalid JSON, not a wrong list
 		}
 		if len(b) < piece {
@@ -88,7 +90,6 @@ func writeList[T any](w http.ResponseWriter, v any, name string, list []T) {
 			return
 		}
 		b = b[:0]
-		runtime.Gosched()
 	}
 	b = append(b, "\n  ]\n}"...)
 	_ = deadline.SetWriteDeadline(time.Now().Add(stall))

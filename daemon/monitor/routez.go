@@ -72,9 +72,9 @@ func (r *Reporter) Routez(o RoutezOptions) *Routez {
 		info.Idle = span(now.Sub(info.LastActivity))
 		switch {
 		case o.SubscriptionsDetail:
-			info.SubsDetail = clientSubDetails(row.SubList, false)
+			info.SubsDetail = clientSubDetails(nil, row.SubList, false)
 		case o.Subscriptions:
-			info.Subs = subjectsOf(row.SubList)
+			info.Subs = subjectsOf(nil, row.SubList)
 		}
 		z.Routes = append(z.Routes, &info)
 		return true

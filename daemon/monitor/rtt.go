@@ -34,7 +34,9 @@ func (r *Reporter) roundTrips() RTTs {
 		return c.now
 	}
 	times := make([]time.Duration, 0, r.src.Connections.NumConnections())
+	var pace pacer
 	r.src.Connections.EachConnection(func(row *ConnRow) bool {
+		pace.step()
 		if row.RTT > 0 {
 			times = append(times, row.RTT)
 		}

@@ -98,7 +98,9 @@ func newScrape(r *Reporter, maxAccounts int) *scrape {
 	}
 	if src := r.src.Connections; src != nil {
 		s.closed = src.ClosedByReason()
+		var pace pacer
 		src.EachConnection(func(row *ConnRow) bool {
+			pace.step()
 			s.pending.sum += row.Pending
 			s.pending.max = max(s.pending.max, row.Pending)
 			return true

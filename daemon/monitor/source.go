@@ -20,6 +20,8 @@ type Source struct {
 
 // ServerSource tells what the server is and what it has counted.
 type ServerSource interface {
+	// Identity returns the server's id and name. It is cheap.
+	Identity() (id, name string)
 	// Varz fills in identity, configuration and counters. The fields that
 	// describe the process (now, uptime, mem, cpu, cores, gomaxprocs,
 	// gomemlimit, go, http_req_stats) are filled in by the monitor afterwards.
@@ -84,9 +86,10 @@ type ConnectionSource interface {
 	// The row is the caller's to reuse; f must not keep the pointer. No lock of
 	// the data path is held during f.
 	EachConnection(f func(*ConnRow) bool)
-	// Connection describes one open connection, with its subscriptions if
-	// subs. ok is false when it is not (or no longer) open.
-	Connection(cid uint64, subs bool) (c *Conn, ok bool)
+	// Connection describes one open connection in c, with its subscriptions,
+	// in the memory of c.Subs, if subs. It returns false, and leaves c alone,
+	// when it is not (or no longer) open.
+	Connection(cid uint64, subs bool, c *Conn) bool
 	// ClosedConnections returns the ring of closed connections, oldest first.
 	// The elements are shared and must not be changed.
 	ClosedConnections() []*Conn

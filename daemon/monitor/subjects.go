@@ -54,7 +54,9 @@ func (r *Reporter) inUse() (rows []SubjectRow, at time.Time, partial bool) {
 	index := make(map[key]int)
 	c.rows, c.partial = []SubjectRow{}, false
 	if r.src.Subscriptions != nil {
+		var pace pacer
 		r.src.Subscriptions.EachSubscription("", func(s *Sub) bool {
+			pace.step()
 			k := key{s.Account, s.Subject}
 			i, ok := index[k]
 			if !ok {

@@ -87,7 +87,9 @@ func (r *Reporter) Subsz(o SubszOptions) (*Subsz, error) {
 	if !o.Subscriptions {
 		return z, nil
 	}
+	var pace pacer
 	subs.EachSubscription(o.Account, func(s *Sub) bool {
+		pace.step()
 		if o.Test != "" && !subject.Matches(s.Subject, o.Test) {
 			return true
 		}
@@ -110,27 +112,22 @@ func clientSubDetail(s *Sub) SubDetail {
 
 // clientSubDetails lists a connection's subscriptions. Those of a closed one are
 // shown with the account all the same, as nats-server does.
-func clientSubDetails(subs []Sub, withAccount bool) []SubDetail {
-	if len(subs) == 0 {
-		return nil
-	}
-	list := make([]SubDetail, len(subs))
+// The list is appended to.
+func clientSubDetails(list []SubDetail, subs []Sub, withAccount bool) []SubDetail {
 	for i := range subs {
-		list[i] = clientSubDetail(&subs[i])
+		d := clientSubDetail(&subs[i])
 		if withAccount {
-			list[i].Account, list[i].AccountTag = subs[i].Account, subs[i].AccountTag
+			d.Account, d.AccountTag = subs[i].Account, subs[i].AccountTag
 		}
+		list = append(list, d)
 	}
 	return list
 }
 
-func subjectsOf(subs []Sub) []string {
-	if len(subs) == 0 {
-		return nil
-	}
-	list := make([]string, len(subs))
+// subjectsOf appends the subscriptions' subjects to list.
+func subjectsOf(list []string, subs []Sub) []string {
 	for i := range subs {
-		list[i] = subs[i].Subject
+		list = append(list, subs[i].Subject)
 	}
 	return list
 }

@@ -11,6 +11,9 @@ type topK[T any] struct {
 	rows []T
 }
 
+// expect makes room for the rows that n offers may leave.
+func (t *topK[T]) expect(n int) { t.rows = make([]T, 0, min(t.k, n)) }
+
 // offer considers one row; it is copied if kept.
 func (t *topK[T]) offer(row *T) {
 	switch {

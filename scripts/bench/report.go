@@ -111,6 +111,7 @@ func (r *report) text() string {
 		}
 	}
 	r.scales(&b)
+	r.scraped(&b)
 	r.problems(&b)
 	return b.String()
 }
@@ -203,7 +204,7 @@ func oneLine(res result) string {
 		show func(float64) string
 	}{
 		{cpu, "cpu", duration}, {rate, "rate", count}, {p50, "p50", duration}, {p99, "p99", duration}, {p999, "p99.9", duration},
-		{perUnit, "each", bytesText}, {wall, "time", duration}, {rss, "mem", bytesText},
+		{disturbed99, "p99 scraped/not", times}, {perUnit, "each", bytesText}, {wall, "time", duration}, {rss, "mem", bytesText},
 	} {
 		if v, ok := res[part.m]; ok {
 			parts = append(parts, part.name+" "+part.show(v))

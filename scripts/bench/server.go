@@ -29,14 +29,15 @@ type server struct {
 }
 
 // startServer runs the binary on a free port and returns when it has answered
-// a PING. It also returns the time from exec to that answer.
-func startServer(binary string) (*server, time.Duration, error) {
+// a PING. It also returns the time from exec to that answer. More are further
+// arguments.
+func startServer(binary string, more ...string) (*server, time.Duration, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, 0, err
 	}
 	s := &server{port: port, done: make(chan struct{})}
-	s.cmd = exec.Command(binary, "-a", "127.0.0.1", "-p", strconv.Itoa(port))
+	s.cmd = exec.Command(binary, append([]string{"-a", "127.0.0.1", "-p", strconv.Itoa(port)}, more...)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	began := time.Now()

@@ -30,6 +30,7 @@ var scenarios = []scenario{
 	{"churn-conns", "connect, PING, close", "connection", limits(1), connectionChurn},
 	{"idle-10k", "10,000 idle connections", "connection", map[metric]float64{perUnit: 0.17}, idleConnections(10000)},
 	{"subs-1m", "1,000,000 subscriptions", "subscription", map[metric]float64{perUnit: 0.25}, manySubscriptions(1000000)},
+	{"scrape", "10,000 connections, monitor read; 1:1, 5,000 a second", "round of readings", nil, besideScraping(10000, 5000)},
 	{"start-up", "from exec to the first PONG", "start", nil, startUp},
 }
 
