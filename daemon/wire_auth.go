@@ -36,6 +36,7 @@ func authOptions(o *config.Options) auth.Options {
 	if opts.Anonymous = onlySystemUsers(o); opts.Anonymous && opts.Users == nil {
 		opts.Users = []auth.User{}
 	}
+	opts.Callout = calloutOptions(o)
 	return opts
 }
 
@@ -104,6 +105,7 @@ func (p *authPart) start(cfg *config.Config) error {
 		return err
 	}
 	commit()
+	p.door.auth.SetDelegate(newCallouts(p.broker))
 	p.door.auth.Advise()
 	return nil
 }
@@ -180,6 +182,7 @@ func authRequest(r *broker.AuthRequest) *auth.Request {
 	return &auth.Request{
 		User: c.User, Password: c.Pass, Token: c.Token, Nkey: c.Nkey, Signature: c.Sig, Nonce: r.Nonce,
 		Type: auth.TypeStandard, Remote: r.Remote, TLS: r.TLS,
+		CID: r.CID, Name: c.Name, Lang: c.Lang, Version: c.Version, Protocol: c.Protocol, JWT: c.JWT,
 	}
 }
 
@@ -197,7 +200,11 @@ func denied(err error) error {
 // identity is what the core keeps of a decision; the decision itself rides
 // along, for a review after a reload.
 func identity(id *auth.Identity) *broker.Identity {
-	b := &broker.Identity{Account: id.Account, User: id.User, Label: id.Label, Proof: id}
+	b := &broker.Identity{
+		Account: id.Account, User: id.User, Label: id.Label, Proof: id,
+		Expires: id.Expires, MaxPayload: id.MaxPayload, MaxSubscriptions: id.MaxSubscriptions,
+		AccountLabel: id.AccountLabel, IssuerKey: id.IssuerKey, NameTag: id.NameTag, Tags: id.Tags,
+	}
 	if id.Permissions != nil {
 		b.Permissions = rights{id.Permissions}
 	}

@@ -16,6 +16,7 @@ type Authenticator struct {
 	users    atomic.Pointer[directory]
 	pool     *pool
 	throttle throttle
+	delegate Delegate // nil: callouts refuse
 }
 
 // New makes an authenticator for the options.
@@ -66,7 +67,7 @@ func (a *Authenticator) Requires() Requirements {
 // answer is delayed because the address has failed too often. The error of a refusal is one of the package's.
 func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity, error) {
 	d := a.users.Load()
-	id, err := d.decide(ctx, r, a.pool)
+	id, err := a.verdict(ctx, d, r)
 	if id != nil {
 		id.from = d
 	}
@@ -82,6 +83,18 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity
 	}
 	wait(ctx, delay)
 	return nil, err
+}
+
+// verdict decides here or has a callout service decide.
+func (a *Authenticator) verdict(ctx context.Context, d *directory, r *Request) (*Identity, error) {
+	if d.callout == nil {
+		return d.decide(ctx, r, a.pool)
+	}
+	yes, proxied, id, err := d.delegates(ctx, r, a.pool)
+	if !yes {
+		return id, err
+	}
+	return a.call(ctx, d.callout, r, proxied)
 }
 
 func shown(r *Request) string {
@@ -103,11 +116,8 @@ func shown(r *Request) string {
 // the same are the same pointer.
 func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*Identity, error) {
 	d := a.users.Load()
-	now, err := d.recall(id, r)
-	if err != nil {
-		now, err = d.decide(ctx, r, a.pool)
-	}
-	if err != nil && d.gone(r) {
+	now, err := a.recall(ctx, d, id, r)
+	if err != nil && id.by != byCallout && d.gone(r) {
 		return nil, ErrMoved
 	}
 	if err != nil {
@@ -121,4 +131,21 @@ func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*
 	}
 	now.from = d
 	return now, nil
+}
+
+// recall finds what an identity has become in the tables d, and decides anew where that does not tell.
+func (a *Authenticator) recall(ctx context.Context, d *directory, id *Identity, r *Request) (*Identity, error) {
+	if d.callout == nil && id.by != byCallout || d.callout != nil && d.callout.spares(d.entry(r)) {
+		if now, err := d.recall(id, r); err == nil {
+			return now, nil
+		}
+	}
+	if d.callout == nil || id.by != byCallout || !d.callout.same(id.from.callout) {
+		return a.verdict(ctx, d, r)
+	}
+	yes, _, now, err := d.delegates(ctx, r, a.pool)
+	if !yes {
+		return now, err
+	}
+	return d.callout.renew(id)
 }

@@ -24,6 +24,8 @@ type directory struct {
 	// answer does not tell who exists.
 	decoy []byte
 	plain bool // a password is written in plain
+
+	callout *Callout // nil: everything is decided here
 }
 
 // account is what a credential leads to.
@@ -72,7 +74,44 @@ func newDirectory(o Options) (*directory, error) {
 	case o.Anonymous:
 		d.nameless = &account{id: Identity{Account: GlobalAccount}}
 	}
+	if o.Callout != nil {
+		if err := d.setCallout(o.Callout); err != nil {
+			return nil, err
+		}
+	}
 	return d, d.makeDecoy()
+}
+
+// setCallout delegates decisions. Users in the account of the service may not send it requests, as the server does.
+func (d *directory) setCallout(c *Callout) error {
+	own := *c
+	d.callout, d.required = &own, true
+	if own.Account == "" {
+		own.Account = GlobalAccount
+	}
+	all := []*account{d.single, d.token, d.nameless}
+	for _, table := range []map[string]*account{d.users, d.nkeys} {
+		for _, acc := range table {
+			if acc != d.nameless {
+				all = append(all, acc)
+			}
+		}
+	}
+	for _, acc := range all {
+		if acc == nil || acc.id.Account != own.Account {
+			continue
+		}
+		var rules *Rules
+		if p := acc.id.Permissions; p != nil {
+			rules = &p.rules
+		}
+		p, err := NewPermissions(withoutCallout(rules))
+		if err != nil {
+			return err
+		}
+		acc.id.Permissions = p
+	}
+	return nil
 }
 
 func (d *directory) add(u *User) error {
@@ -145,5 +184,15 @@ func decoyOf(cost int) ([]byte, error) {
 func (d *directory) warn(log *logging.Logger) {
 	if d.plain {
 		log.Warn("Plaintext passwords detected, use nkeys or bcrypt")
+	}
+	if c := d.callout; c != nil {
+		if _, known := c.Accounts[c.Account]; !known {
+			log.Error(fmt.Sprintf("Authorization callout account %q not valid", c.Account))
+		}
+		for _, name := range c.Users {
+			if d.users[name] == nil && d.nkeys[name] == nil && (d.single == nil || d.single.name != name) {
+				log.Error(fmt.Sprintf("Authorization callout user %q not valid", name))
+			}
+		}
 	}
 }

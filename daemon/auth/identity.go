@@ -21,6 +21,11 @@ type Request struct {
 	Remote                net.Addr
 	TLS                   *tls.ConnectionState // nil: not encrypted
 	TrustedProxy          bool                 // came through a proxy that proved itself
+
+	// What a callout service is told.
+	CID                 uint64 // of the connection
+	Name, Lang, Version string // as the client says
+	Protocol            int
 }
 
 // nameless reports a request without credentials.
@@ -71,6 +76,8 @@ type Identity struct {
 	from  *directory // it was decided by
 	by    proof
 	proof [sha256.Size]byte // of the secret that was configured when it was let in
+	// defaults is set if Permissions are the account's default ones, for which byCallout looks again after a change.
+	defaults bool
 }
 
 // proof is the way in which a connection has shown who it is.
@@ -84,6 +91,7 @@ const (
 	byNkey                     //
 	byCertificate              //
 	byClaims                   // a user JWT
+	byCallout                  // a service said so
 )
 
 // Limits that are no number.

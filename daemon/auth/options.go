@@ -27,6 +27,9 @@ type Options struct {
 
 	// ProxyRequired refuses the single user or token unless it comes through a trusted proxy.
 	ProxyRequired bool
+
+	// Callout delegates decisions to a service; nil: none are.
+	Callout *Callout
 }
 
 // User is one name or key with its account and rights. Exactly one of Name and Nkey is set.

@@ -19,6 +19,7 @@ type Broker struct {
 	log   *logging.Logger
 	id    string
 	xkey  string
+	keys  keys
 	start time.Time
 	opts  atomic.Pointer[Options]
 	hello atomic.Pointer[greeting]
@@ -72,7 +73,7 @@ func New(o Options, log *logging.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the server's curve key: %w", err)
 	}
-	b := &Broker{log: log, start: time.Now(), stopping: make(chan struct{})}
+	b := &Broker{log: log, start: time.Now(), stopping: make(chan struct{}), keys: keys{id, curve}}
 	if b.id, err = id.PublicKey(); err != nil {
 		return nil, fmt.Errorf("making the server's identity: %w", err)
 	}
@@ -99,6 +100,13 @@ func (b *Broker) ID() string { return b.id }
 
 // XKey returns the server's public curve key.
 func (b *Broker) XKey() string { return b.xkey }
+
+// keys are what the broker proves by that it is itself, and what can be encrypted for it. They are made at each start.
+type keys struct{ identity, curve nkeys.KeyPair }
+
+// Keys returns the broker's identity, which [Broker.ID] is the public half of, and its curve key, likewise of
+// [Broker.XKey]. They must not be wiped.
+func (b *Broker) Keys() (identity, curve nkeys.KeyPair) { return b.keys.identity, b.keys.curve }
 
 // Options returns the options in effect, with defaults filled in.
 func (b *Broker) Options() Options { return *b.opts.Load() }

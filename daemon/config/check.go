@@ -43,6 +43,7 @@ func Verdict(warns Warnings, err error) error {
 // check looks at options that concern each other.
 func (d *decoder) check(o *Options) {
 	d.checkLogins(o)
+	d.checkCallout(o)
 	d.checkAccounts(o)
 	d.checkStart(o)
 }

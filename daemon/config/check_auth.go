@@ -73,3 +73,12 @@ func (d *decoder) duplicates(o *Options) {
 		look(a.Users, join(join("accounts", a.Name), "users"))
 	}
 }
+
+// checkCallout holds that the accounts a callout decides on are there.
+func (d *decoder) checkCallout(o *Options) {
+	for _, name := range o.Authorization.Callout.AllowedAccounts {
+		if o.account(name) == nil {
+			d.wrong("authorization.auth_callout.allowed_accounts", "auth_callout allowed account %q not found in configured accounts", name)
+		}
+	}
+}

@@ -270,6 +270,9 @@ func finishCluster(d *decoder, at place, v *confparse.Value, block any) {
 	if a.Token != "" {
 		d.fail(at, where("authorization.token"), "cluster authorization does not support tokens").Secret = true
 	}
+	if a.Callout.Defined {
+		d.fail(at, where("authorization.auth_callout"), "cluster authorization does not support callouts")
+	}
 	if a.DefaultPermissions.Defined {
 		d.warn(where("authorization.default_permissions"), `setting "permissions" within cluster authorization block is deprecated`)
 		if !c.Permissions.Defined {

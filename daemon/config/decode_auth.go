@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nats-io/nkeys"
+
 	"github.com/nats-broker/nats-broker/confparse"
 )
 
@@ -191,4 +193,35 @@ func giveDefaults(users []User, p Permissions) {
 			users[i].Permissions = p
 		}
 	}
+}
+
+// finishCallout holds that a callout has keys that can be keys, and users to log in its service.
+func finishCallout(d *decoder, at place, v *confparse.Value, block any) {
+	c := block.(*Callout)
+	span := v.Span()
+	if span.IsZero() {
+		span = at.key
+	}
+	where := func(key string) confparse.Span { return d.origin(join(at.path, key), span) }
+	switch {
+	case c.Issuer == "":
+		d.fail(at, span, "authorization callouts require an issuer to be specified")
+	case !validNkey(c.Issuer, keyAccount):
+		d.badKey(at, where("issuer"), "expected callout user to be a valid public account nkey", c.Issuer)
+	}
+	if c.XKey != "" && !validNkey(c.XKey, keyCurve) {
+		d.badKey(at, where("xkey"), "expected callout xkey to be a valid public xkey", c.XKey)
+	}
+	if len(c.Users) == 0 {
+		d.fail(at, span, "authorization callouts require authorized users to be specified")
+	}
+}
+
+// badKey refuses what is not the public key that is wanted. A seed in its place is not shown.
+func (d *decoder) badKey(at place, span confparse.Span, text, key string) {
+	if _, err := nkeys.FromSeed([]byte(key)); err == nil {
+		d.fail(at, span, "%s, got a seed, which is secret", text).Secret = true
+		return
+	}
+	d.fail(at, span, "%s, got %q", text, clip(key))
 }

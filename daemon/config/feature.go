@@ -9,7 +9,7 @@ const (
 	Core       Feature = ""
 	Auth       Feature = "authorization"
 	Accounts   Feature = "accounts"
-	Callout    Feature = "auth callout"
+	Callouts   Feature = "auth callout"
 	TLSServer  Feature = "TLS"
 	Clustering Feature = "clustering"
 	JetStream  Feature = "JetStream"
@@ -33,6 +33,7 @@ var built = map[Feature]bool{
 	TLSServer:  true,
 	Clustering: true,
 	ProxyLine:  true,
+	Callouts:   true,
 }
 
 // Built reports whether the options of feature f do anything in this build.

@@ -80,6 +80,7 @@ var (
 	ConnTypes = &Kind{Name: "list of connection types", expects: "a connection type or a list of them", decode: decodeConnTypes}
 	// AccountNames is a list whose absence and emptiness differ: everybody, nobody.
 	AccountNames = &Kind{Name: "list of accounts", expects: "a list of account names", decode: decodeAccountNames}
+	UserNames    = &Kind{Name: "list of users", expects: "a list of user names or nkeys", decode: decodeAccountNames}
 	Block        = &Kind{Name: "block", expects: "a block { … }", decode: decodeBlock}
 	Blocks       = &Kind{Name: "list of blocks", expects: "a list of blocks [ { … } … ]", decode: decodeBlocks}
 	BlockMap     = &Kind{Name: "map of blocks", expects: "a map of blocks { name { … } … }", decode: decodeBlockMap}

@@ -15,6 +15,19 @@ type Authorization struct {
 	// DefaultPermissions were already given to the users without permissions of their own.
 	DefaultPermissions Permissions
 	ProxyRequired      bool
+	Callout            Callout
+}
+
+// Callout has a service decide who may connect.
+type Callout struct {
+	Defined bool
+	Issuer  string // public account nkey, "A…", that signs the answers
+	Account string // where requests are sent; empty: "$G"
+	// Users, by name or nkey, are let in without the service: it logs in as one of them.
+	Users []string
+	XKey  string // public curve key, "X…", of the service; empty: nothing is encrypted
+	// AllowedAccounts are those whose users the service decides on as well; empty: all.
+	AllowedAccounts []string
 }
 
 // A User may connect. Exactly one of Name and Nkey is set.
@@ -54,4 +67,5 @@ type ResponseRule struct {
 }
 
 func (a *Authorization) define() { a.Defined = true }
+func (c *Callout) define()       { c.Defined = true }
 func (p *Permissions) define()   { p.Defined = true }

@@ -18,8 +18,9 @@ func authRows() []*Option {
 					Doc:    "Permissions of users that have none of their own.",
 					Fields: permissionRows(), finish: finishPermissions,
 					bind: field(func(a *Authorization) *Permissions { return &a.DefaultPermissions })},
-				&Option{Name: "auth_callout", Aliases: []string{"auth_hook"}, Kind: Block, Feature: Callout,
-					Doc: "Let a service decide who may connect.", Fields: calloutRows()},
+				&Option{Name: "auth_callout", Aliases: []string{"auth_hook"}, Kind: Block, Feature: Callouts,
+					Doc: "Let a service decide who may connect.", Fields: calloutRows(), finish: finishCallout,
+					bind: field(func(a *Authorization) *Callout { return &a.Callout })},
 				&Option{Name: "proxy_required", Kind: Boolean, Default: "false", Feature: Proxies,
 					Doc:  "Clients must come through a trusted proxy.",
 					bind: field(func(a *Authorization) *bool { return &a.ProxyRequired })},
@@ -109,11 +110,18 @@ func permissionRows() []*Option {
 
 func calloutRows() []*Option {
 	return []*Option{
-		{Name: "issuer", Kind: String, Doc: "Public account nkey that signs the answers."},
-		{Name: "account", Aliases: []string{"acc"}, Kind: String, Doc: "Account the requests are sent in."},
-		{Name: "auth_users", Aliases: []string{"users"}, Kind: Strings, Doc: "Users of the service itself."},
-		{Name: "xkey", Aliases: []string{"key"}, Kind: String, Doc: "Public curve key to encrypt requests and answers with."},
-		{Name: "allowed_accounts", Kind: Strings, Doc: "Accounts that are delegated to the service; by default all."},
+		{Name: "issuer", Kind: String, Doc: "Public account nkey that signs the answers.",
+			bind: field(func(c *Callout) *string { return &c.Issuer })},
+		{Name: "account", Aliases: []string{"acc"}, Kind: String, Default: `"$G"`, Doc: "Account that requests are sent in.",
+			bind: field(func(c *Callout) *string { return &c.Account })},
+		{Name: "auth_users", Aliases: []string{"users"}, Kind: UserNames,
+			Doc:  "Users, by name or nkey, that are let in without the service; the service is one of them.",
+			bind: field(func(c *Callout) *[]string { return &c.Users })},
+		{Name: "xkey", Aliases: []string{"key"}, Kind: String, Doc: "Public curve key of the service, to encrypt requests and answers with.",
+			bind: field(func(c *Callout) *string { return &c.XKey })},
+		{Name: "allowed_accounts", Kind: AccountNames,
+			Doc:  "Accounts whose configured users the service decides on as well; by default all.",
+			bind: field(func(c *Callout) *[]string { return &c.AllowedAccounts })},
 	}
 }
 

@@ -68,7 +68,9 @@ func clusterAuthRows() []*Option {
 		&Option{Name: "default_permissions", Aliases: []string{"default_permission", "permissions"}, Kind: Block,
 			Doc: "Deprecated; write permissions in the cluster block.", Fields: permissionRows(), finish: finishPermissions,
 			bind: field(func(a *Authorization) *Permissions { return &a.DefaultPermissions })},
-		&Option{Name: "auth_callout", Aliases: []string{"auth_hook"}, Kind: Block, Feature: Callout, Doc: "Not possible between servers.", Fields: calloutRows()},
+		&Option{Name: "auth_callout", Aliases: []string{"auth_hook"}, Kind: Block,
+			Doc: "Not possible between servers.", Fields: calloutRows(), finish: finishCallout,
+			bind: field(func(a *Authorization) *Callout { return &a.Callout })},
 		&Option{Name: "proxy_required", Kind: Boolean, Feature: Proxies, Doc: "Has no effect between servers."},
 	)
 }

@@ -17,6 +17,7 @@ const (
 const (
 	keyUser    = 'U'
 	keyAccount = 'A'
+	keyCurve   = 'X'
 )
 
 func validNkey(key string, kind byte) bool {
@@ -25,6 +26,8 @@ func validNkey(key string, kind byte) bool {
 		return nkeys.IsValidPublicUserKey(key)
 	case keyAccount:
 		return nkeys.IsValidPublicAccountKey(key)
+	case keyCurve:
+		return nkeys.IsValidPublicCurveKey(key)
 	}
 	return false
 }

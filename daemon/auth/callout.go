@@ -1,0 +1,186 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nats-io/nkeys"
+)
+
+// A callout asks a service, which is an ordinary client in an account of its own, who a connection is. The request and
+// the answer are JWTs (jwt.AuthorizationRequestClaims and jwt.AuthorizationResponseClaims), as described in ADR-26 of
+// https://github.com/nats-io/nats-architecture-and-design.
+
+// CalloutSubject is where requests are sent, in the account of the service.
+const CalloutSubject = "$SYS.REQ.USER.AUTH"
+
+// CalloutHeader names the header with the server's curve key, in encrypted requests.
+const CalloutHeader = "Nats-Server-Xkey"
+
+// Callout delegates decisions to a service.
+type Callout struct {
+	Issuer  string // public account nkey that answers are signed by
+	Account string // where the service is; empty: the global account
+	// Users of the service and others who are let in without it, by name or nkey.
+	Users []string
+	// XKey is the service's public curve key; empty: nothing is encrypted.
+	XKey string
+	// Allowed are the accounts whose users are delegated too; empty: all. Who is in none is always delegated.
+	Allowed []string
+	// Accounts that the service may put users in, with the permissions of users that have none.
+	Accounts map[string]*Rules
+	// Tags of this server, which the service is told.
+	Tags []string
+}
+
+// Server describes this server to a callout service.
+type Server struct {
+	ID, Name, Host, Version, Cluster string
+}
+
+// Delegate is what a callout needs of the broker. Its methods may be called concurrently.
+type Delegate interface {
+	// Server describes this server.
+	Server() Server
+	// Keys are the server's own, its identity and its curve key.
+	Keys() (identity, curve nkeys.KeyPair)
+	// Ask publishes a request in an account and returns the first answer. key is put in a header unless it is empty.
+	// An error is ctx's or says that nothing can be asked there.
+	Ask(ctx context.Context, account, key string, request []byte) ([]byte, error)
+}
+
+// Refusals of a callout.
+var (
+	errCallout    = errors.New("auth callout")
+	errNoDelegate = errors.New("there is no broker to ask")
+)
+
+// SetDelegate says whom callouts go through. It is called once, before the first connection.
+func (a *Authenticator) SetDelegate(d Delegate) { a.delegate = d }
+
+// delegates reports whether a request is for the callout service to decide. otherwise, id and err are the decision.
+// proxied tells that the user named needs a trusted proxy.
+func (d *directory) delegates(ctx context.Context, r *Request, p *pool) (yes, proxied bool, id *Identity, err error) {
+	acc := d.entry(r)
+	if d.callout.spares(acc) {
+		id, err = d.decide(ctx, r, p)
+		return false, acc.proxied, id, err
+	}
+	if acc == nil || len(d.callout.Allowed) == 0 || acc.id.Account == GlobalAccount {
+		return true, acc != nil && acc.proxied, nil, nil
+	}
+	id, err = d.decide(ctx, r, p)
+	if errors.Is(err, ErrTooSlow) || err == nil && !slices.Contains(d.callout.Allowed, id.Account) {
+		return false, acc.proxied, id, err
+	}
+	return true, acc.proxied, nil, nil
+}
+
+// entry returns the user, nkey or single user that a request names, whether or not it proves to be that; nil for none.
+func (d *directory) entry(r *Request) *account {
+	switch {
+	case d.isNameless(r):
+		return d.nameless
+	case r.Nkey != "" && len(d.nkeys) > 0:
+		return d.nkeys[r.Nkey]
+	case d.certMap && len(d.users) > 0:
+		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+			return nil
+		}
+		return d.certificateUser(r.TLS.PeerCertificates[0], r.Type)
+	case r.User != "" && len(d.users) > 0:
+		return d.users[r.User]
+	case d.token != nil:
+		return nil
+	case d.single != nil && d.single.name == r.User:
+		return d.single
+	}
+	return nil
+}
+
+// call asks the service about a request. The error of a refusal wraps ErrCredentials or is ErrProxyRequired; where the
+// service has not answered in time, it wraps ErrTooSlow.
+func (a *Authenticator) call(ctx context.Context, c *Callout, r *Request, proxied bool) (*Identity, error) {
+	if a.delegate == nil {
+		return nil, fmt.Errorf("%w: %w", ErrCredentials, errNoDelegate)
+	}
+	q, err := newQuestion(ctx, a.delegate, c, r)
+	if err != nil {
+		return nil, a.refuse(fmt.Errorf("error encoding auth request claim on account %q: %w", c.Account, err))
+	}
+	answer, err := a.delegate.Ask(ctx, c.Account, q.header(), q.text)
+	if err != nil {
+		if ctx.Err() == nil {
+			return nil, a.refuse(fmt.Errorf("no valid account %q for auth callout request: %w", c.Account, err))
+		}
+		a.log.Debug(fmt.Sprintf("Authorization callout response not received in time on account %q", c.Account))
+		return nil, fmt.Errorf("%w: %w", ErrTooSlow, err)
+	}
+	id, err := q.read(answer, r, proxied, time.Now())
+	if err != nil {
+		return nil, a.refuse(err)
+	}
+	return id, nil
+}
+
+// refuse logs why the service's answer lets nobody in.
+func (a *Authenticator) refuse(err error) error {
+	text := err.Error()
+	first, size := utf8.DecodeRuneInString(text)
+	a.log.Warn(string(unicode.ToTitle(first)) + text[size:])
+	if errors.Is(err, ErrProxyRequired) {
+		return err
+	}
+	return fmt.Errorf("%w: %w: %w", ErrCredentials, errCallout, err)
+}
+
+// spares reports whether a user is let in without the service.
+func (c *Callout) spares(acc *account) bool { return acc != nil && slices.Contains(c.Users, acc.name) }
+
+// renew returns an identity that the service gave before, as it is now: its account may be gone, or have other
+// permissions for users without.
+func (c *Callout) renew(id *Identity) (*Identity, error) {
+	rules, known := c.Accounts[id.Account]
+	if !known {
+		return nil, ErrCredentials
+	}
+	now := *id
+	if !id.defaults {
+		return &now, nil
+	}
+	if id.Account == c.Account {
+		rules = withoutCallout(rules)
+	}
+	now.Permissions = nil
+	if rules == nil {
+		return &now, nil
+	}
+	p, err := NewPermissions(rules)
+	if err != nil {
+		return nil, fmt.Errorf("default permissions of account %q: %w", id.Account, err)
+	}
+	now.Permissions = p
+	return &now, nil
+}
+
+// same reports whether answers of the service to what was asked under another configuration still count.
+func (c *Callout) same(o *Callout) bool {
+	return c != nil && o != nil && c.Issuer == o.Issuer && c.Account == o.Account && c.XKey == o.XKey &&
+		slices.Equal(c.Users, o.Users) && slices.Equal(c.Allowed, o.Allowed)
+}
+
+// withoutCallout returns rules that also deny to publish requests to the callout service: what comes there must come
+// from the server.
+func withoutCallout(r *Rules) *Rules {
+	if r == nil {
+		return &Rules{PublishDeny: []string{CalloutSubject}}
+	}
+	s := *r
+	s.PublishDeny = append(slices.Clone(r.PublishDeny), CalloutSubject)
+	return &s
+}

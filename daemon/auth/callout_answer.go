@@ -1,0 +1,141 @@
+package auth
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+)
+
+// jwtStart is what every JWT begins with: its header is a JSON object, in base64.
+const jwtStart = "eyJ"
+
+// maxAnswer bounds an answer in bytes. A user JWT with a few hundred permissions is some ten kilobytes.
+const maxAnswer = 256 << 10
+
+// read takes an answer of the service and returns the identity that it gives. Every error is a refusal.
+func (q *question) read(answer []byte, r *Request, proxied bool, now time.Time) (*Identity, error) {
+	text, err := q.userText(answer)
+	if err != nil {
+		return nil, err
+	}
+	user, err := jwt.DecodeUserClaims(text)
+	if err != nil {
+		return nil, err
+	}
+	if (proxied || user.ProxyRequired) && !r.TrustedProxy {
+		return nil, ErrProxyRequired
+	}
+	if err := valid(user); err != nil {
+		return nil, fmt.Errorf("error validating user JWT: %w", err)
+	}
+	on := q.callout.Account
+	if user.Subject != q.user {
+		return nil, fmt.Errorf("expected authorized user of %q but got %q on account %q", q.user, user.Subject, on)
+	}
+	switch {
+	case user.IssuerAccount != "":
+		return nil, fmt.Errorf("error non operator mode account %q: attempted to use issuer_account", on)
+	case user.Issuer != q.callout.Issuer:
+		return nil, fmt.Errorf("wrong issuer for auth callout response on account %q, expected %q got %q", on, q.callout.Issuer, user.Issuer)
+	}
+	defaults, known := q.callout.Accounts[user.Audience]
+	if !known {
+		return nil, fmt.Errorf("no valid account %q for auth callout response on account %q: account missing", user.Audience, on)
+	}
+	return q.grant(user, user.Audience, defaults, r, now)
+}
+
+// userText checks the answer's outside and returns the JWT of the user in it.
+func (q *question) userText(answer []byte) (string, error) {
+	on := q.callout.Account
+	if len(answer) == 0 {
+		return "", fmt.Errorf("auth callout violation: %q on account %q", "no reason supplied", on)
+	}
+	if len(answer) > maxAnswer {
+		return "", fmt.Errorf("auth callout violation: answer of %d bytes on account %q", len(answer), on)
+	}
+	sealed := q.curve != nil && !bytes.HasPrefix(answer, []byte(jwtStart))
+	if sealed {
+		var err error
+		if answer, err = q.curve.Open(answer, q.callout.XKey); err != nil {
+			return "", fmt.Errorf("error decrypting auth callout response on account %q: %w", on, err)
+		}
+	}
+	claims, err := jwt.DecodeAuthorizationResponseClaims(string(answer))
+	if err != nil {
+		return "", err
+	}
+	if err := valid(claims); err != nil {
+		return "", fmt.Errorf("authorization response had validation errors: %w", err)
+	}
+	switch {
+	case claims.Subject != q.user:
+		return "", errors.New("auth callout violation: auth callout response is not for expected user")
+	case claims.Audience != q.server:
+		return "", errors.New("auth callout violation: auth callout response is not for server")
+	case !sealed && claims.Issuer != q.callout.Issuer: // what is sealed can come from the service alone
+		return "", errors.New("auth callout signing key is unknown")
+	case claims.Error != "":
+		return "", fmt.Errorf("auth callout service returned an error: %s", claims.Error)
+	}
+	return claims.Jwt, nil
+}
+
+// valid returns the first of the things that are wrong with claims.
+func valid(c jwt.Claims) error {
+	found := jwt.CreateValidationResults()
+	c.Validate(found)
+	if len(found.Issues) > 0 {
+		return errors.New(found.Issues[0].Description)
+	}
+	return nil
+}
+
+// grant makes the identity of a user that the service has let in.
+func (q *question) grant(u *jwt.UserClaims, account string, defaults *Rules, r *Request, now time.Time) (*Identity, error) {
+	on := q.callout.Account
+	if _, ok := allowedUntil(&u.Limits.UserLimits, now); !ok {
+		return nil, fmt.Errorf("authorized user on account %q outside of valid connect times", on)
+	}
+	types, err := knownTypes(u.AllowedConnectionTypes)
+	if err != nil {
+		return nil, fmt.Errorf("authorized user on account %q using invalid connection type", on)
+	}
+	if len(types) > 0 && !slices.Contains(types, orStandard(r.Type)) {
+		return nil, fmt.Errorf("authorized user on account %q not allowed to use connection type", on)
+	}
+	id, err := IdentityOfClaims(u, ClaimOptions{Account: account, Now: now, Type: r.Type, Request: r})
+	if err != nil {
+		return nil, err
+	}
+	id.by = byCallout
+	id.User, id.Label, id.IssuerKey, id.NameTag, id.Tags = r.shownUser(), r.claim().Label, "", "", nil
+	if u.Name != "" {
+		id.User, id.Label = u.Name, "user:"+u.Name
+	}
+	// In answers of a service no limit is often written as 0.
+	for _, n := range []*int{&id.MaxPayload, &id.MaxSubscriptions} {
+		if *n == Nothing {
+			*n = 0
+		}
+	}
+	rules := rulesOf(&u.Permissions)
+	if rules == nil {
+		rules, id.defaults = defaults, true
+	}
+	if account == on {
+		rules = withoutCallout(rules)
+	}
+	id.Permissions = nil
+	if rules == nil {
+		return id, nil
+	}
+	if id.Permissions, err = NewPermissions(rules); err != nil {
+		return nil, fmt.Errorf("could not register auth callout user: %w", err)
+	}
+	return id, nil
+}
