@@ -62,12 +62,12 @@ func reserve(port int) (free func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// listening reports whether some process of this network namespace accepts
-// connections on the TCP port. It looks into the kernel's tables, because a
-// connection made to find out would be counted and numbered by the server.
-func listening(port int) (bool, error) {
-	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		found, err := listenerIn(name, port)
+// listening reports whether some process of a network namespace accepts connections
+// on the TCP port. It looks into the kernel's tables, in the directory given, because
+// a connection made to find out would be counted and numbered by the server.
+func listening(tables string, port int) (bool, error) {
+	for _, name := range []string{"tcp", "tcp6"} {
+		found, err := listenerIn(filepath.Join(tables, name), port)
 		if found || (err != nil && !os.IsNotExist(err)) {
 			return found, err
 		}

@@ -35,6 +35,10 @@ type Options struct {
 	// given as arguments unless PortMark appears in Config or Args.
 	Port int
 
+	// Netns is a network namespace, as ip-netns(8) names it, for the server to run in.
+	// It needs root, and Config has to say where to listen; empty: that of the test.
+	Netns string
+
 	// MaxFiles lowers the limit of open descriptors; 0 leaves it.
 	MaxFiles int
 
@@ -135,6 +139,9 @@ func (s *Server) launch() {
 		limit := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, s.opts.MaxFiles)
 		bin, args = "/bin/sh", append([]string{"-c", limit, s.bin}, args...)
 	}
+	if s.opts.Netns != "" {
+		bin, args = "ip", append([]string{"netns", "exec", s.opts.Netns, bin}, args...)
+	}
 	cmd := exec.Command(bin, args...)
 	cmd.Dir = s.opts.Dir
 	// A program with the race detector sleeps for a second before it exits
@@ -184,9 +191,17 @@ func (s *Server) waitReady() {
 	}
 }
 
+// tables is where the kernel shows the sockets of the server's network namespace.
+func (s *Server) tables() string {
+	if s.opts.Netns != "" {
+		return fmt.Sprintf("/proc/%d/net", s.cmd.Process.Pid)
+	}
+	return "/proc/net"
+}
+
 func (s *Server) untilListening() error {
 	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); {
-		if ok, err := listening(s.port); ok || err != nil {
+		if ok, err := listening(s.tables(), s.port); ok || err != nil {
 			return err
 		}
 		select {
