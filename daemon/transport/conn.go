@@ -304,11 +304,26 @@ func (c *Conn) Close(flush bool) {
 	if !flush {
 		o.kill()
 	}
-	busy := o.busy
+	busy, dead := o.busy, o.dead
 	o.mu.Unlock()
-	if !busy {
+	switch {
+	case !busy:
 		c.shut()
+	case dead:
+		// Somebody may wait for the descriptor to be writable, for nothing.
+		_ = c.nc.SetWriteDeadline(time.Unix(1, 0))
 	}
+}
+
+// Reset ends the connection after Serve has returned, so that nothing more of what
+// was sent reaches the peer, not even what the kernel has already. It is for a peer
+// that does not answer: what is on its way there could arrive behind what is sent over
+// the next connection.
+func (c *Conn) Reset() {
+	if tcp, ok := c.nc.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	c.Close(false)
 }
 
 // shut closes the descriptor. It runs once: in Close, or in whoever was writing then.
