@@ -26,7 +26,8 @@ type target struct {
 const (
 	dialTimeout  = time.Second
 	dialJitter   = 100 * time.Millisecond
-	lostAttempts = 20 // to dial again a server that was learnt from others, about 9 minutes
+	crossJitter  = 500 * time.Millisecond // after a connection that was one too many
+	lostAttempts = 20                     // to dial again a server that was learnt from others, about 9 minutes
 )
 
 // dial has a server dialled, unless that is under way.
@@ -112,6 +113,9 @@ func (h *Hub) again(r *Route, registered bool, why error) {
 	} else {
 		t.id = r.hs.peer
 		quiet = quiet || !r.solicited
+	}
+	if ref != nil && ref.reason == duplicateRoute {
+		t.after = rand.N(crossJitter)
 	}
 	if r.hs.isSelf && r.url != nil {
 		h.self[r.url.Host] = true

@@ -25,6 +25,7 @@ type refusal struct {
 	tell   string
 	log    string // empty: nothing to be said at the level of errors
 	quiet  bool   // we do not try again at once
+	silent bool   // the peer does not answer: nothing must reach it any more
 }
 
 func (r *refusal) Error() string {

@@ -24,6 +24,9 @@ func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
 		r.epoch = e
 		r.rejoin()
 	}
+	if r.known && !r.settled.Load() {
+		r.settled.Store(true)
+	}
 	r.pub.Begin(in)
 	defer r.pub.End()
 	var msgs, size int

@@ -1,9 +1,14 @@
 package cluster
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
+
+const duplicateRoute = "Duplicate Route"
 
 // duplicate is the end of a connection that is one too many.
-func duplicate(quiet bool) *refusal { return &refusal{reason: "Duplicate Route", quiet: quiet} }
+func duplicate(quiet bool) *refusal { return &refusal{reason: duplicateRoute, quiet: quiet} }
 
 func refuse(format string, args ...any) *refusal {
 	text := fmt.Sprintf(format, args...)
@@ -13,6 +18,12 @@ func refuse(format string, args ...any) *refusal {
 // register gives a connection its place among those to its peer, which has told of
 // itself by i.
 func (h *Hub) register(r *Route, i *info) error {
+	var out *Route
+	defer func() {
+		if out != nil {
+			out.Abort(duplicate(true))
+		}
+	}()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
@@ -25,6 +36,7 @@ func (h *Hub) register(r *Route, i *info) error {
 	if p == nil {
 		p = &peer{id: i.ID, name: i.Name, info: i, accounts: make(map[string]*Route)}
 	}
+	r.info, r.placed = i, time.Now()
 	var err *refusal
 	if i.PoolSize <= 0 || h.pool == 0 {
 		err = h.placeAlone(r, p)
@@ -40,7 +52,12 @@ func (h *Hub) register(r *Route, i *info) error {
 	if r.url == nil {
 		r.url, _ = i.dial() // for when it turns out that we should dial
 	}
-	r.peer, r.info, r.registered, r.shares = p, i, true, h.shares(i)
+	r.peer, r.registered, r.shares = p, true, h.shares(i)
+	if out = r.pushed; out != nil {
+		r.pushed = nil
+		h.inherit(r, out)
+		h.remove(out)
+	}
 	h.release(r)
 	return nil
 }
@@ -62,7 +79,7 @@ func (h *Hub) placeAlone(r *Route, p *peer) *refusal {
 		return refuse("Not possible to have a dedicated route for account %q between those servers", r.account)
 	}
 	p.grow(1)
-	if have := p.pool[0]; have != nil {
+	if have := p.pool[0]; have != nil && !h.push(have, r) {
 		h.inherit(have, r)
 		return duplicate(true)
 	}
@@ -75,7 +92,7 @@ func (h *Hub) placeAccount(r *Route, p *peer) *refusal {
 	if r.account != h.pinned {
 		return refuse("No route for account %q", r.account)
 	}
-	if have := p.accounts[r.account]; have != nil {
+	if have := p.accounts[r.account]; have != nil && !h.push(have, r) {
 		h.inherit(have, r)
 		return duplicate(true)
 	}
@@ -102,7 +119,7 @@ func (h *Hub) placePooled(r *Route, p *peer, i *info) *refusal {
 	if idx < 0 || idx >= size {
 		return refuse("Invalid route pool index: %v - pool size is %v", idx, i.PoolSize)
 	}
-	if have := p.pool[idx]; have != nil {
+	if have := p.pool[idx]; have != nil && !h.push(have, r) {
 		have.retry = true // if the peer thinks that it is the one too many, somebody must begin again
 		return duplicate(false)
 	}
@@ -142,6 +159,10 @@ func (h *Hub) release(r *Route) {
 // clients here want, and others learn of the peer.
 func (h *Hub) introduce(r *Route, i *info) {
 	h.mu.Lock()
+	if !r.registered { // pushed out already
+		h.mu.Unlock()
+		return
+	}
 	r.attached = true
 	p := r.peer
 	once := r.account != "" || p.count() == 1
@@ -178,19 +199,24 @@ func (h *Hub) unregister(r *Route) (was bool) {
 	if !r.registered {
 		return false
 	}
-	r.registered, r.attached = false, false
-	r.count(&h.gone)
 	p := r.peer
 	if r.account != "" {
 		delete(p.accounts, r.account)
 	} else {
 		p.pool[r.idx] = nil
 	}
+	h.remove(r)
 	if p.gone() {
 		delete(h.peers, p.id)
 	}
+	return true
+}
+
+// remove ends the use of a connection that has lost its place. Hub.mu is held.
+func (h *Hub) remove(r *Route) {
+	r.registered, r.attached = false, false
+	r.count(&h.gone)
 	for _, in := range h.interests {
 		in.detach(r)
 	}
-	return true
 }

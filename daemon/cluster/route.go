@@ -45,6 +45,7 @@ type Route struct {
 	account string // the one account it serves; empty: those of its index
 	idx     int
 	noPool  bool
+	placed  time.Time
 	shares  int // connections over which accounts are spread
 	gossip  byte
 	info    *info // the peer's
@@ -57,8 +58,11 @@ type Route struct {
 	retry      bool
 	registered bool // it has its place
 	attached   bool // the peer is told what is wanted here
+	pushed     *Route
 
 	next bool // the next connection to the peer waits for PONG; the reader's, after introduce
+
+	settled atomic.Bool // the peer has said something since, so that it has placed us too
 
 	dirty   atomic.Bool // there is something in pending
 	outMu   sync.Mutex
@@ -194,7 +198,11 @@ func (r *Route) teardown(why error) {
 	if errors.As(why, &ref) && ref.tell != "" {
 		r.Out.Send(errFrame(ref.tell))
 	}
-	r.Close(true)
+	if ref != nil && ref.silent {
+		r.Reset()
+	} else {
+		r.Close(true)
+	}
 	was := h.unregister(r)
 	r.forget()
 	h.report(r, why, was)
@@ -257,7 +265,7 @@ func (r *Route) tick() {
 	r.mu.Unlock()
 	if stale {
 		r.hub.log.Debug(r.label + " - Stale Client Connection - Closing")
-		r.Abort(&refusal{reason: "Stale Connection", tell: "Stale Connection"})
+		r.Abort(&refusal{reason: "Stale Connection", tell: "Stale Connection", silent: true})
 		return
 	}
 	r.ping()
