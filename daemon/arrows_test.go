@@ -43,6 +43,7 @@ var rooms = []struct {
 		"monitoring reads snapshots through interfaces it owns, so that it can never hold a lock of the core"},
 	{"daemon/config", []string{"confparse", "daemon/subject"}, "configuration is decoded before anything runs; it configures all, so it can import none"},
 	{"daemon", []string{"*"}, "wiring: the one place that knows everybody"},
+	{"daemon/internal/certtest", nil, "certificates of tests, for every room"},
 	{"daemon/internal/brokertest", []string{"daemon/logging"}, "drives built binaries from outside; tests only"},
 	{"cmd/nats-broker", []string{"daemon", "daemon/config", "daemon/control", "daemon/sysd", "confparse"},
 		"the command has no logic of its own: it parses arguments and calls the daemon or a verb"},

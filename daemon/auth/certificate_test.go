@@ -1,14 +1,11 @@
 package auth
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"math/big"
+	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 	"net/url"
 	"slices"
 	"testing"
@@ -17,20 +14,8 @@ import (
 // certificate issues one for itself.
 func certificate(t *testing.T, c *x509.Certificate) *tls.ConnectionState {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.SerialNumber = big.NewInt(1)
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}}
+	a := certtest.New(t, t.TempDir(), "ca")
+	return &tls.ConnectionState{PeerCertificates: []*x509.Certificate{a.Issue("", *c).Cert}}
 }
 
 var (

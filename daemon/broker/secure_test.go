@@ -2,65 +2,29 @@ package broker
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
-
-// certificate makes a self-signed certificate for 127.0.0.1.
-func certificate(t testing.TB) transport.KeyPair {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "broker"}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	pair := transport.KeyPair{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
-	for file, block := range map[string]*pem.Block{
-		pair.CertFile: {Type: "CERTIFICATE", Bytes: der}, pair.KeyFile: {Type: "PRIVATE KEY", Bytes: keyDER},
-	} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return pair
-}
 
 // secured starts a broker with these TLS options and returns its address and the
 // file of its certificate.
 func secured(t testing.TB, o transport.TLSOptions, proxy ProxyOptions) (b *Broker, addr, ca string) {
 	t.Helper()
-	pair := certificate(t)
+	made := certtest.SelfSigned(t, "broker")
+	pair := transport.KeyPair{CertFile: made.CertFile, KeyFile: made.KeyFile}
 	o.Certificates = []transport.KeyPair{pair}
 	m, err := transport.LoadTLS(o)
 	if err != nil {

@@ -2,18 +2,12 @@ package logging
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
+	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 	"io"
-	"math/big"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -289,18 +283,19 @@ func TestSyslogReload(t *testing.T) {
 }
 
 func TestSyslogTLS(t *testing.T) {
-	pki := newPKI(t)
+	ca := certtest.New(t, t.TempDir(), "ca")
+	pair := ca.Issue("logs", x509.Certificate{DNSNames: []string{"logs.example"}})
 	pool := x509.NewCertPool()
-	pool.AddCert(pki.ca)
+	pool.AddCert(ca.Cert)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		Certificates: []tls.Certificate{pki.pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		Certificates: []tls.Certificate{pair.TLS}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	o, stderr := remote(t, "tls://"+l.Addr().String())
-	o.RemoteTLS = RemoteTLS{CAFile: pki.caFile, CertFile: pki.certFile, KeyFile: pki.keyFile, ServerName: "logs.example"}
+	o.RemoteTLS = RemoteTLS{CAFile: ca.CertFile, CertFile: pair.CertFile, KeyFile: pair.KeyFile, ServerName: "logs.example"}
 	m := newManager(t, o)
 	m.Logger("broker").Info("one")
 	_, r := accept(t, l)
@@ -370,49 +365,4 @@ func TestBackoff(t *testing.T) {
 	if d := o.wait(); d > backoffMax || d <= 0 {
 		t.Errorf("a million attempts later: %v", d)
 	}
-}
-
-// pki is an authority and one certificate for logs.example, good for both sides.
-type pki struct {
-	ca                        *x509.Certificate
-	pair                      tls.Certificate
-	caFile, certFile, keyFile string
-}
-
-func newPKI(t *testing.T) pki {
-	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
-	must(err)
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"logs.example"}, NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey)
-	must(err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	must(err)
-	dir := t.TempDir()
-	p := pki{caFile: filepath.Join(dir, "ca.pem"), certFile: filepath.Join(dir, "cert.pem"), keyFile: filepath.Join(dir, "key.pem")}
-	write := func(path, kind string, b []byte) {
-		t.Helper()
-		must(os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600))
-	}
-	write(p.caFile, "CERTIFICATE", caDER)
-	write(p.certFile, "CERTIFICATE", der)
-	write(p.keyFile, "PRIVATE KEY", keyDER)
-	p.ca, err = x509.ParseCertificate(caDER)
-	must(err)
-	p.pair, err = tls.LoadX509KeyPair(p.certFile, p.keyFile)
-	must(err)
-	return p
 }

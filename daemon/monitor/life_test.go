@@ -2,21 +2,16 @@ package monitor
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
@@ -198,7 +193,8 @@ func TestReloadToSamePort(t *testing.T) {
 }
 
 func TestHTTPSAndMutualTLS(t *testing.T) {
-	cert, pool := selfSigned(t)
+	pair := certtest.SelfSigned(t, "monitor")
+	cert, pool := pair.TLS, pair.Pool()
 	config := &tls.Config{Certificates: []tls.Certificate{cert}}
 	m := startMonitor(t, Options{Listeners: []Listener{{Network: "tcp", Address: "127.0.0.1:0", TLS: config}}})
 	url := "https://" + m.Addrs()[0].String() + "/healthz"
@@ -220,25 +216,4 @@ func TestHTTPSAndMutualTLS(t *testing.T) {
 	if code, body := fetch(t, client, url, nil); code != 200 {
 		t.Errorf("with a client certificate: %d %s", code, body)
 	}
-}
-
-func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
 }

@@ -1,21 +1,14 @@
 package differential
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,107 +17,46 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 )
-
-// authority issues certificates of a test, as files of one directory.
-type authority struct {
-	t    *testing.T
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	last int64
-}
-
-func newAuthority(t *testing.T, dir, name string) *authority {
-	a := &authority{t: t, dir: dir}
-	a.cert, a.key = a.issue(name, x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	return a
-}
-
-// issue writes <name>.pem and <name>.key.
-func (a *authority) issue(name string, c x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	a.last++
-	c.SerialNumber, c.NotBefore = big.NewInt(a.last), time.Now().Add(-365*24*time.Hour)
-	if c.NotAfter.IsZero() {
-		c.NotAfter = time.Now().Add(365 * 24 * time.Hour)
-	}
-	if len(c.Subject.ToRDNSequence()) == 0 {
-		c.Subject = pkix.Name{CommonName: name}
-	}
-	c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = &c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, &c, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	text, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	a.write(name+".pem", "CERTIFICATE", der)
-	a.write(name+".key", "PRIVATE KEY", text)
-	made, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return made, key
-}
-
-func (a *authority) write(name, kind string, der []byte) {
-	a.t.Helper()
-	text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-	if err := os.WriteFile(filepath.Join(a.dir, name), text, 0o600); err != nil {
-		a.t.Fatal(err)
-	}
-}
-
-func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
 
 // TestTLS connects a real client to both servers under many tls blocks: both take
 // it and take it for the same user, or both refuse it.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
-	ca, other := newAuthority(t, dir, "ca"), newAuthority(t, dir, "other")
-	server, _ := ca.issue("server", x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-	ca.issue("second", x509.Certificate{DNSNames: []string{"second.example"}})
+	ca, other := certtest.New(t, dir, "ca"), certtest.New(t, dir, "other")
+	server := ca.Issue("server", x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	ca.Issue("second", x509.Certificate{DNSNames: []string{"second.example"}})
 	uri, err := url.Parse("spiffe://example/way")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dn, _ := ca.issue("dn", x509.Certificate{Subject: pkix.Name{CommonName: "dn", Organization: []string{"O"}}})
-	ca.issue("mail", x509.Certificate{EmailAddresses: []string{"mail@example"}})
-	ca.issue("dns", x509.Certificate{DNSNames: []string{"dns.example"}})
-	ca.issue("uri", x509.Certificate{URIs: []*url.URL{uri}})
-	ca.issue("nobody", x509.Certificate{DNSNames: []string{"nobody.example"}})
-	other.issue("foreign", x509.Certificate{EmailAddresses: []string{"mail@example"}})
-	pin := func(c *x509.Certificate) string {
-		sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	dn := ca.Issue("dn", x509.Certificate{Subject: pkix.Name{CommonName: "dn", Organization: []string{"O"}}})
+	ca.Issue("mail", x509.Certificate{EmailAddresses: []string{"mail@example"}})
+	ca.Issue("dns", x509.Certificate{DNSNames: []string{"dns.example"}})
+	ca.Issue("uri", x509.Certificate{URIs: []*url.URL{uri}})
+	ca.Issue("nobody", x509.Certificate{DNSNames: []string{"nobody.example"}})
+	other.Issue("foreign", x509.Certificate{EmailAddresses: []string{"mail@example"}})
+	pin := func(p certtest.Pair) string {
+		sum := sha256.Sum256(p.Cert.RawSubjectPublicKeyInfo)
 		return hex.EncodeToString(sum[:])
 	}
-	pair := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", ca.path("server.pem"), ca.path("server.key"), ca.path("ca.pem"))
+	pair := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", ca.Path("server.pem"), ca.Path("server.key"), ca.Path("ca.pem"))
 	block := func(more string) string { return "tls { " + pair + ", timeout: 5, " + more + " }\n" }
 	mapped := block("verify_and_map: true") + `authorization { users: [ {user: "CN=dn,O=O", permissions: {publish: "dn"}}, ` +
 		`{user: "mail@example", permissions: {publish: "mail"}}, {user: "dns.example", permissions: {publish: "dns"}}, ` +
 		`{user: "spiffe://example/way", permissions: {publish: "uri"}} ] }`
 
-	root := nats.RootCAs(ca.path("ca.pem"))
-	show := func(name string) nats.Option { return nats.ClientCert(ca.path(name+".pem"), ca.path(name+".key")) }
+	root := nats.RootCAs(ca.Path("ca.pem"))
+	show := func(name string) nats.Option { return nats.ClientCert(ca.Path(name+".pem"), ca.Path(name+".key")) }
 	version := func(v uint16) nats.Option {
-		return nats.Secure(&tls.Config{MinVersion: v, MaxVersion: v, RootCAs: pool(ca.cert)})
+		return nats.Secure(&tls.Config{MinVersion: v, MaxVersion: v, RootCAs: ca.Pool()})
 	}
 	ask := func(name string) nats.Option {
-		return nats.Secure(&tls.Config{ServerName: name, RootCAs: pool(ca.cert)})
+		return nats.Secure(&tls.Config{ServerName: name, RootCAs: ca.Pool()})
 	}
 	several := fmt.Sprintf("tls { certs: [ {cert_file: %q, key_file: %q}, {cert_file: %q, key_file: %q} ] }",
-		ca.path("server.pem"), ca.path("server.key"), ca.path("second.pem"), ca.path("second.key"))
+		ca.Path("server.pem"), ca.Path("server.key"), ca.Path("second.pem"), ca.Path("second.key"))
 	for _, c := range []struct {
 		name, config string
 		options      []nats.Option
@@ -132,7 +64,7 @@ func TestTLS(t *testing.T) {
 		may          string // the only subject that the user may publish to, if there is one
 	}{
 		{"plain tls", block(""), []nats.Option{root}, true, ""},
-		{"authority not known", block(""), []nats.Option{nats.RootCAs(ca.path("other.pem"))}, false, ""},
+		{"authority not known", block(""), []nats.Option{nats.RootCAs(ca.Path("other.pem"))}, false, ""},
 		{"no tls asked for", block(""), nil, false, ""},
 		{"allow_non_tls without", block("") + "allow_non_tls: true", []nats.Option{nats.Name("plain")}, true, ""},
 		{"allow_non_tls with", block("") + "allow_non_tls: true", []nats.Option{root}, true, ""},
@@ -208,10 +140,10 @@ func pool(c *x509.Certificate) *x509.CertPool {
 // TestCertificateWarning: from 30 days before its end the log warns of a certificate,
 // at the start and after a reload with another.
 func TestCertificateWarning(t *testing.T) {
-	a := newAuthority(t, t.TempDir(), "ca")
+	a := certtest.New(t, t.TempDir(), "ca")
 	config := func(name string, left time.Duration) string {
-		a.issue(name, x509.Certificate{NotAfter: time.Now().Add(left)})
-		return fmt.Sprintf("tls { cert_file: %q, key_file: %q }", a.path(name+".pem"), a.path(name+".key"))
+		a.Issue(name, x509.Certificate{NotAfter: time.Now().Add(left)})
+		return fmt.Sprintf("tls { cert_file: %q, key_file: %q }", a.Path(name+".pem"), a.Path(name+".key"))
 	}
 	const day = 24 * time.Hour
 	s := brokertest.Start(t, brokertest.Options{Config: config("long", 31*day)})
@@ -223,8 +155,8 @@ func TestCertificateWarning(t *testing.T) {
 		left time.Duration
 		says string
 	}{
-		{"soon", 10*day - time.Hour, "[WRN] Certificate " + a.path("soon.pem") + " (CN=soon) expires on "},
-		{"over", -day, "[ERR] Certificate " + a.path("over.pem") + " (CN=over) expired on "},
+		{"soon", 10*day - time.Hour, "[WRN] Certificate " + a.Path("soon.pem") + " (CN=soon) expires on "},
+		{"over", -day, "[ERR] Certificate " + a.Path("over.pem") + " (CN=over) expired on "},
 	} {
 		from := s.LogLen()
 		s.SetConfig(config(c.name, c.left))
