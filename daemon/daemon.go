@@ -155,7 +155,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		return err
 	}
 	authPart.broker, d.gate = d.broker, authPart.door
-	d.system = newSystemPart(cfg, d.broker, d.logs.Logger("system"))
+	d.system = newSystemPart(cfg, d.broker, d.systemSource(), d.logs.Logger("system"))
 	d.core = newCorePart(d)
 	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.System.Sockets, d.logs.Logger("cluster")); err != nil {
 		return err
@@ -169,8 +169,8 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		&pidPart{log: d.log},
 		d.profile,
 		authPart,
-		d.system,  // before clients, whose first request may be to it
 		d.monitor, // before clients, so that a start can be watched
+		d.system,  // before clients, whose first request may be to it; it asks the monitor
 		d.core,
 		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},
 		d.cluster, // clients are told of peers, peers of clients

@@ -91,7 +91,7 @@ func (p *controlPart) Control(ctx context.Context, req control.Request, peer con
 	}
 	reply := make(chan control.Response, 1)
 	select {
-	case d.requests <- request{req, peer, reply}:
+	case d.requests <- request{Request: req, peer: peer, reply: reply}:
 	case <-d.ended:
 		return control.Response{Error: "the broker is stopping"}
 	case <-ctx.Done():
@@ -122,7 +122,11 @@ func endedWith(verb string) string {
 func (d *Daemon) onRequest(req request) (end bool) {
 	switch req.Verb {
 	case control.VerbReload:
-		req.reply <- d.reload("request of "+req.peer.String(), req.Check)
+		cause := req.cause
+		if cause == "" {
+			cause = "request of " + req.peer.String()
+		}
+		req.reply <- d.reload(cause, req.Check)
 	case control.VerbStop:
 		d.log.Info("Stop requested by " + req.peer.String())
 		return true

@@ -18,8 +18,8 @@ type systemPart struct {
 	off     bool // the configuration wants no system account
 }
 
-func newSystemPart(cfg *config.Config, b *broker.Broker, log *logging.Logger) *systemPart {
-	return &systemPart{service: system.New(b, systemOptions(cfg.Options), log), off: cfg.Options.NoSystemAccount}
+func newSystemPart(cfg *config.Config, b *broker.Broker, src system.Source, log *logging.Logger) *systemPart {
+	return &systemPart{service: system.New(b, systemOptions(cfg.Options), src, log), off: cfg.Options.NoSystemAccount}
 }
 
 func (p *systemPart) name() string { return "system account" }

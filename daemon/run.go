@@ -15,6 +15,7 @@ import (
 type request struct {
 	control.Request
 	peer  control.Peer
+	cause string                  // who asked, where it is no peer
 	reply chan<- control.Response // has room for one answer
 }
 

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"cmp"
+
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
 )
@@ -24,7 +26,31 @@ func accountOptions(o *config.Options) []broker.AccountOptions {
 			list = append(list, broker.AccountOptions{Name: name})
 		}
 	}
+	if o.NoSystemAccount {
+		return list
+	}
+	for i := range list {
+		if list[i].Name != system {
+			addSystemServices(&list[i], system)
+		} else {
+			list[i].Exports = append(list[i].Exports, systemExports()...)
+		}
+	}
 	return list
+}
+
+// addSystemServices adds what an account imports of the system account without saying
+// so, unless it says something else of the same subject.
+func addSystemServices(a *broker.AccountOptions, system string) {
+	said := make(map[string]bool)
+	for _, s := range a.Services {
+		said[cmp.Or(s.Local, s.Subject)] = true
+	}
+	for _, s := range systemServices(a.Name, system) {
+		if !said[s.Local] {
+			a.Services = append(a.Services, s)
+		}
+	}
 }
 
 func accountOption(a *config.Account) broker.AccountOptions {

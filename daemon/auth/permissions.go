@@ -63,6 +63,9 @@ func NewPermissions(r *Rules) (*Permissions, error) {
 	return p, nil
 }
 
+// Rules returns what the permissions were made from. It must not be changed.
+func (p *Permissions) Rules() *Rules { return &p.rules }
+
 // equal reports whether two permissions were made from the same rules; nil is equal to nil.
 func (p *Permissions) equal(q *Permissions) bool {
 	return p == q || p != nil && q != nil && reflect.DeepEqual(p.rules, q.rules)

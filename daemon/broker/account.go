@@ -21,6 +21,7 @@ type Account struct {
 	total   uint64  // connections ever
 	slow    int64   // slow consumers
 	limits  AccountLimits
+	remote  int // connections on other servers
 
 	shares shares
 

@@ -41,6 +41,12 @@ func (a *Account) SubscribeService(subject, queue string, f Callback) (*Internal
 	return a.subscribeInternal(kindService, subject, queue, f)
 }
 
+// SubscribeRemote is SubscribeService for what other servers send only: what is
+// published here does not reach f.
+func (a *Account) SubscribeRemote(subject string, f Callback) (*InternalSubscription, error) {
+	return a.subscribeInternal(kindDeaf, subject, "", f)
+}
+
 func (a *Account) subscribeInternal(kind uint8, subject, queue string, f Callback) (*InternalSubscription, error) {
 	var q *string
 	if queue != "" {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -136,11 +137,21 @@ func (b *Broker) Kick(cid uint64) bool {
 	return c != nil
 }
 
+// Errors of LameDuckClient.
+var (
+	errNoClient = errors.New("no such client id")
+	errNotReady = errors.New("client does not support Lame Duck Mode or is not ready to receive the notification")
+)
+
 // LameDuckClient asks one client to go elsewhere, without closing it.
-func (b *Broker) LameDuckClient(cid uint64) bool {
+func (b *Broker) LameDuckClient(cid uint64) error {
 	c := b.Client(cid)
-	if c != nil {
-		b.tellOne(c)
+	switch {
+	case c == nil:
+		return errNoClient
+	case !c.has(flagAsyncInfo):
+		return errNotReady
 	}
-	return c != nil
+	b.tellOne(c)
+	return nil
 }

@@ -264,6 +264,7 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 // addInternal adds a part of the broker to a plan.
 func (s *sender) addInternal(p *plan, sub *Subscription) {
 	switch x := sub.more.Load(); {
+	case sub.deaf() && !s.routed:
 	case x.service != nil:
 		s.addService(p, x.service)
 	case x.replies:

@@ -20,7 +20,12 @@ const (
 	kindRemote   = 2
 	// kindService is kindInternal of which other servers are told.
 	kindService = kindInternal | sublist.Announced
+	// kindDeaf is kindService for messages of other servers only.
+	kindDeaf = kindService | 4
 )
+
+// deaf reports whether the subscription takes nothing that is published here.
+func (s *Subscription) deaf() bool { return s.kind == kindDeaf }
 
 // internal reports whether the subscription is of a part of the broker itself.
 func (s *Subscription) internal() bool { return s.kind&kindInternal != 0 }

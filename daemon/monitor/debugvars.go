@@ -17,7 +17,7 @@ func serveDebugVars(_ *Monitor, w http.ResponseWriter, _ *query) {
 	vars := struct {
 		CommandLine []string          `json:"cmdline"`
 		MemStats    *runtime.MemStats `json:"memstats"`
-	}{maskArguments(os.Args), &mem}
+	}{MaskArguments(os.Args), &mem}
 	b, err := json.Marshal(vars)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -36,8 +36,8 @@ var (
 
 const masked = "[REDACTED]"
 
-// maskArguments returns a copy of args with secrets replaced.
-func maskArguments(args []string) []string {
+// MaskArguments returns a copy of args with secrets replaced.
+func MaskArguments(args []string) []string {
 	shown := make([]string, len(args))
 	hideNext := false
 	for i, a := range args {

@@ -2,6 +2,7 @@ package system
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -63,11 +64,16 @@ func (r *Request) Fail(code int, description string) {
 
 // Refuse is Fail with an error: an [*Error] as it is, any other as an internal one.
 func (r *Request) Refuse(err error) {
-	if e, ok := err.(*Error); ok {
-		r.Fail(e.Code, e.Description)
-		return
+	e := asError(err)
+	r.Fail(e.Code, e.Description)
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
 	}
-	r.Fail(http.StatusInternalServerError, err.Error())
+	return &Error{Code: http.StatusInternalServerError, Description: err.Error()}
 }
 
 // Answer answers with what m makes: see [Maker].

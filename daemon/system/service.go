@@ -1,6 +1,7 @@
 package system
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,14 +16,25 @@ import (
 type Service struct {
 	broker   *broker.Broker
 	log      *logging.Logger
+	source   Source
 	opts     atomic.Pointer[Options]
 	lanes    lanes
 	out      *outbox
-	stopping chan struct{} // closed by Stop: nobody waits any more
-	silent   chan struct{} // closed when nothing is queued any more: the outbox ends
+	ids      *eventIDs
+	servers  servers
+	inboxes  inboxes
+	ctx      context.Context // ends with Stop
+	cancel   context.CancelFunc
+	aside    sync.WaitGroup  // goroutines that wait for something
+	stopping <-chan struct{} // closed by Stop: nobody waits any more
+	silent   chan struct{}   // closed when nothing is queued any more: the outbox ends
 	sender   sync.WaitGroup
 
 	in atomic.Pointer[broker.Account] // where we are subscribed
+
+	wake    chan struct{} // there is something in dirty
+	dirtyMu sync.Mutex    // a leaf
+	dirty   map[*broker.Account]struct{}
 
 	// registry lets one change of what is subscribed happen at a time. It comes
 	// before the locks of the broker, and is never taken on its goroutines.
@@ -44,18 +56,28 @@ type handler struct {
 	pattern string
 	f       Handler
 	lane    Lane
-	local   bool
+	local   bool                         // other servers are not told
+	remote  bool                         // only what other servers publish is wanted
+	raw     broker.Callback              // called instead of f, on the publisher's goroutine
 	sub     *broker.InternalSubscription // nil while the service does not run
 }
 
 // New makes a service for a broker. It does nothing before it is started.
-func New(b *broker.Broker, o Options, log *logging.Logger) *Service {
-	s := &Service{broker: b, log: log, out: newOutbox(), stopping: make(chan struct{}), silent: make(chan struct{})}
+func New(b *broker.Broker, o Options, src Source, log *logging.Logger) *Service {
+	s := &Service{
+		broker: b, log: log, source: src, out: newOutbox(), ids: newEventIDs(),
+		silent: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.stopping = s.ctx.Done()
+	s.inboxes.prefix = "$SYS._INBOX." + nodeName(b.Options().ServerName) + "."
 	for i := range s.lanes.all {
 		s.lanes.all[i] = newLane(laneNames[i], log)
 	}
 	o = o.withDefaults()
 	s.opts.Store(&o)
+	s.handlers = append(s.reportHandlers(), s.serverHandlers()...)
+	s.handlers = append(s.handlers, &handler{pattern: s.inboxes.prefix + "*", raw: s.inboxes.receive})
 	return s
 }
 
@@ -69,6 +91,7 @@ func (s *Service) Start() error {
 	s.in.Store(s.broker.System())
 	s.lanes.start(s.stopping)
 	s.sender.Go(func() { s.send(s.silent) })
+	s.aside.Go(s.tick)
 	s.state = running
 	return s.subscribeAll()
 }
@@ -105,11 +128,12 @@ func (s *Service) Stop() {
 	s.state = stopped
 	s.unsubscribeAll()
 	s.registry.Unlock()
+	s.cancel()
 	if was != running {
 		return
 	}
-	close(s.stopping)
 	s.lanes.work.Wait()
+	s.aside.Wait()
 	close(s.silent)
 	s.sender.Wait()
 }
@@ -159,11 +183,18 @@ func (s *Service) Unhandle(pattern string) {
 // subscribe subscribes for a handler. The lock is held.
 func (s *Service) subscribe(h *handler) (err error) {
 	l := s.lanes.all[h.lane]
-	receive := func(m *broker.Message) { l.put(job{s.request(m), h.f}) }
-	if h.local {
-		h.sub, err = s.in.Load().SubscribeInternal(h.pattern, "", receive)
-	} else {
-		h.sub, err = s.in.Load().SubscribeService(h.pattern, "", receive)
+	receive := h.raw
+	if receive == nil {
+		receive = func(m *broker.Message) { l.put(job{s.request(m), h.f}) }
+	}
+	a := s.in.Load()
+	switch {
+	case h.local:
+		h.sub, err = a.SubscribeInternal(h.pattern, "", receive)
+	case h.remote:
+		h.sub, err = a.SubscribeRemote(h.pattern, receive)
+	default:
+		h.sub, err = a.SubscribeService(h.pattern, "", receive)
 	}
 	if err != nil {
 		return fmt.Errorf("subscribing to %q: %w", h.pattern, err)
@@ -214,11 +245,18 @@ func (s *Service) Emit(subject string, m Maker) bool {
 
 // EmitIn is Emit in another account.
 func (s *Service) EmitIn(a *broker.Account, subject string, m Maker) bool {
+	if s.in.Load() == nil {
+		return false
+	}
 	return s.out.offer(outgoing{account: a, subject: subject, make: m})
 }
 
 // Publish publishes a message in the system account, with a subject for answers
-// unless reply is empty. It waits for room in the outbox, until the service stops.
+// unless reply is empty. It waits for room in the outbox, until the service stops;
+// before the start it does nothing.
 func (s *Service) Publish(subject, reply string, m Maker) {
+	if s.in.Load() == nil {
+		return
+	}
 	s.out.put(outgoing{subject: subject, reply: reply, make: m}, s.stopping)
 }

@@ -30,7 +30,7 @@ func newBench(t *testing.T, o Options) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(b, o, logging.Discard())
+	s := New(b, o, Source{}, logging.Discard())
 	t.Cleanup(func() { s.Stop(); b.Stop() })
 	return &bench{t, b, s}
 }
