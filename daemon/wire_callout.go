@@ -24,21 +24,19 @@ func calloutOptions(o *config.Options) *auth.Callout {
 	}
 	out := &auth.Callout{
 		Issuer: c.Issuer, Account: c.Account, Users: c.Users, XKey: c.XKey, Allowed: c.AllowedAccounts,
-		Accounts: map[string]*auth.Rules{broker.GlobalAccount: nil}, Tags: lower(o.Tags),
+		Accounts: map[string]bool{broker.GlobalAccount: true}, Tags: lower(o.Tags),
 	}
 	if out.Account == "" {
 		out.Account = broker.GlobalAccount
 	}
 	switch {
 	case o.SystemAccount != "":
-		out.Accounts[o.SystemAccount] = nil
+		out.Accounts[o.SystemAccount] = true
 	case !o.NoSystemAccount:
-		out.Accounts[broker.SystemAccount] = nil
+		out.Accounts[broker.SystemAccount] = true
 	}
 	for i := range o.Accounts {
-		// The default permissions of a configured account are those of its configured users: nats-server gives users of
-		// the service none, and so do we.
-		out.Accounts[o.Accounts[i].Name] = nil
+		out.Accounts[o.Accounts[i].Name] = true
 	}
 	return out
 }

@@ -87,14 +87,21 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity
 
 // verdict decides here or has a callout service decide.
 func (a *Authenticator) verdict(ctx context.Context, d *directory, r *Request) (*Identity, error) {
-	if d.callout == nil {
+	switch {
+	case d.operator != nil:
+		id, err := d.decide(ctx, r, a.pool)
+		if err != nil || id.claim == nil || id.claim.account.External == nil {
+			return id, err
+		}
+		return a.external(ctx, d.operator, id, r)
+	case d.callout == nil:
 		return d.decide(ctx, r, a.pool)
 	}
 	yes, proxied, id, err := d.delegates(ctx, r, a.pool)
 	if !yes {
 		return id, err
 	}
-	return a.call(ctx, d.callout, r, proxied)
+	return a.call(ctx, d.callout.service(), r, proxied)
 }
 
 func shown(r *Request) string {

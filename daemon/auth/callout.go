@@ -32,8 +32,8 @@ type Callout struct {
 	XKey string
 	// Allowed are the accounts whose users are delegated too; empty: all. Who is in none is always delegated.
 	Allowed []string
-	// Accounts that the service may put users in, with the permissions of users that have none.
-	Accounts map[string]*Rules
+	// Accounts are all that there are: the service may put users in any.
+	Accounts map[string]bool
 	// Tags of this server, which the service is told.
 	Tags []string
 }
@@ -103,25 +103,25 @@ func (d *directory) entry(r *Request) *account {
 	return nil
 }
 
-// call asks the service about a request. The error of a refusal wraps ErrCredentials or is ErrProxyRequired; where the
+// call asks a service about a request. The error of a refusal wraps ErrCredentials or is ErrProxyRequired; where the
 // service has not answered in time, it wraps ErrTooSlow.
-func (a *Authenticator) call(ctx context.Context, c *Callout, r *Request, proxied bool) (*Identity, error) {
+func (a *Authenticator) call(ctx context.Context, s *service, r *Request, proxied bool) (*Identity, error) {
 	if a.delegate == nil {
 		return nil, fmt.Errorf("%w: %w", ErrCredentials, errNoDelegate)
 	}
-	q, err := newQuestion(ctx, a.delegate, c, r)
+	q, err := newQuestion(ctx, a.delegate, s, r)
 	if err != nil {
-		return nil, a.refuse(fmt.Errorf("error encoding auth request claim on account %q: %w", c.Account, err))
+		return nil, a.refuse(fmt.Errorf("error encoding auth request claim on account %q: %w", s.account, err))
 	}
-	answer, err := a.delegate.Ask(ctx, c.Account, q.header(), q.text)
+	answer, err := a.delegate.Ask(ctx, s.account, q.header(), q.text)
 	if err != nil {
 		if ctx.Err() == nil {
-			return nil, a.refuse(fmt.Errorf("no valid account %q for auth callout request: %w", c.Account, err))
+			return nil, a.refuse(fmt.Errorf("no valid account %q for auth callout request: %w", s.account, err))
 		}
-		a.log.Debug(fmt.Sprintf("Authorization callout response not received in time on account %q", c.Account))
+		a.log.Debug(fmt.Sprintf("Authorization callout response not received in time on account %q", s.account))
 		return nil, fmt.Errorf("%w: %w", ErrTooSlow, err)
 	}
-	id, err := q.read(answer, r, proxied, time.Now())
+	id, err := q.read(ctx, answer, r, proxied, time.Now())
 	if err != nil {
 		return nil, a.refuse(err)
 	}
@@ -142,29 +142,12 @@ func (a *Authenticator) refuse(err error) error {
 // spares reports whether a user is let in without the service.
 func (c *Callout) spares(acc *account) bool { return acc != nil && slices.Contains(c.Users, acc.name) }
 
-// renew returns an identity that the service gave before, as it is now: its account may be gone, or have other
-// permissions for users without.
+// renew returns an identity that the service gave before: it stays as long as its account does.
 func (c *Callout) renew(id *Identity) (*Identity, error) {
-	rules, known := c.Accounts[id.Account]
-	if !known {
+	if !c.Accounts[id.Account] {
 		return nil, ErrCredentials
 	}
 	now := *id
-	if !id.defaults {
-		return &now, nil
-	}
-	if id.Account == c.Account {
-		rules = withoutCallout(rules)
-	}
-	now.Permissions = nil
-	if rules == nil {
-		return &now, nil
-	}
-	p, err := NewPermissions(rules)
-	if err != nil {
-		return nil, fmt.Errorf("default permissions of account %q: %w", id.Account, err)
-	}
-	now.Permissions = p
 	return &now, nil
 }
 
@@ -174,13 +157,13 @@ func (c *Callout) same(o *Callout) bool {
 		slices.Equal(c.Users, o.Users) && slices.Equal(c.Allowed, o.Allowed)
 }
 
-// withoutCallout returns rules that also deny to publish requests to the callout service: what comes there must come
-// from the server.
-func withoutCallout(r *Rules) *Rules {
-	if r == nil {
-		return &Rules{PublishDeny: []string{CalloutSubject}}
+// fenced returns permissions that also deny to publish requests to the callout service: what comes there must come from
+// the server.
+func fenced(p *Permissions) (*Permissions, error) {
+	var r Rules
+	if p != nil {
+		r = p.rules
 	}
-	s := *r
-	s.PublishDeny = append(slices.Clone(r.PublishDeny), CalloutSubject)
-	return &s
+	r.PublishDeny = append(slices.Clone(r.PublishDeny), CalloutSubject)
+	return NewPermissions(&r)
 }

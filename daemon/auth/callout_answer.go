@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,7 +18,7 @@ const jwtStart = "eyJ"
 const maxAnswer = 256 << 10
 
 // read takes an answer of the service and returns the identity that it gives. Every error is a refusal.
-func (q *question) read(answer []byte, r *Request, proxied bool, now time.Time) (*Identity, error) {
+func (q *question) read(ctx context.Context, answer []byte, r *Request, proxied bool, now time.Time) (*Identity, error) {
 	text, err := q.userText(answer)
 	if err != nil {
 		return nil, err
@@ -26,32 +27,22 @@ func (q *question) read(answer []byte, r *Request, proxied bool, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	if (proxied || user.ProxyRequired) && !r.TrustedProxy {
-		return nil, ErrProxyRequired
-	}
 	if err := valid(user); err != nil {
 		return nil, fmt.Errorf("error validating user JWT: %w", err)
 	}
-	on := q.callout.Account
 	if user.Subject != q.user {
-		return nil, fmt.Errorf("expected authorized user of %q but got %q on account %q", q.user, user.Subject, on)
+		return nil, fmt.Errorf("expected authorized user of %q but got %q on account %q", q.user, user.Subject, q.service.account)
 	}
-	switch {
-	case user.IssuerAccount != "":
-		return nil, fmt.Errorf("error non operator mode account %q: attempted to use issuer_account", on)
-	case user.Issuer != q.callout.Issuer:
-		return nil, fmt.Errorf("wrong issuer for auth callout response on account %q, expected %q got %q", on, q.callout.Issuer, user.Issuer)
+	where, err := q.service.terms.place(ctx, user)
+	if err != nil {
+		return nil, err
 	}
-	defaults, known := q.callout.Accounts[user.Audience]
-	if !known {
-		return nil, fmt.Errorf("no valid account %q for auth callout response on account %q: account missing", user.Audience, on)
-	}
-	return q.grant(user, user.Audience, defaults, r, now)
+	return q.grant(user, where, r, proxied, now)
 }
 
 // userText checks the answer's outside and returns the JWT of the user in it.
 func (q *question) userText(answer []byte) (string, error) {
-	on := q.callout.Account
+	on := q.service.account
 	if len(answer) == 0 {
 		return "", fmt.Errorf("auth callout violation: %q on account %q", "no reason supplied", on)
 	}
@@ -61,7 +52,7 @@ func (q *question) userText(answer []byte) (string, error) {
 	sealed := q.curve != nil && !bytes.HasPrefix(answer, []byte(jwtStart))
 	if sealed {
 		var err error
-		if answer, err = q.curve.Open(answer, q.callout.XKey); err != nil {
+		if answer, err = q.curve.Open(answer, q.service.xkey); err != nil {
 			return "", fmt.Errorf("error decrypting auth callout response on account %q: %w", on, err)
 		}
 	}
@@ -77,9 +68,13 @@ func (q *question) userText(answer []byte) (string, error) {
 		return "", errors.New("auth callout violation: auth callout response is not for expected user")
 	case claims.Audience != q.server:
 		return "", errors.New("auth callout violation: auth callout response is not for server")
-	case !sealed && claims.Issuer != q.callout.Issuer: // what is sealed can come from the service alone
-		return "", errors.New("auth callout signing key is unknown")
-	case claims.Error != "":
+	}
+	if !sealed { // what is sealed can come from the service alone
+		if err := q.service.terms.signed(claims); err != nil {
+			return "", err
+		}
+	}
+	if claims.Error != "" {
 		return "", fmt.Errorf("auth callout service returned an error: %s", claims.Error)
 	}
 	return claims.Jwt, nil
@@ -95,9 +90,12 @@ func valid(c jwt.Claims) error {
 	return nil
 }
 
-// grant makes the identity of a user that the service has let in.
-func (q *question) grant(u *jwt.UserClaims, account string, defaults *Rules, r *Request, now time.Time) (*Identity, error) {
-	on := q.callout.Account
+// grant makes the identity of a user that the service has let in. The claims are those that place has completed.
+func (q *question) grant(u *jwt.UserClaims, where *place, r *Request, proxied bool, now time.Time) (*Identity, error) {
+	on := q.service.account
+	if (proxied || u.ProxyRequired) && !r.TrustedProxy {
+		return nil, ErrProxyRequired
+	}
 	if _, ok := allowedUntil(&u.Limits.UserLimits, now); !ok {
 		return nil, fmt.Errorf("authorized user on account %q outside of valid connect times", on)
 	}
@@ -108,11 +106,11 @@ func (q *question) grant(u *jwt.UserClaims, account string, defaults *Rules, r *
 	if len(types) > 0 && !slices.Contains(types, orStandard(r.Type)) {
 		return nil, fmt.Errorf("authorized user on account %q not allowed to use connection type", on)
 	}
-	id, err := IdentityOfClaims(u, ClaimOptions{Account: account, Now: now, Type: r.Type, Request: r})
+	id, err := IdentityOfClaims(u, ClaimOptions{Account: where.account, Defaults: where.defaults, Now: now, Type: r.Type, Request: r})
 	if err != nil {
 		return nil, err
 	}
-	id.by = byCallout
+	id.by, id.claim, id.AccountLabel = byCallout, where.claim, where.label
 	id.User, id.Label, id.IssuerKey, id.NameTag, id.Tags = r.shownUser(), r.claim().Label, "", "", nil
 	if u.Name != "" {
 		id.User, id.Label = u.Name, "user:"+u.Name
@@ -123,19 +121,10 @@ func (q *question) grant(u *jwt.UserClaims, account string, defaults *Rules, r *
 			*n = 0
 		}
 	}
-	rules := rulesOf(&u.Permissions)
-	if rules == nil {
-		rules, id.defaults = defaults, true
-	}
-	if account == on {
-		rules = withoutCallout(rules)
-	}
-	id.Permissions = nil
-	if rules == nil {
-		return id, nil
-	}
-	if id.Permissions, err = NewPermissions(rules); err != nil {
-		return nil, fmt.Errorf("could not register auth callout user: %w", err)
+	if where.account == on {
+		if id.Permissions, err = fenced(id.Permissions); err != nil {
+			return nil, fmt.Errorf("could not register auth callout user: %w", err)
+		}
 	}
 	return id, nil
 }

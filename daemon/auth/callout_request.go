@@ -20,7 +20,7 @@ const (
 
 // question is one request to a callout service.
 type question struct {
-	callout *Callout
+	service *service
 	server  string // our id
 	user    string // the key made for this request: the answer must be about it
 	curve   nkeys.KeyPair
@@ -33,24 +33,24 @@ func (q *question) header() string { return q.public }
 
 // newQuestion makes the request about r: signed by the server, for a key that nobody has, and encrypted if the service
 // has a curve key.
-func newQuestion(ctx context.Context, d Delegate, c *Callout, r *Request) (*question, error) {
+func newQuestion(ctx context.Context, d Delegate, c *service, r *Request) (*question, error) {
 	once, err := nkeys.CreateUser()
 	if err != nil {
 		return nil, fmt.Errorf("making a key for the request: %w", err)
 	}
 	server := d.Server()
 	identity, curve := d.Keys()
-	q := &question{callout: c, server: server.ID}
+	q := &question{service: c, server: server.ID}
 	if q.user, err = once.PublicKey(); err != nil {
 		return nil, fmt.Errorf("making a key for the request: %w", err)
 	}
-	claims := jwt.NewAuthorizationRequestClaims(c.Issuer)
+	claims := jwt.NewAuthorizationRequestClaims(c.subject)
 	claims.Audience = requestTarget
 	claims.UserNkey = q.user
 	claims.Server = jwt.ServerID{
-		ID: server.ID, Name: server.Name, Host: server.Host, Version: server.Version, Cluster: server.Cluster, Tags: c.Tags,
+		ID: server.ID, Name: server.Name, Host: server.Host, Version: server.Version, Cluster: server.Cluster, Tags: c.tags,
 	}
-	if c.XKey != "" {
+	if c.xkey != "" {
 		if q.public, err = curve.PublicKey(); err != nil {
 			return nil, fmt.Errorf("the server's curve key: %w", err)
 		}
@@ -66,7 +66,7 @@ func newQuestion(ctx context.Context, d Delegate, c *Callout, r *Request) (*ques
 	}
 	q.text = []byte(text)
 	if q.curve != nil {
-		if q.text, err = q.curve.Seal(q.text, c.XKey); err != nil {
+		if q.text, err = q.curve.Seal(q.text, c.xkey); err != nil {
 			return nil, fmt.Errorf("encrypting the request: %w", err)
 		}
 	}

@@ -82,7 +82,7 @@ func TestCalloutReview(t *testing.T) {
 	p := newPost(t)
 	p.answer = approving(t, issuer, &asked)
 	options := func(change func(*Callout)) Options {
-		c := &Callout{Issuer: key, Account: "AUTH", Users: []string{"s"}, Accounts: map[string]*Rules{"AUTH": nil, "APP": nil}}
+		c := &Callout{Issuer: key, Account: "AUTH", Users: []string{"s"}, Accounts: map[string]bool{"AUTH": true, "APP": true}}
 		if change != nil {
 			change(c)
 		}
@@ -148,8 +148,8 @@ func FuzzCalloutAnswer(f *testing.F) {
 	yes := approving(f, issuer, &asked)
 	r := &Request{User: "who", Password: "x"}
 	for _, xkey := range []string{"", x} {
-		c := &Callout{Issuer: key, Account: "AUTH", XKey: xkey, Accounts: map[string]*Rules{"APP": nil}}
-		q, err := newQuestion(context.Background(), p, c, r)
+		c := &Callout{Issuer: key, Account: "AUTH", XKey: xkey, Accounts: map[string]bool{"APP": true}}
+		q, err := newQuestion(context.Background(), p, c.service(), r)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -171,18 +171,18 @@ func FuzzCalloutAnswer(f *testing.F) {
 	f.Add([]byte("xkv1 and something"), true)
 	questions := map[bool]*question{}
 	for _, sealed := range []bool{false, true} {
-		c := &Callout{Issuer: key, Account: "AUTH", Accounts: map[string]*Rules{"APP": nil}}
+		c := &Callout{Issuer: key, Account: "AUTH", Accounts: map[string]bool{"APP": true}}
 		if sealed {
 			c.XKey = x
 		}
-		q, err := newQuestion(context.Background(), p, c, r)
+		q, err := newQuestion(context.Background(), p, c.service(), r)
 		if err != nil {
 			f.Fatal(err)
 		}
 		questions[sealed] = q
 	}
 	f.Fuzz(func(t *testing.T, answer []byte, sealed bool) {
-		if id, err := questions[sealed].read(answer, r, false, time.Now()); err == nil {
+		if id, err := questions[sealed].read(t.Context(), answer, r, false, time.Now()); err == nil {
 			t.Errorf("let in as %+v", id)
 		}
 	})

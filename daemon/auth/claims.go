@@ -28,6 +28,8 @@ type Operator struct {
 	Sentinel string
 	// Pinned are the accounts whose users are let in; nil: those of all.
 	Pinned []string
+	// Tags of this server, which callout services are told.
+	Tags []string
 }
 
 // Errors of looking an account up. Their texts are those of nats-server's log.

@@ -223,8 +223,17 @@ func (a *ClaimAccount) recheck(id *Identity) (*Identity, error) {
 	c := *id.claim
 	c.account, now.claim = a, &c
 	now.AccountLabel = a.Label()
-	if c.plain && !a.defaults.equal(id.Permissions) {
-		now.Permissions = a.defaults
+	if c.plain {
+		rights := a.defaults
+		if a.External != nil { // a callout goes there
+			var err error
+			if rights, err = fenced(rights); err != nil {
+				return nil, err
+			}
+		}
+		if !rights.equal(id.Permissions) {
+			now.Permissions = rights
+		}
 	}
 	switch {
 	case c.bearer && a.claims.Limits.DisallowBearer:

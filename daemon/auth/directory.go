@@ -101,11 +101,7 @@ func (d *directory) setCallout(c *Callout) error {
 		if acc == nil || acc.id.Account != own.Account {
 			continue
 		}
-		var rules *Rules
-		if p := acc.id.Permissions; p != nil {
-			rules = &p.rules
-		}
-		p, err := NewPermissions(withoutCallout(rules))
+		p, err := fenced(acc.id.Permissions)
 		if err != nil {
 			return err
 		}
@@ -186,7 +182,7 @@ func (d *directory) warn(log *logging.Logger) {
 		log.Warn("Plaintext passwords detected, use nkeys or bcrypt")
 	}
 	if c := d.callout; c != nil {
-		if _, known := c.Accounts[c.Account]; !known {
+		if !c.Accounts[c.Account] {
 			log.Error(fmt.Sprintf("Authorization callout account %q not valid", c.Account))
 		}
 		for _, name := range c.Users {

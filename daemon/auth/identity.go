@@ -76,8 +76,6 @@ type Identity struct {
 	from  *directory // it was decided by
 	by    proof
 	proof [sha256.Size]byte // of the secret that was configured when it was let in
-	// defaults is set if Permissions are the account's default ones, for which byCallout looks again after a change.
-	defaults bool
 }
 
 // proof is the way in which a connection has shown who it is.
