@@ -29,6 +29,12 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 		Headers: !o.NoHeaderSupport, MaxPayload: int(o.Limits.MaxPayload),
 		Renamed: func(name string) { nameCluster(b, name) },
 	}
+	if c.Permissions.Defined {
+		opts.Import, opts.Export = clusterRules(&c.Permissions.Import), clusterRules(&c.Permissions.Export)
+		if opts.Export != nil && len(opts.Export.Allow) == 0 {
+			opts.Export.Allow = nil // an empty list is none, of what is subscribed to; nats-server has it so
+		}
+	}
 	if c.TLS.Defined {
 		t := tlsOptions(&c.TLS)
 		t.Verify = true // between servers, both sides present a certificate
@@ -38,6 +44,14 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 		}
 	}
 	return opts, nil
+}
+
+// clusterRules translates the rules of one direction; nil if nothing is said of it.
+func clusterRules(r *config.SubjectRules) *cluster.Rules {
+	if !r.Defined {
+		return nil
+	}
+	return &cluster.Rules{Allow: r.Allow, Deny: r.Deny}
 }
 
 func orElse[T comparable](value, other T) T {
@@ -110,7 +124,17 @@ func everywhere(port int) (list []string) {
 // routeSource tells the monitor about routes.
 type routeSource struct{ hub *cluster.Hub }
 
-func (s routeSource) Permissions() (imp, exp *monitor.SubjectPermission) { return nil, nil }
+func (s routeSource) Permissions() (imp, exp *monitor.SubjectPermission) {
+	i, e := s.hub.Permissions()
+	return monitoredRules(i), monitoredRules(e)
+}
+
+func monitoredRules(r *cluster.Rules) *monitor.SubjectPermission {
+	if r == nil {
+		return nil
+	}
+	return &monitor.SubjectPermission{Allow: r.Allow, Deny: r.Deny}
+}
 
 func (s routeSource) NumRoutes() int {
 	_, n := s.hub.Peers()
@@ -132,6 +156,7 @@ func routeRow(r *cluster.Stats) monitor.RouteRow {
 		Start: r.Start, LastActivity: r.LastActivity, Pending: r.Pending,
 		InMsgs: r.InMsgs, OutMsgs: r.OutMsgs, InBytes: r.InBytes, OutBytes: r.OutBytes,
 		NumSubs: uint32(r.Subscriptions), Account: r.Account, Compression: r.Compression,
+		Import: monitoredRules(r.Import), Export: monitoredRules(r.Export),
 	}, RoundTrip: r.RTT, Cluster: r.Cluster}
 	if tcp, ok := r.Addr.(*net.TCPAddr); ok {
 		row.IP, row.Port = tcp.IP.String(), tcp.Port

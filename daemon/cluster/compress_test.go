@@ -71,10 +71,13 @@ func TestCompression(t *testing.T) {
 		}
 		check := func(t *testing.T, a, b *node) {
 			meshed(t, a, b)
-			if got := a.modes(t); got != c.aSends && !(got == "s2_fast" && strings.Contains(c.aSends, "uncompressed")) {
+			byTime := func(got, want string) bool { // on a busy machine the round trip takes long
+				return want == compressStored && got != "" && strings.Count(got, "s2_") == strings.Count(got, ",")+1
+			}
+			if got := a.modes(t); got != c.aSends && !byTime(got, c.aSends) {
 				t.Errorf("ours sends by %q, want %q", got, c.aSends)
 			}
-			if got := b.modes(t); got != c.bSends && !strings.Contains(c.bSends, "uncompressed") {
+			if got := b.modes(t); got != c.bSends && !byTime(got, c.bSends) {
 				t.Errorf("nats-server sends by %q, want %q", got, c.bSends)
 			}
 			sizes(t, a, b)

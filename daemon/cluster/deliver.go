@@ -13,6 +13,9 @@ func (r *Route) Deliver(d *broker.Delivery) bool {
 	if r.Aborted() != nil {
 		return false
 	}
+	if r.guarded.Load() && !r.hub.opts.Load().Export.passes(d.Subject) {
+		return false
+	}
 	if r.dirty.Load() {
 		r.flush() // what the publisher subscribed to comes first: answers must find it
 	}

@@ -35,6 +35,9 @@ type info struct {
 	LameDuck     bool     `json:"ldm,omitempty"`
 	Compression  string   `json:"compression,omitempty"`
 
+	Import *Rules `json:"import,omitempty"`
+	Export *Rules `json:"export,omitempty"`
+
 	LNOC  bool `json:"lnoc,omitempty"` // about leaf nodes; only passed on
 	LNOCU bool `json:"lnocu,omitempty"`
 	LN    bool `json:"ln,omitempty"`
@@ -62,6 +65,9 @@ const (
 // routeProto is the level of the protocol we speak: that of nats-server 2.15.2 but
 // for message tracing, which 3 would promise.
 const routeProto = 1
+
+// protoAsyncInfo is the level from which a peer takes INFO at any time.
+const protoAsyncInfo = 1
 
 func (i *info) frame() []byte { return jsonFrame("INFO ", i, " \r\n") }
 

@@ -16,9 +16,10 @@ type interest struct {
 	name string
 	acc  *broker.Account
 
-	mu     sync.Mutex
-	wishes map[wish]int // members with that subject and queue
-	routes []*Route     // replaced, never changed
+	mu      sync.Mutex
+	wishes  map[wish]int // members with that subject and queue
+	routes  []*Route     // replaced, never changed
+	imports *Rules       // those that peers are told of
 }
 
 // changed takes note of a change and tells the peers. It is called by the account,
@@ -36,6 +37,8 @@ func (i *interest) changed(c broker.Change) {
 	switch {
 	case had == 0 && c.Count == 0, had > 0 && c.Count > 0 && c.Queue == "":
 		return // peers know already
+	case !i.imports.covers(w.subject):
+		return
 	}
 	for _, r := range i.routes {
 		r.tell(i.name, w, c.Count)
@@ -47,7 +50,9 @@ func (i *interest) attach(r *Route) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for w, n := range i.wishes {
-		r.tell(i.name, w, n)
+		if i.imports.covers(w.subject) {
+			r.tell(i.name, w, n)
+		}
 	}
 	i.routes = append(i.routes[:len(i.routes):len(i.routes)], r)
 }
@@ -70,6 +75,9 @@ func (i *interest) withdraw() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for w := range i.wishes {
+		if !i.imports.covers(w.subject) {
+			continue
+		}
 		for _, r := range i.routes {
 			r.tell(i.name, w, 0)
 		}
@@ -153,7 +161,7 @@ func (h *Hub) Sync() {
 	}
 	for name, a := range now {
 		if h.interests[name] == nil {
-			i := &interest{name: name, acc: a, wishes: make(map[wish]int)}
+			i := &interest{name: name, acc: a, wishes: make(map[wish]int), imports: h.opts.Load().Import}
 			h.interests[name] = i
 			came = append(came, i)
 			for r := range h.routes {

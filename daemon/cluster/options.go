@@ -3,6 +3,7 @@ package cluster
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -38,6 +39,10 @@ type Options struct {
 	PoolSize    int // connections to each peer: 3; negative: one, as before pools
 	Compression Compression
 	TLS         *transport.TLS
+
+	// Import limits what of the interest of clients here is told to peers, Export what
+	// of theirs is heeded; nil: nothing.
+	Import, Export *Rules
 
 	PingInterval  time.Duration // 30 s
 	PingMax       int           // unanswered PINGs: 2
@@ -86,6 +91,11 @@ func set[T comparable](field *T, value T) {
 func (o *Options) check() error {
 	if err := o.Compression.normalise(); err != nil {
 		return err
+	}
+	for _, r := range []*Rules{o.Import, o.Export} {
+		if bad, ok := r.check(); !ok {
+			return fmt.Errorf("permissions: subject %q is not a valid subject", bad)
+		}
 	}
 	switch {
 	case strings.ContainsAny(o.Name, " \t\r\n"):

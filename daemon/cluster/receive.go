@@ -148,6 +148,9 @@ func (r *Route) processInfo(i *info) error {
 		return err
 	}
 	r.known = true
+	r.mu.Lock()
+	r.theirImport, r.theirExport = i.Import, i.Export
+	r.mu.Unlock()
 	if r.delayed {
 		own := h.ownInfo(r)
 		own.Compression = h.opts.Load().Compression.told(r.mode())
@@ -178,6 +181,8 @@ func (r *Route) processNews(i *info) error {
 		r.peer.lameDuck = true
 		h.mu.Unlock()
 		h.tellClients()
+	default:
+		r.theirRules(i.Import, i.Export)
 	}
 	return nil
 }

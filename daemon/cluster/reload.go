@@ -40,6 +40,9 @@ func (h *Hub) commit(o *Options) {
 			h.dial(target{url: u, explicit: true})
 		}
 	}
+	if !o.Import.equal(old.Import) || !o.Export.equal(old.Export) {
+		h.repermit(o)
+	}
 	if !o.Compression.equal(&old.Compression) {
 		h.recompress(&o.Compression)
 	}

@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"fmt"
+	"maps"
+
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 )
@@ -35,6 +38,10 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 		if e.in != nil && e.queue != "" {
 			e.in.SetWeight(weight)
 		}
+		return nil
+	}
+	if !r.admits(k.subject) {
+		r.hub.log.Debug(fmt.Sprintf("%s - Can not export %q, ignoring remote subscription request", r.label, k.subject))
 		return nil
 	}
 	e = &remote{account: account, subject: k.subject, queue: k.queue, weight: weight}
@@ -88,6 +95,7 @@ func (r *Route) rejoin() {
 		}
 	}
 	clear(r.accounts)
+	r.readmit()
 	for _, e := range r.entries() {
 		if r.hub.broker.Account(e.account) == e.acc {
 			continue
@@ -100,15 +108,11 @@ func (r *Route) rejoin() {
 	}
 }
 
-// entries lists what the peer wants.
-func (r *Route) entries() []*remote {
+// entries is what the peer wants, in a map that stays as it is.
+func (r *Route) entries() map[remoteKey]*remote {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]*remote, 0, len(r.wanted))
-	for _, e := range r.wanted {
-		list = append(list, e)
-	}
-	return list
+	return maps.Clone(r.wanted)
 }
 
 // forget ends all that the peer wants.

@@ -75,7 +75,12 @@ type Route struct {
 	sent   time.Time
 	rtt    time.Duration
 	packed string // the mode of compression in use
-	ended  bool
+
+	theirImport, theirExport *Rules // as the peer has told
+
+	ended bool
+
+	guarded atomic.Bool // some of what the peer wants is denied: each message is looked at
 
 	inMsgs, inBytes atomic.Int64
 	heard           atomic.Int64 // unix nanoseconds

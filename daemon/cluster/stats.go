@@ -26,6 +26,7 @@ type Stats struct {
 	Account              string // the one account it serves; empty for others
 	Cluster              string
 	Compression          string // of what is sent, as INFO names it
+	Import, Export       *Rules // the peer's, nil for none
 }
 
 // Wanted is one subject that a peer wants.
@@ -61,6 +62,7 @@ func (r *Route) describe(s *Stats, wanted bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.RTT, s.Subscriptions, s.Compression = r.rtt, len(r.wanted), r.packed
+	s.Import, s.Export = r.theirImport, r.theirExport
 	if wanted {
 		for k, e := range r.wanted {
 			s.Wanted = append(s.Wanted, Wanted{k.account, k.subject, k.queue, e.weight})
@@ -100,4 +102,11 @@ func (h *Hub) Peers() (servers, connections int) {
 		connections += p.count() + len(p.accounts)
 	}
 	return servers, connections
+}
+
+// Permissions are the rules for interest that go to peers and that come from them; nil
+// for none.
+func (h *Hub) Permissions() (imports, exports *Rules) {
+	o := h.opts.Load()
+	return o.Import, o.Export
 }

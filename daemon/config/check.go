@@ -232,9 +232,6 @@ func (d *decoder) checkThresholds(c *Compression) {
 func (d *decoder) refuseClusterLater(o *Options) {
 	c := &o.Cluster
 	const text = "%s: not supported yet by nats-broker"
-	if c.Permissions.Defined {
-		d.wrong(d.said("cluster.permissions", "cluster.authorization.default_permissions"), text, "cluster permissions")
-	}
 	for _, a := range c.Accounts {
 		if a != "$SYS" && a != o.SystemAccount {
 			d.wrong("cluster.accounts", text, fmt.Sprintf("a route of its own for account %q", a))

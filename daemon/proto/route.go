@@ -178,10 +178,10 @@ func (f *RouteFrame) parseInterest(arg []byte, pinned bool) error {
 	}
 	plus := f.Op == RouteSub || f.Op == RouteLeafSub
 	if f.Queue != nil && plus {
+		// nats-server leaves the weight out when it tells interest again after a change of
+		// permissions; that counts as one member.
 		var weight []byte
-		if weight, rest = cutWord(rest); weight == nil {
-			return argError("route interest parse error", f.Arg)
-		}
+		weight, rest = cutWord(rest)
 		f.Weight = max(Size(weight), 1)
 	}
 	if len(rest) > 0 {

@@ -18,6 +18,7 @@ var routeFrames = []struct {
 	{"RS+ $G foo.bar\r\n", false, "RS+ account=$G subject=foo.bar routing=[$G foo.bar]"},
 	{"RS+ $G foo.* workers 3\r\n", false, "RS+ account=$G subject=foo.* queue=workers weight=3 routing=[$G foo.*]"},
 	{"RS+ $G foo.* workers x\r\n", false, "RS+ account=$G subject=foo.* queue=workers weight=1 routing=[$G foo.*]"},
+	{"RS+ $G foo.* workers \r\n", false, "RS+ account=$G subject=foo.* queue=workers weight=1 routing=[$G foo.*]"},
 	{"RS+ foo workers 3\r\n", true, "RS+ subject=foo queue=workers weight=3 routing=[foo]"},
 	{"RS- $G foo.* workers\r\n", false, "RS- account=$G subject=foo.* queue=workers routing=[$G foo.*]"},
 	{"RS- foo\r\n", true, "RS- subject=foo routing=[foo]"},
@@ -39,7 +40,7 @@ var routeFrames = []struct {
 	{"CONNECT {}\r\n", false, "CONNECT arg={}"},
 	{"-ERR 'Authorization Violation'\r\n", false, "-ERR arg='Authorization Violation'"},
 
-	{"RS+\r\n", false, "error"}, {"RS+ $G\r\n", false, "error"}, {"RS+ $G foo q\r\n", false, "error"},
+	{"RS+\r\n", false, "error"}, {"RS+ $G\r\n", false, "error"}, {"RS+ $G foo q 2 x\r\n", false, "error"},
 	{"RS+ $G foo q 1 x\r\n", false, "error"}, {"RS- $G foo q 1\r\n", false, "error"}, {"LS+ hub\r\n", false, "error"},
 	{"A+\r\n", false, "error"}, {"A+ a b\r\n", false, "error"}, {"RMSG $G foo\r\n", false, "error"},
 	{"RMSG $G foo x 5\r\nhelloXX", false, "error"}, {"RMSG $G foo x y 5\r\n", false, "error"},
