@@ -30,6 +30,7 @@ var rooms = []struct {
 	{"daemon/sysd", []string{"daemon/logging"}, "systemd is a neighbour of the process, not of the broker"},
 	{"daemon/control", []string{"daemon/logging"}, "the verbs share it with the daemon, and must not pull the broker in"},
 	{"daemon/watch", []string{"daemon/logging"}, "it knows files and that they changed, not what is in them"},
+	{"daemon/handover", []string{"daemon/logging"}, "descriptors and bytes for another process; it does not know what they are"},
 	{"daemon/transport", []string{"daemon/logging"}, "a byte stream does not know what is said on it"},
 	{"daemon/broker", []string{"daemon/subject", "daemon/proto", "daemon/sublist", "daemon/logging", "daemon/transport"},
 		"the core asks auth, cluster and monitor through interfaces of its own"},

@@ -44,6 +44,8 @@ type Daemon struct {
 	started time.Time
 	atStart []string // warnings of the first configuration, for the log
 
+	succession succession
+
 	// For Run's goroutine to act on. Signals, verbs and the watcher send here.
 	requests chan request
 	gone     chan struct{} // closed at the end of a drain; nil: none. Run's goroutine
@@ -79,13 +81,21 @@ func (e *StartError) Unwrap() error { return e.Err }
 
 // New loads the configuration and makes the subsystems, but starts nothing
 // that others could see.
-func New(p Params) (*Daemon, error) {
+func New(p Params) (_ *Daemon, err error) {
 	notify, err := sysd.NewNotifier(p.System.NotifySocket)
 	if err != nil {
 		return nil, err
 	}
 	d := &Daemon{Params: p, notify: notify, stored: sysd.NewStore(p.System, notify), requests: make(chan request), ended: make(chan struct{})}
 	d.setState(stateStarting)
+	d.findParcel()
+	defer func() {
+		if err != nil {
+			if became := d.returnParcel(); became != "" {
+				err = fmt.Errorf("%w\n(%s)", err, became)
+			}
+		}
+	}()
 	began := time.Now()
 	act, err := d.firstConfig()
 	if err != nil {
@@ -155,6 +165,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		return err
 	}
 	authPart.broker, d.gate = d.broker, authPart.door
+	d.openParcel() // before anybody asks for the server's id
 	d.system = newSystemPart(cfg, d.broker, d.systemSource(), d.logs.Logger("system"))
 	d.core = newCorePart(d)
 	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.System.Sockets, d.logs.Logger("cluster")); err != nil {
@@ -186,19 +197,24 @@ func (d *Daemon) start() error {
 	d.retireStored(cfg.Options)
 	for i, p := range d.parts {
 		if err := p.start(cfg); err != nil {
-			for _, q := range reversed(d.parts[1 : i+1]) {
-				q.stop()
-			}
-			return &StartError{err}
+			return d.undoStart(d.parts[1:i+1], err)
 		}
 	}
 	if err := errUnusedSockets(d.System.Sockets); err != nil {
-		for _, q := range reversed(d.parts[1:]) {
-			q.stop()
-		}
-		return &StartError{err}
+		return d.undoStart(d.parts[1:], err)
 	}
 	return nil
+}
+
+// undoStart stops the parts that ran.
+func (d *Daemon) undoStart(ran []part, err error) error {
+	if became := d.returnParcel(); became != "" {
+		d.log.Warn("The start fails: " + became)
+	}
+	for _, p := range reversed(ran) {
+		p.stop()
+	}
+	return &StartError{err}
 }
 
 func reversed(list []part) []part {

@@ -15,7 +15,7 @@ import (
 // clusterPart is this server's place in a cluster; it does nothing without one.
 type clusterPart struct {
 	broker *broker.Broker
-	core   *corePart
+	core   *corePart    // and through it the store
 	hub    *cluster.Hub // nil without a cluster
 	log    *logging.Logger
 	socks  *sysd.Sockets
@@ -90,11 +90,14 @@ func (p *clusterPart) listen(o *config.Options) (list []net.Listener, shown []st
 	if list != nil {
 		return list, shown, nil
 	}
-	e := endpoint{host, c.Port}
-	l, err := e.open()
-	if err != nil {
-		return nil, nil, fmt.Errorf("Error listening on router port: %d - %v", c.Port, err)
+	l := p.core.d.takeStored("cluster")
+	if l == nil {
+		e := endpoint{host, c.Port}
+		if l, err = e.open(); err != nil {
+			return nil, nil, fmt.Errorf("Error listening on router port: %d - %v", c.Port, err)
+		}
 	}
+	p.core.d.keepStored("cluster", l)
 	return []net.Listener{l}, []string{displayAddr(host, l.Addr())}, nil
 }
 

@@ -49,6 +49,7 @@ func wantedClient(o *config.Options) sysd.Wanted {
 // of our own, perhaps the one that the process before us left in the store.
 func (p *corePart) start(cfg *config.Config) error {
 	o := cfg.Options
+	p.d.takeOver()
 	socks, err := p.socks.Match(wantedClient(o))
 	if err != nil {
 		return err
@@ -167,7 +168,13 @@ func (p *corePart) replace(l net.Listener, shown string) {
 	}
 }
 
-func (p *corePart) stop() { p.broker.Stop() }
+// stop ends the core. Connections at rest are left to the next process.
+func (p *corePart) stop() {
+	if p.d.succession.frozen {
+		p.d.leave()
+	}
+	p.broker.Stop()
+}
 
 // displayAddr writes an address as nats-server logs it: the host as it was
 // configured, the port that is bound.

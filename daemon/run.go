@@ -61,6 +61,7 @@ func (d *Daemon) Run() (int, error) {
 		d.watch(act.cfg, act.loaded)
 	}
 	d.keepLastGood(act)
+	d.resume()
 	d.setState(stateRunning)
 	d.log.Info("Server is ready")
 	d.warnOf("service manager", d.notify.Ready(d.statusText()))
@@ -125,6 +126,9 @@ func (d *Daemon) shutDown() {
 	d.setState(stateStopping)
 	d.warnOf("service manager", d.notify.Stopping("shutting down"))
 	d.log.Info("Initiating Shutdown...")
+	if d.handsOver() {
+		d.bringToRest()
+	}
 	d.system.farewell()
 	for _, p := range reversed(d.parts[1:]) {
 		if p != d.control {

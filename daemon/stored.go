@@ -15,6 +15,9 @@ func (d *Daemon) retireStored(o *config.Options) {
 	if e := monitorEndpoint(o); e.port != 0 {
 		own["monitor"] = e
 	}
+	if c := &o.Cluster; c.Enabled() {
+		own["cluster"] = endpoint{clusterHost(c), c.Port}
+	}
 	for _, name := range d.System.Sockets.Names() {
 		delete(own, name)
 	}

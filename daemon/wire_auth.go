@@ -177,6 +177,34 @@ func (g *gate) Authenticate(ctx context.Context, r *broker.AuthRequest) (*broker
 	return who, nil
 }
 
+// Carry tells what a connection has proved, for the process after this one.
+func (g *gate) Carry(id *broker.Identity) []byte {
+	if was, ok := id.Proof.(*auth.Identity); ok {
+		return was.Carry()
+	}
+	return nil
+}
+
+// readmitLimit bounds the verdict on one connection of the process before this one.
+const readmitLimit = 2 * time.Second
+
+// Readmit decides on a connection that the process before this one let in.
+func (g *gate) Readmit(r *broker.AuthRequest, proof []byte) (*broker.Identity, error) {
+	if proof == nil { // a ticket, or somebody who was let in otherwise
+		return nil, denied(auth.ErrCredentials)
+	}
+	turn := g.turns.Load()
+	ctx, cancel := context.WithTimeout(context.Background(), readmitLimit)
+	defer cancel()
+	id, err := g.auth.Readmit(ctx, proof, authRequest(r))
+	if err != nil {
+		return nil, denied(err)
+	}
+	who := identity(id)
+	who.Stale = func() bool { return g.turns.Load() != turn }
+	return who, nil
+}
+
 func authRequest(r *broker.AuthRequest) *auth.Request {
 	c := r.Connect
 	return &auth.Request{

@@ -49,6 +49,17 @@ const (
 // movable reports whether another process could go on with the connection.
 func (c *Client) movable() bool { return c.Conn.Movable() }
 
+// Secured returns how many connections cannot be handed over.
+func (b *Broker) Secured() (n int) {
+	b.EachClient(func(c *Client) bool {
+		if !c.movable() {
+			n++
+		}
+		return true
+	})
+	return n
+}
+
 // SendAway asks the clients whose connections cannot be handed over to go elsewhere,
 // and closes them in random order within the time. It returns how many there were. New
 // ones may come meanwhile.

@@ -286,10 +286,14 @@ func (r *restored) refuse() {
 	r.c.teardown(r.refusal)
 }
 
-// soon spreads the PINGs of connections that were restored together.
+// soon spreads the PINGs of connections that were restored together, and ends those
+// whose credentials do.
 func (c *Client) soon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.who != nil {
+		c.ping.expire(c, c.who.Expires)
+	}
 	if d := c.ping.interval; c.ping.timer != nil && d > 1 {
 		c.ping.timer.Reset(d/2 + time.Duration(rand.Int64N(int64(d)/2)))
 	}

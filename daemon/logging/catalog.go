@@ -33,6 +33,9 @@ const (
 	LogLinesDropped
 	LogSinkUnreachable
 	LogRotationFailed
+	HandoverLeft
+	HandoverTaken
+	HandoverFailed
 
 	numMessageIDs
 )

@@ -187,4 +187,31 @@ var catalogue = [numMessageIDs]entry{
 		remedy: "The directory must be writable for the user nats, since rotation creates files in it. If logrotate " +
 			"does the work, leave log_size_limit out.",
 	},
+	HandoverLeft: {
+		name:    "handover-left",
+		uuid:    "6a986d9dac6e819ab41c80f005ba83f5",
+		subject: "Connections were left to the next process",
+		explain: "The broker stops, and @NATS_COUNT@ client connections stay open: the next process goes on with " +
+			"them where this one has stopped. @NATS_LOST@ could not be left and were closed, since they are " +
+			"encrypted, say, or were just being made. If the service is stopped and not restarted, systemd closes " +
+			"them all.",
+		remedy: "Nothing needs to be done.",
+	},
+	HandoverTaken: {
+		name:    "handover-taken",
+		uuid:    "f6f050f0ca9f4d9294601fa8931ec45e",
+		subject: "Connections of the process before this one go on",
+		explain: "The broker has taken over @NATS_COUNT@ client connections that the process before it had left open. " +
+			"Their clients have noticed a pause and nothing else. @NATS_LOST@ were closed: the line says why.",
+		remedy: "Nothing needs to be done. Clients that were closed reconnect by themselves; one whose user is not " +
+			"configured any more is refused then.",
+	},
+	HandoverFailed: {
+		name:    "handover-failed",
+		uuid:    "f27c5cfcbe5ee36e548d15a9c758972f",
+		subject: "Connections could not be handed over",
+		explain: "Client connections that were to outlive a restart were closed: @NATS_ERROR@. Their clients reconnect.",
+		remedy: "If a limit is named, raise it: LimitNOFILE= and FileDescriptorStoreMax= of the unit, net.core.wmem_max. " +
+			"A state in a newer format is left by a newer version of the program, which was in place before.",
+	},
 }

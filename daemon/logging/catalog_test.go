@@ -36,7 +36,7 @@ func TestCatalogTable(t *testing.T) {
 	field := regexp.MustCompile(`@[^@ ]*@`)
 	known := map[string]bool{"@" + fieldSink + "@": true, "@" + fieldLogFile + "@": true}
 	for _, f := range []string{FieldClientID, FieldAccount, FieldUser, FieldSubject, FieldRemote, FieldListener, FieldRoute,
-		FieldConfigFile, FieldOption, FieldReason, FieldCount, FieldError, FieldCertificate, FieldExpires} {
+		FieldConfigFile, FieldOption, FieldReason, FieldCount, FieldLost, FieldError, FieldCertificate, FieldExpires} {
 		known["@"+f+"@"] = true
 	}
 	seen := map[string]bool{}

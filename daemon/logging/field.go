@@ -20,6 +20,7 @@ const (
 	FieldOption      = "NATS_OPTION"      // configuration option concerned
 	FieldReason      = "NATS_REASON"      // why, in a few words
 	FieldCount       = "NATS_COUNT"       // how many, where one line stands for several
+	FieldLost        = "NATS_LOST"        // how many of them not
 	FieldCertificate = "NATS_CERTIFICATE" // certificate or key file concerned
 	FieldExpires     = "NATS_EXPIRES"     // end of validity, RFC 3339
 	FieldSubsystem   = "NATS_SUBSYSTEM"   // set by the logger itself

@@ -18,7 +18,7 @@ const storedPrefix = "stored."
 // Store keeps copies of listeners with the service manager
 // (FileDescriptorStoreMax= in systemd.service(5)), so that a listener outlives
 // the process: connections made while no process runs wait in the kernel's
-// queue for the next one. Names are those of listeners, "client" or "monitor".
+// queue for the next one. Names are those of listeners: "client", "monitor", "cluster".
 //
 // The manager drops the copies by itself when the service is stopped rather
 // than restarted. The zero value and nil store nothing and have nothing.
@@ -30,13 +30,14 @@ type Store struct {
 	mu   sync.Mutex // leaf lock but for the Notifier's
 	held []*Socket  // from the last process, nobody's yet; names without the prefix
 	kept map[string][]net.Listener
+	left []*Socket // from the last process, no listeners; see TakeLeft
 }
 
 // NewStore takes what an earlier process stored out of env.Sockets. The
 // sockets are then the store's until Take or Retire.
 func NewStore(env *Environment, notify *Notifier) *Store {
 	s := &Store{notify: notify, usable: env.Managed() && env.HasStore, kept: map[string][]net.Listener{}}
-	s.held = env.Sockets.takeStored()
+	s.held, s.left = splitLeft(env.Sockets.takeStored())
 	return s
 }
 

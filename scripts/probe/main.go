@@ -3,6 +3,9 @@
 //
 //	probe once URL    publish, subscribe, queue group, request: prints ok, or exits 1
 //	probe load URL    traffic until SIGTERM, then a report (JSON) on standard output
+//	probe carry URL CLIENTS,RATE
+//	                  clients that must not notice a restart, until SIGTERM: "running", then a report
+//	probe slow URL    a consumer that does not read before SIGUSR1; then ok, or exits 1
 package main
 
 import (
@@ -16,19 +19,19 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: probe once|load URL")
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: probe once|load|carry|slow URL [CLIENTS,RATE]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := run(ctx, os.Args[1], os.Args[2]); err != nil {
+	if err := run(ctx, os.Args[1], os.Args[2], os.Args[3:]); err != nil {
 		fmt.Fprintln(os.Stderr, "probe:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, verb, url string) error {
+func run(ctx context.Context, verb, url string, more []string) error {
 	switch verb {
 	case "once":
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -44,6 +47,18 @@ func run(ctx context.Context, verb, url string) error {
 			return err
 		}
 		return json.NewEncoder(os.Stdout).Encode(report)
+	case "carry":
+		how := "1000,50000"
+		if len(more) > 0 {
+			how = more[0]
+		}
+		report, err := carry(ctx, url, how)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(report)
+	case "slow":
+		return slow(ctx, url)
 	}
 	return fmt.Errorf("unknown verb %q", verb)
 }

@@ -1,0 +1,66 @@
+package auth
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+)
+
+// carried is the first byte of a proof in the form below. Another one means another
+// form, which is not understood.
+const carried = 1
+
+// Carry writes down what the identity was decided by, for another process of the same
+// configuration or a changed one: the way, the digest of the configured secret, the
+// user and the account. It holds no secret.
+func (id *Identity) Carry() []byte {
+	b := append([]byte{carried, byte(id.by)}, id.proof[:]...)
+	for _, s := range []string{id.User, id.Account} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+// readCarried is the opposite of Carry.
+func readCarried(b []byte) (id *Identity, ok bool) {
+	id = &Identity{}
+	if len(b) < 2+len(id.proof) || b[0] != carried {
+		return nil, false
+	}
+	id.by = proof(b[1])
+	b = b[2+copy(id.proof[:], b[2:]):]
+	for _, s := range []*string{&id.User, &id.Account} {
+		n, k := binary.Uvarint(b)
+		if k <= 0 || n > uint64(len(b)-k) {
+			return nil, false
+		}
+		*s, b = string(b[k:k+int(n)]), b[k+int(n):]
+	}
+	return id, true
+}
+
+// Readmit decides on a connection that another process has let in, by what is
+// configured now: it may stay if the secret that it proved to know is the same, without
+// being asked again; otherwise its credentials are looked at once more. Claims always
+// are.
+func (a *Authenticator) Readmit(ctx context.Context, proof []byte, r *Request) (*Identity, error) {
+	d := a.users.Load()
+	was, ok := readCarried(proof)
+	if ok && slices.Contains(recallable, was.by) && d.operator == nil {
+		if id, err := d.recall(was, r); err == nil {
+			id.from = d
+			return id, nil
+		}
+	}
+	id, err := d.decide(ctx, r, a.pool)
+	if err != nil {
+		return nil, err
+	}
+	id.from = d
+	return id, nil
+}
+
+// recallable are the ways of which the tables tell whether they lead to the same place.
+// Their numbers are part of what Carry writes.
+var recallable = []proof{byNothing, byPassword, bySingle, byToken, byNkey}
