@@ -168,3 +168,31 @@ func TestHandoverOfFullQueue(t *testing.T) {
 		t.Errorf("counted %+v", s)
 	}
 }
+
+// BenchmarkHandover is the time in which connections with a subscription each are
+// brought to rest, and taken over.
+func BenchmarkHandover(b *testing.B) {
+	const n = 1000
+	for b.Loop() {
+		b.StopTimer()
+		from, addr := start(b, Options{})
+		to := successor(b, Options{Port: from.Options().Port})
+		peers := make([]*peer, n)
+		for i := range peers {
+			peers[i] = connect(b, addr)
+			peers[i].send("SUB carry.%d 1\r\n", i)
+			peers[i].sync()
+		}
+		b.StartTimer()
+		r := passOver(b, from, to)
+		b.StopTimer()
+		if r.Moved != n {
+			b.Fatalf("%+v", r)
+		}
+		for _, p := range peers {
+			p.nc.Close()
+		}
+		to.Stop()
+		b.StartTimer()
+	}
+}
