@@ -183,8 +183,8 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		d.monitor, // before clients, so that a start can be watched
 		d.system,  // before clients, whose first request may be to it; it asks the monitor
 		d.core,
-		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},
 		d.cluster, // clients are told of peers, peers of clients
+		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},
 		d.control,
 		&portsPart{exe: d.Identity.Exe, log: d.log, list: d.ports},
 	}

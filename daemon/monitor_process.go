@@ -27,10 +27,8 @@ func (s processSource) Process() monitor.ProcessFigures {
 	if fed := d.fed.Load(); fed != 0 {
 		f.WatchdogPing = time.Unix(0, fed)
 	}
-	if t := d.broker.Options().TLS; t != nil {
-		for _, c := range t.Presented() {
-			f.Certificates = append(f.Certificates, monitor.Certificate{Use: "client", Subject: c.Subject, NotAfter: c.NotAfter})
-		}
+	for _, c := range d.certificates() {
+		f.Certificates = append(f.Certificates, monitor.Certificate{Use: c.use, Subject: c.Subject, NotAfter: c.NotAfter})
 	}
 	return f
 }

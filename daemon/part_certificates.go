@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,10 +81,37 @@ func (p *certificatePart) look(now time.Time) {
 	}
 }
 
-// presented lists the certificates that clients are shown.
-func (d *Daemon) presented() []transport.CertificateInfo {
-	if t := d.broker.Options().TLS; t != nil {
-		return t.Presented()
+// usedCertificate is a certificate and to whom it is shown.
+type usedCertificate struct {
+	use string // "client", "cluster", "monitor"
+	transport.CertificateInfo
+}
+
+// certificates lists those in use, by listener.
+func (d *Daemon) certificates() (list []usedCertificate) {
+	add := func(use string, shown []transport.CertificateInfo) {
+		for _, c := range shown {
+			list = append(list, usedCertificate{use, c})
+		}
 	}
-	return nil
+	if t := d.broker.Options().TLS; t != nil {
+		add("client", t.Presented())
+		if act := d.active.Load(); act != nil && act.cfg.Options.Monitor.HTTPSPort != 0 { // it shows the same
+			add("monitor", t.Presented())
+		}
+	}
+	if hub := d.cluster.hub; hub != nil {
+		add("cluster", hub.Certificates())
+	}
+	return list
+}
+
+// presented lists the certificates in use, each once.
+func (d *Daemon) presented() (list []transport.CertificateInfo) {
+	for _, c := range d.certificates() {
+		if !slices.Contains(list, c.CertificateInfo) {
+			list = append(list, c.CertificateInfo)
+		}
+	}
+	return list
 }

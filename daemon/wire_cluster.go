@@ -173,11 +173,16 @@ func clusterVarz(o *config.Options, hub *cluster.Hub) monitor.ClusterVarz {
 	name, _ := hub.Name()
 	v := monitor.ClusterVarz{
 		Name: name, Host: clusterHost(c), Port: hub.Port(), AuthTimeout: c.Authorization.Timeout.Seconds(), PoolSize: max(c.PoolSize, 0),
-		WriteDeadline: orElse(c.WriteDeadline, o.WriteDeadline),
-		TLSRequired:   c.TLS.Defined, TLSVerify: c.TLS.Defined,
+		TLSRequired: c.TLS.Defined, TLSVerify: c.TLS.Defined,
 	}
 	if c.TLS.Defined {
 		v.TLSTimeout = orElse(c.TLS.Timeout, transport.DefaultTLSTimeout).Seconds()
+	}
+	if c.WriteDeadline != o.WriteDeadline { // shown where it is one of its own
+		v.WriteDeadline = c.WriteDeadline
+	}
+	if shown := hub.Certificates(); len(shown) > 0 {
+		v.TLSCertNotAfter = shown[0].NotAfter.UTC()
 	}
 	for _, u := range c.Routes {
 		v.URLs = append(v.URLs, u.Host)

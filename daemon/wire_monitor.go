@@ -87,7 +87,7 @@ func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 	v.MaxSubscriptions = o.Limits.MaxSubscriptions // as written: a negative one is shown
 	v.Tags, v.Metadata, v.FeatureFlags = lower(o.Tags), o.Metadata, o.FeatureFlags
 	if hub := s.d.cluster.hub; hub != nil {
-		v.Cluster = clusterVarz(o, hub)
+		v.Cluster, v.ConnectURLs = clusterVarz(o, hub), s.d.broker.ConnectURLs()
 	}
 }
 

@@ -57,6 +57,13 @@ func (b *Broker) SetConnectURLs(all, others []string) {
 	}
 }
 
+// ConnectURLs returns where INFO tells clients to connect.
+func (b *Broker) ConnectURLs() []string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return slices.Clone(b.urls)
+}
+
 // tellAll sends INFO to the clients that take it at any time.
 func (b *Broker) tellAll() {
 	i := b.info()

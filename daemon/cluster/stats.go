@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // Stats are the figures of one connection to a peer.
@@ -88,6 +89,14 @@ func (r *Route) count(t *broker.Traffic) {
 	t.InBytes += r.inBytes.Load()
 	t.OutMsgs += int64(out.Msgs)
 	t.OutBytes += int64(out.Bytes)
+}
+
+// Certificates lists those shown to peers.
+func (h *Hub) Certificates() []transport.CertificateInfo {
+	if t := h.opts.Load().TLS; t != nil {
+		return t.Presented()
+	}
+	return nil
 }
 
 // Port is where peers connect.

@@ -27,7 +27,7 @@ type Cluster struct {
 	PoolSize      int
 	Accounts      []string
 	Compression   Compression
-	PingInterval  time.Duration // 0: the client's
+	PingInterval  time.Duration // where not given, this and the next two are as for clients
 	PingMax       int
 	WriteDeadline time.Duration
 	WriteTimeout  string

@@ -167,24 +167,31 @@ func TestSchemaIsNATSServers(t *testing.T) {
 	ours.load()
 	theirs.load()
 	for _, path := range compared {
-		got, want := map[string]string{}, map[string]string{}
-		_, kind, _ := ours.get(path)
-		if _, k, _ := theirs.get(path); k != kind {
-			t.Errorf("%s: content type %q, want %q", path, kind, k)
+		compareShapes(t, path, ours, theirs, skippedPart)
+	}
+}
+
+// compareShapes asks both for a path and complains about keys and types that are
+// not the same, and about a content type that is not.
+func compareShapes(t *testing.T, path string, ours, theirs *watched, skip func(part string) bool) {
+	t.Helper()
+	got, want := map[string]string{}, map[string]string{}
+	_, kind, _ := ours.get(path)
+	if _, k, _ := theirs.get(path); k != kind {
+		t.Errorf("%s: content type %q, want %q", path, kind, k)
+	}
+	shape(any(ours.object(path)), path, got)
+	shape(any(theirs.object(path)), path, want)
+	maps.DeleteFunc(got, func(p, _ string) bool { return skip(p) })
+	maps.DeleteFunc(want, func(p, _ string) bool { return skip(p) })
+	for _, p := range slices.Sorted(maps.Keys(want)) {
+		if got[p] != want[p] {
+			t.Errorf("%s: %q, want %s", p, got[p], want[p])
 		}
-		shape(any(ours.object(path)), path, got)
-		shape(any(theirs.object(path)), path, want)
-		maps.DeleteFunc(got, func(p, _ string) bool { return skippedPart(p) })
-		maps.DeleteFunc(want, func(p, _ string) bool { return skippedPart(p) })
-		for _, p := range slices.Sorted(maps.Keys(want)) {
-			if got[p] != want[p] {
-				t.Errorf("%s: %q, want %s", p, got[p], want[p])
-			}
-		}
-		for _, p := range slices.Sorted(maps.Keys(got)) {
-			if want[p] == "" {
-				t.Errorf("%s: %s, nats-server has none", p, got[p])
-			}
+	}
+	for _, p := range slices.Sorted(maps.Keys(got)) {
+		if want[p] == "" {
+			t.Errorf("%s: %s, nats-server has none", p, got[p])
 		}
 	}
 }

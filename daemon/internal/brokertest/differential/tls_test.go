@@ -131,12 +131,6 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func pool(c *x509.Certificate) *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(c)
-	return p
-}
-
 // TestCertificateWarning: from 30 days before its end the log warns of a certificate,
 // at the start and after a reload with another.
 func TestCertificateWarning(t *testing.T) {
