@@ -25,6 +25,7 @@ func (d *Daemon) drain() error {
 		d.log.Warn("Service manager: "+err.Error(), logging.Err(err))
 	}
 	d.warnOf("service manager", d.notify.ExtendTimeout(o.Duration+o.GracePeriod+drainMargin))
+	d.system.lameDuck()
 	d.cluster.lameDuck()
 	d.keepStored("client") // a stored copy would go on taking connections
 	d.gone = make(chan struct{})

@@ -40,6 +40,9 @@ func (p *systemPart) prepare(_, new *config.Config) (*change, error) {
 	return &change{commit: commit}, nil
 }
 
+// lameDuck tells others that the broker is about to go.
+func (p *systemPart) lameDuck() { p.service.LameDuck() }
+
 // farewell says what there is to say at the end, and ends the service.
 func (p *systemPart) farewell() { p.service.Stop() }
 

@@ -94,22 +94,28 @@ var errAccountFull = errors.New("maximum account active connections exceeded")
 func (a *Account) join(c *Client) error {
 	before := c.traffic()
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.clients) >= orUnlimited(a.limits.Connections) {
+	if len(a.clients)+a.remote >= orUnlimited(a.limits.Connections) {
+		a.mu.Unlock()
 		return errAccountFull
 	}
 	a.clients[c.cid] = c
 	a.total++
 	a.gone.subtract(before)
+	a.mu.Unlock()
+	a.tellCount()
 	return nil
 }
 
 func (a *Account) leave(c *Client) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.clients[c.cid] == c {
+	was := a.clients[c.cid] == c
+	if was {
 		delete(a.clients, c.cid)
 		a.gone.add(c.traffic())
+	}
+	a.mu.Unlock()
+	if was {
+		a.tellCount()
 	}
 }
 

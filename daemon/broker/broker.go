@@ -24,6 +24,8 @@ type Broker struct {
 	opts  atomic.Pointer[Options]
 	hello atomic.Pointer[greeting]
 
+	observer atomic.Pointer[Observer]
+
 	lastCID   atomic.Uint64
 	lastOwn   atomic.Uint64 // numbers the broker's own subscriptions, for tracing
 	totalConn atomic.Uint64

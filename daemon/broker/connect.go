@@ -99,6 +99,7 @@ func (c *Client) authenticate(o *ConnectOptions, implicit bool) (*Identity, erro
 func (c *Client) authViolation(err error) error {
 	reason, line := c.violation(err)
 	c.sendErr("Authorization Violation")
+	c.tellRefused(reason)
 	return &closeError{reason, line}
 }
 
@@ -111,6 +112,9 @@ func (c *Client) admitCurrent(id *Identity, o *ConnectOptions, implicit bool) er
 			return err
 		}
 		if id.Stale == nil || !id.Stale() {
+			if o := c.broker.observing(); o != nil && !implicit {
+				o.Joined(c)
+			}
 			return nil
 		}
 		err := c.aside(func() (err error) {

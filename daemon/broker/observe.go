@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -82,23 +81,98 @@ func clientsIn(list []*Subscription) (n int) {
 // servers: they count against its limit. Connections that are too many now are closed,
 // the latest first.
 func (a *Account) SetRemoteConnections(n int) {
-	for _, c := range a.setRemote(n) {
-		c.tellErr(errAccountFull.Error())
-		c.close(MaxAccountConnectionsExceeded, errAccountFull)
+	a.mu.Lock()
+	a.remote = n
+	over := len(a.clients) + n - orUnlimited(a.limits.Connections)
+	a.mu.Unlock()
+	if over <= 0 {
+		return
+	}
+	list := a.Connections()
+	for _, c := range list[max(len(list)-over, 0):] {
+		c.errorLine(errAccountFull.Error())
+		c.Close(MaxAccountConnectionsExceeded, errAccountFull.Error())
 	}
 }
 
-func (a *Account) setRemote(n int) (over []*Client) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.remote = n
-	many := len(a.clients) + n - a.limits.Connections
-	if a.limits.Connections <= 0 || many <= 0 {
-		return nil
+// Observer is told of connections that come and go, by the goroutines that serve them:
+// it must be quick, and must not wait for anything. No lock is held meanwhile.
+type Observer interface {
+	// Joined is told of a connection whose CONNECT was accepted.
+	Joined(c *Client)
+	// Left is told of a connection that ends. The description must not be changed.
+	Left(c *Client, d *ConnInfo)
+	// Refused is told of a connection that may not be here, before it ends.
+	Refused(c *Client, why Reason)
+	// Counted is told of an account whose number of connections has changed.
+	Counted(a *Account)
+}
+
+// Observe has an observer told from now on; nil for none. There can be one.
+func (b *Broker) Observe(o Observer) {
+	if o == nil {
+		b.observer.Store(nil)
+		return
 	}
-	for _, c := range a.clients {
-		over = append(over, c)
+	b.observer.Store(&o)
+}
+
+// observing returns the observer, nil if there is none.
+func (b *Broker) observing() Observer {
+	if o := b.observer.Load(); o != nil {
+		return *o
 	}
-	slices.SortFunc(over, func(x, y *Client) int { return cmp.Compare(y.cid, x.cid) })
-	return over[:min(many, len(over))]
+	return nil
+}
+
+func (a *Account) tellCount() {
+	if o := a.broker.observing(); o != nil {
+		o.Counted(a)
+	}
+}
+
+func (c *Client) tellRefused(why Reason) {
+	if o := c.broker.observing(); o != nil {
+		o.Refused(c, why)
+	}
+}
+
+// About describes the connection for an event: who the client says it is, but no
+// secret of it. Stop and RTT are left to the caller, Server and Cluster go without
+// saying.
+func (c *Client) About() *ClientInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	start := c.start
+	i := &ClientInfo{
+		Start: &start, Host: c.ip, ID: c.cid, Account: c.acc.name, NameTag: c.acc.name,
+		Kind: "Client", ClientType: "nats",
+	}
+	if o := c.connect; o != nil {
+		i.Name, i.Lang, i.Version, i.User = o.Name, o.Lang, o.Version, o.claimed()
+	}
+	if w := c.who; w != nil {
+		i.IssuerKey, i.Tags = w.IssuerKey, w.Tags
+		if w.AccountLabel != "" {
+			i.NameTag = w.AccountLabel
+		}
+		if c.connect != nil && i.User == "" && c.connect.JWT != "" {
+			i.User = w.User
+		}
+	}
+	return i
+}
+
+// claimed is who a CONNECT says the client is: the nkey, the name, or a mark for a
+// token. It is nothing for a JWT, which is not decoded here.
+func (o *ConnectOptions) claimed() string {
+	switch {
+	case o.Nkey != "":
+		return o.Nkey
+	case o.User != "":
+		return o.User
+	case o.JWT == "" && o.Token != "":
+		return "[REDACTED]"
+	}
+	return ""
 }

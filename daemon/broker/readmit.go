@@ -41,6 +41,7 @@ func (c *Client) Readmit(id *Identity) {
 func (c *Client) Revoke(err error) {
 	reason, line := c.violation(err)
 	c.tellErr("Authorization Violation")
+	c.tellRefused(reason)
 	c.close(reason, line)
 }
 

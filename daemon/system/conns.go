@@ -77,10 +77,15 @@ func (s *Service) connsOf(a *broker.Account) Maker {
 // the past, if anybody listens.
 func (s *Service) tellConns(a *broker.Account) {
 	in := s.in.Load()
+	var event Maker
 	for _, subject := range [...]string{"$SYS.SERVER.ACCOUNT." + a.Name() + ".CONNS", "$SYS.ACCOUNT." + a.Name() + ".SERVER.CONNS"} {
-		if in.Interested(subject) {
-			s.Emit(subject, s.connsOf(a))
+		if !in.Interested(subject) {
+			continue
 		}
+		if event == nil {
+			event = s.connsOf(a)
+		}
+		s.Emit(subject, event)
 	}
 }
 

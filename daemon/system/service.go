@@ -93,6 +93,7 @@ func (s *Service) Start() error {
 	s.sender.Go(func() { s.send(s.silent) })
 	s.aside.Go(s.tick)
 	s.state = running
+	s.broker.Observe(observer{s})
 	return s.subscribeAll()
 }
 
@@ -121,10 +122,19 @@ func (s *Service) follow() {
 	}
 }
 
-// Stop ends the service: what is queued to be sent is sent, requests are dropped.
+// LameDuck tells everybody that the server is about to go. It goes on answering.
+func (s *Service) LameDuck() { s.Emit("$SYS.SERVER."+s.broker.ID()+".LAMEDUCK", itself) }
+
+// itself is an event that says which server it is about, and no more.
+func itself(si ServerInfo) any { return si }
+
+// Stop ends the service: requests are dropped, what is queued to be sent is sent, and
+// everybody told that the server is gone. Events are not sent any more, since those of
+// connections that are closed because of that are no news.
 func (s *Service) Stop() {
 	s.registry.Lock()
 	was := s.state
+	s.broker.Observe(nil)
 	s.state = stopped
 	s.unsubscribeAll()
 	s.registry.Unlock()
@@ -134,6 +144,7 @@ func (s *Service) Stop() {
 	}
 	s.lanes.work.Wait()
 	s.aside.Wait()
+	s.Emit("$SYS.SERVER."+s.broker.ID()+".SHUTDOWN", itself)
 	close(s.silent)
 	s.sender.Wait()
 }

@@ -1,0 +1,185 @@
+package system_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// watcher collects the events of a server.
+type watcher struct {
+	n   *node
+	sub *nats.Subscription
+}
+
+// watch subscribes to all events but those that come by the clock.
+func (n *node) watch() *watcher {
+	n.t.Helper()
+	sub, err := n.sys.SubscribeSync("$SYS.>")
+	n.must(err)
+	n.must(n.sys.Flush())
+	return &watcher{n, sub}
+}
+
+// next returns the next event, by a subject in which <id> is the server's. Statistics
+// are passed over.
+func (w *watcher) next() (subject string, m *nats.Msg) {
+	w.n.t.Helper()
+	for {
+		m, err := w.sub.NextMsg(brokertest.Patience)
+		w.n.must(err)
+		if strings.HasSuffix(m.Subject, ".STATSZ") || strings.HasPrefix(m.Subject, "$SYS.REQ.") {
+			continue
+		}
+		return strings.ReplaceAll(m.Subject, w.n.id, "<id>"), m
+	}
+}
+
+// expect waits until events on all these subjects have come, in any order, and
+// returns them.
+func (w *watcher) expect(subjects ...string) map[string]*nats.Msg {
+	w.n.t.Helper()
+	got := map[string]*nats.Msg{}
+	for range subjects {
+		subject, m := w.next()
+		got[subject] = m
+	}
+	for _, s := range subjects {
+		if got[s] == nil {
+			w.n.t.Fatalf("no event %s, but %v", s, keys(got))
+		}
+	}
+	return got
+}
+
+func keys(m map[string]*nats.Msg) (list []string) {
+	for k, v := range m {
+		list = append(list, k+" "+string(v.Data))
+	}
+	return list
+}
+
+// TestEvents makes the same things happen to both servers.
+func TestEvents(t *testing.T) {
+	config := accounts + "lame_duck_duration: 30s\nlame_duck_grace_period: 100ms\n"
+	nodes := []*node{startNode(t, "", config), startNode(t, brokertest.NATSServer(t), config)}
+	watchers := []*watcher{nodes[0].watch(), nodes[1].watch()}
+	both := func(what string, do func(n *node), subjects ...string) {
+		t.Helper()
+		var events [2]map[string]*nats.Msg
+		for i, n := range nodes {
+			do(n)
+			events[i] = watchers[i].expect(subjects...)
+		}
+		for _, s := range subjects {
+			compareShapes(t, what+": "+s, events[0][s], events[1][s])
+			compareValues(t, what+": "+s, events[0][s], events[1][s])
+		}
+	}
+	const conns, old = "$SYS.ACCOUNT.A.SERVER.CONNS", "$SYS.SERVER.ACCOUNT.A.CONNS"
+	clients := map[*node]*nats.Conn{}
+	both("a client connects", func(n *node) { clients[n] = n.connect("a", "first") }, "$SYS.ACCOUNT.A.CONNECT", conns, old)
+	both("it goes", func(n *node) { n.must(clients[n].Flush()); clients[n].Close() }, "$SYS.ACCOUNT.A.DISCONNECT", conns, old)
+	both("a wrong password", func(n *node) {
+		_, err := nats.Connect(n.server.URL(), nats.UserInfo("a", "wrong-"+secret), nats.Name("intruder"))
+		if !errors.Is(err, nats.ErrAuthorization) {
+			t.Fatal(err)
+		}
+	}, "$SYS.ACCOUNT.$G.DISCONNECT", "$SYS.SERVER.<id>.CLIENT.AUTH.ERR")
+	both("a token", func(n *node) {
+		if _, err := nats.Connect(n.server.URL(), nats.Token(secret)); !errors.Is(err, nats.ErrAuthorization) {
+			t.Fatal(err)
+		}
+	}, "$SYS.ACCOUNT.$G.DISCONNECT", "$SYS.SERVER.<id>.CLIENT.AUTH.ERR")
+	both("no CONNECT", func(n *node) {
+		c := n.server.Dial(t)
+		c.Frame()
+		c.Net().Close()
+	}, "$SYS.ACCOUNT.$G.DISCONNECT")
+	both("something else than CONNECT", func(n *node) {
+		c := n.server.Dial(t)
+		c.Frame()
+		c.Send("PING\r\n")
+	}, "$SYS.ACCOUNT.$G.DISCONNECT", "$SYS.SERVER.<id>.CLIENT.AUTH.ERR")
+	both("a user of two", func(n *node) { clients[n] = n.connect("b", "second") },
+		"$SYS.ACCOUNT.B.CONNECT", "$SYS.ACCOUNT.B.SERVER.CONNS", "$SYS.SERVER.ACCOUNT.B.CONNS")
+	both("a request for statistics without an answer", func(n *node) {
+		sub, err := n.sys.SubscribeSync("$SYS.SERVER.*.STATSZ")
+		n.must(err)
+		n.must(n.sys.Publish("$SYS.REQ.SERVER.PING.STATSZ", nil))
+		_, err = sub.NextMsg(brokertest.Patience)
+		n.must(err)
+	})
+	both("lame duck mode", func(n *node) { n.server.Signal(syscall.SIGUSR2) }, "$SYS.SERVER.<id>.LAMEDUCK")
+}
+
+// secret is what must appear nowhere.
+const secret = "sesame-open"
+
+// TestShutdownEvent sees the end of a server on another one.
+func TestShutdownEvent(t *testing.T) {
+	for _, c := range []struct{ name, goes, stays string }{
+		{"both ours", "", ""},
+		{"nats-server stays", "", brokertest.NATSServer(t)},
+		{"nats-server goes", brokertest.NATSServer(t), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, b := startPair(t, c.goes, c.stays, accounts)
+			w := b.watch()
+			a.server.Stop()
+			for {
+				m, err := w.sub.NextMsg(brokertest.Patience)
+				b.must(err)
+				if m.Subject == "$SYS.SERVER."+a.id+".SHUTDOWN" {
+					var si struct{ ID, Name string }
+					if err := json.Unmarshal(m.Data, &si); err != nil || si.ID != a.id || si.Name != "a" {
+						t.Errorf("%v: %s", err, m.Data)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+// startPair starts two servers with a route between them, and waits until each knows
+// of the other.
+func startPair(t *testing.T, first, second, config string) (a, b *node) {
+	t.Helper()
+	config = strings.Replace(config, "server_name: watched\n", "", 1)
+	port := brokertest.FreePort(t)
+	a = startNode(t, first, fmt.Sprintf("server_name: a\ncluster { name: C, listen: '127.0.0.1:%d' }\n%s", port, config))
+	b = startNode(t, second, fmt.Sprintf("server_name: b\ncluster { name: C, listen: '127.0.0.1:-1', routes: ['nats://127.0.0.1:%d'] }\n%s", port, config))
+	for _, n := range []*node{a, b} {
+		n.awaitServers(2)
+	}
+	return a, b
+}
+
+// awaitServers waits until a server knows of so many, itself among them.
+func (n *node) awaitServers(want int) {
+	n.t.Helper()
+	for end := time.Now().Add(brokertest.Patience); ; {
+		var z struct {
+			Stats struct {
+				Active int `json:"active_servers"`
+			} `json:"statsz"`
+		}
+		m := n.ask("$SYS.REQ.SERVER.<id>.STATSZ", "")
+		n.must(json.Unmarshal(m.Data, &z))
+		if z.Stats.Active == want {
+			return
+		}
+		if time.Now().After(end) {
+			n.t.Fatalf("%d servers are known, want %d", z.Stats.Active, want)
+		}
+	}
+}
