@@ -88,9 +88,13 @@ func New(p Params) (_ *Daemon, err error) {
 	}
 	d := &Daemon{Params: p, notify: notify, stored: sysd.NewStore(p.System, notify), requests: make(chan request), ended: make(chan struct{})}
 	d.setState(stateStarting)
+	if err := d.answerPredecessor(); err != nil {
+		return nil, err
+	}
 	d.findParcel()
 	defer func() {
 		if err != nil {
+			d.tellPredecessor(err)
 			if became := d.returnParcel(); became != "" {
 				err = fmt.Errorf("%w\n(%s)", err, became)
 			}
@@ -211,6 +215,7 @@ func (d *Daemon) undoStart(ran []part, err error) error {
 	if became := d.returnParcel(); became != "" {
 		d.log.Warn("The start fails: " + became)
 	}
+	d.tellPredecessor(err)
 	for _, p := range reversed(ran) {
 		p.stop()
 	}

@@ -26,6 +26,10 @@ type succession struct {
 	parcel *handover.Parcel // found; nil: none, or done with
 	taken  []int            // its descriptors, once they are the core's
 	frozen bool             // the core is at rest, for a successor
+
+	line    *handover.Line // to the process that started this one to take over; nil: none
+	hello   []byte         // what that one began with
+	upgrade *upgrade       // to the one that this one hands over to; nil: none
 }
 
 // findParcel looks for what the process before us has left with the service manager.
@@ -41,6 +45,9 @@ func (d *Daemon) findParcel() {
 // cannot be used is given up at once.
 func (d *Daemon) openParcel() {
 	p := d.succession.parcel
+	if hello := d.succession.hello; hello != nil {
+		d.warnOf("handover", d.broker.Adopt(hello))
+	}
 	if p == nil {
 		return
 	}
@@ -117,6 +124,9 @@ func (d *Daemon) returnParcel() string {
 	if p == nil {
 		return ""
 	}
+	if d.succession.line != nil {
+		return "" // the process before us has them still
+	}
 	if d.succession.taken != nil {
 		if err := p.Return(d.succession.taken); err != nil {
 			return fmt.Sprintf("%s: %v", closedWaiting(d.discardParcel()), err)
@@ -139,7 +149,9 @@ func closedWaiting(n int) string {
 // handsOver reports whether a successor is to go on with the connections: there is a
 // place to leave them. Whether the manager starts a successor or stops the service for
 // good we need not know: in that case it closes what it has.
-func (d *Daemon) handsOver() bool { return d.stored.Usable() && d.gone == nil }
+func (d *Daemon) handsOver() bool {
+	return d.succession.upgrade != nil || d.stored.Usable() && d.gone == nil
+}
 
 // Times of a handover.
 const (
@@ -157,6 +169,10 @@ const (
 // bringToRest ends what clients say. What they have said is still delivered, also by
 // the parts that stop after this.
 func (d *Daemon) bringToRest() {
+	if u := d.succession.upgrade; u != nil {
+		d.copyListeners(u)
+		d.control.quiet() // the successor has one at the same place
+	}
 	o := d.active.Load().cfg.Options.LameDuck
 	if n := d.broker.Secured(); n > 0 {
 		within := min(sendAwayMax, time.Duration(n)*sendAwayEach, o.Duration)
@@ -170,8 +186,11 @@ func (d *Daemon) bringToRest() {
 // leave leaves the connections to the next process, with the service manager.
 func (d *Daemon) leave() {
 	d.succession.frozen = false
-	h := d.broker.Park()
-	defer h.Release()
+	h := d.broker.Park() // not released: the process ends soon, and closing takes time
+	if u := d.succession.upgrade; u != nil {
+		u.leaving = h
+		return
+	}
 	p, err := d.pack(h)
 	if err != nil {
 		d.handoverFailed(err)

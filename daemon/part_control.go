@@ -68,6 +68,13 @@ func (p *controlPart) prepare(old, new *config.Config) (*change, error) {
 	}, nil
 }
 
+// quiet takes no more verbs; those under way are answered.
+func (p *controlPart) quiet() {
+	if p.server != nil {
+		p.server.Close()
+	}
+}
+
 func (p *controlPart) stop() {
 	if p.server != nil {
 		p.server.Stop()
@@ -85,7 +92,7 @@ func (p *controlPart) Control(ctx context.Context, req control.Request, peer con
 		return d.healthTarget()
 	case control.VerbLogLevel:
 		return d.logLevels(req.Levels, peer)
-	case control.VerbReload, control.VerbStop, control.VerbDrain:
+	case control.VerbReload, control.VerbStop, control.VerbDrain, control.VerbUpgrade:
 	default:
 		return control.Response{Error: "unknown verb " + req.Verb}
 	}
@@ -130,6 +137,8 @@ func (d *Daemon) onRequest(req request) (end bool) {
 	case control.VerbStop:
 		d.log.Info("Stop requested by " + req.peer.String())
 		return true
+	case control.VerbUpgrade:
+		return d.beginUpgrade(req)
 	case control.VerbDrain:
 		d.log.Info("Drain requested by " + req.peer.String())
 		if err := d.drain(); err != nil {

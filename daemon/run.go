@@ -49,7 +49,12 @@ func (d *Daemon) Run() (int, error) {
 	if err := d.notify.Open(); err != nil {
 		d.log.Warn("Service manager: "+err.Error(), logging.Err(err))
 	}
-	if err := d.start(); err != nil {
+	err := d.awaitParcel()
+	if err == nil {
+		err = d.start()
+	}
+	if err != nil {
+		d.tellPredecessor(err)
 		d.log.Event(logging.Fatal, logging.NoID, err.Error(), logging.Err(err))
 		d.notify.Failure(err, 1)
 		d.logs.Close()
@@ -61,6 +66,7 @@ func (d *Daemon) Run() (int, error) {
 		d.watch(act.cfg, act.loaded)
 	}
 	d.keepLastGood(act)
+	d.tellPredecessor(nil)
 	d.resume()
 	d.setState(stateRunning)
 	d.log.Info("Server is ready")
@@ -69,7 +75,9 @@ func (d *Daemon) Run() (int, error) {
 	dog := d.startWatchdog()
 	code := d.serve(signals)
 	dog.stop()
-	d.shutDown()
+	if !d.shutDown() {
+		code = 1
+	}
 	return code, nil
 }
 
@@ -121,8 +129,9 @@ func (d *Daemon) onSignal(sig os.Signal) (end bool) {
 	return false
 }
 
-// shutDown stops every part in the opposite order of their start.
-func (d *Daemon) shutDown() {
+// shutDown stops every part in the opposite order of their start. It reports false if a
+// successor was to go on and none does.
+func (d *Daemon) shutDown() (well bool) {
 	d.setState(stateStopping)
 	d.warnOf("service manager", d.notify.Stopping("shutting down"))
 	d.log.Info("Initiating Shutdown...")
@@ -135,11 +144,13 @@ func (d *Daemon) shutDown() {
 			p.stop()
 		}
 	}
+	well = d.succession.upgrade == nil || d.finishUpgrade()
 	d.log.Info("Server Exiting..")
 	close(d.ended) // verbs that wait are answered
 	d.control.stop()
 	d.parts[0].stop()
 	d.notify.Close()
+	return well
 }
 
 func (d *Daemon) warnOf(what string, err error) {

@@ -26,6 +26,7 @@ var verbs = []verb{
 	{"reload", "make the running broker read its configuration again", runReload},
 	{"stop", "stop the running broker", runStop},
 	{"drain", "let the running broker's clients move away, then stop it", runDrain},
+	{"upgrade", "let a new program take over from the running broker, with its connections", runUpgrade},
 	{"health", "check that the running broker passes messages on", runHealth},
 	{"log-level", "show or change what the running broker logs", runLogLevel},
 	{"config", "check, show, compare, explain and lay out configuration", runConfig},

@@ -247,6 +247,13 @@ func (h *Handover) Release() {
 	h.clients, h.parked = nil, nil
 }
 
+// Identify is the beginning of a state: what [Broker.Adopt] of a successor wants to know.
+func (b *Broker) Identify() []byte {
+	var w fieldWriter
+	(&moved{id: b.id, xkey: b.xkey}).write(&w)
+	return w.b
+}
+
 // describe is the state of the broker but for the connections that move.
 func (b *Broker) describe(moving []*Client) *moved {
 	moves := make(map[*Client]bool, len(moving))

@@ -10,6 +10,8 @@ type Request struct {
 	// Levels are VerbLogLevel's assignments, subsystem to level; the subsystem
 	// "*" means all. Empty: only report the levels.
 	Levels map[string]string `json:"levels,omitempty"`
+	// Binary is the program of VerbUpgrade; empty: the one at the running one's path.
+	Binary string `json:"binary,omitempty"`
 }
 
 // The verbs a daemon understands.
@@ -19,6 +21,7 @@ const (
 	VerbStop     = "stop"      // graceful stop; answered when clients are gone
 	VerbDrain    = "drain"     // lame duck mode; answered when clients are gone
 	VerbLogLevel = "log-level" // change levels live
+	VerbUpgrade  = "upgrade"   // another process takes over, with the connections; answered when it serves
 	VerbHealth   = "health"    // where and as whom a health check may connect
 )
 
@@ -29,11 +32,20 @@ type Response struct {
 	Error string `json:"error,omitempty"`
 	// Detail holds the long form of Error when there is one: for a refused
 	// configuration every mistake with its place, ready to be printed.
-	Detail string            `json:"detail,omitempty"`
-	Reload *Reload           `json:"reload,omitempty"`
-	Status *Status           `json:"status,omitempty"`
-	Levels map[string]string `json:"levels,omitempty"`
-	Health *Health           `json:"health,omitempty"`
+	Detail  string            `json:"detail,omitempty"`
+	Reload  *Reload           `json:"reload,omitempty"`
+	Status  *Status           `json:"status,omitempty"`
+	Levels  map[string]string `json:"levels,omitempty"`
+	Health  *Health           `json:"health,omitempty"`
+	Upgrade *Upgrade          `json:"upgrade,omitempty"`
+}
+
+// Upgrade is the report of an upgrade.
+type Upgrade struct {
+	PID         int            `json:"pid"`     // of the process that serves now
+	Version     string         `json:"version"` // its program's
+	Connections int            `json:"connections"`
+	Lost        map[string]int `json:"lost,omitempty"` // connections that were not kept, by reason
 }
 
 // Reload is the report of a reload.

@@ -79,8 +79,11 @@ func fillState(f *os.File, count int, write func(io.Writer) error) error {
 	if _, err := f.WriteAt(head[:], 0); err != nil {
 		return err
 	}
-	_, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals)
-	return os.NewSyscallError("fcntl", err)
+	fd, err := descriptor(f)
+	if err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals)
+	}
+	return err
 }
 
 // summed counts and sums up what is written.
@@ -114,7 +117,11 @@ func (s *state) close() {
 
 // readState maps a state and checks it.
 func readState(f *os.File) (*state, error) {
-	has, err := unix.FcntlInt(f.Fd(), unix.F_GET_SEALS, 0)
+	fd, err := descriptor(f)
+	if err != nil {
+		return nil, err
+	}
+	has, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
 	if err != nil || has&seals != seals {
 		return nil, fmt.Errorf("%w: not a sealed file in memory", ErrState)
 	}
@@ -125,7 +132,7 @@ func readState(f *os.File) (*state, error) {
 	if info.Size() < envelopeSize || info.Size() > 1<<40 {
 		return nil, fmt.Errorf("%w: %d bytes", ErrState, info.Size())
 	}
-	b, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	b, err := unix.Mmap(fd, 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}

@@ -124,12 +124,16 @@ func (s *Store) Take(name string) (net.Listener, error) {
 // Keep makes listeners the ones stored under name, in place of those before;
 // with none it only removes. The caller goes on owning them.
 func (s *Store) Keep(name string, listeners ...net.Listener) error {
-	if s == nil || !s.usable {
+	if s == nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sameListeners(s.kept[name], listeners) {
+		return nil
+	}
+	if !s.usable {
+		s.kept[name] = append([]net.Listener(nil), listeners...)
 		return nil
 	}
 	// The manager handles messages in their order. Without the first one copies

@@ -1,8 +1,12 @@
 package sysd
 
 import (
+	"maps"
+	"net"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // handoverPrefix begins the names of what a process leaves for the next that is no
@@ -81,4 +85,35 @@ func splitLeft(stored []*Socket) (listeners, left []*Socket) {
 		}
 	}
 	return listeners, left
+}
+
+// Kept returns the listeners that were to be kept, by their names.
+func (s *Store) Kept() map[string][]net.Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.kept)
+}
+
+// Offer adds a listener that another process has handed to this one, as if it had been
+// stored. The store owns it.
+func (s *Store) Offer(name string, f *os.File) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	sock := &Socket{Name: name, fd: -1}
+	if err := raw.Control(func(fd uintptr) { sock.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
+		return err
+	}
+	if err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	_ = f.Close()
+	if err := sock.describe(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = append(s.held, sock)
+	return nil
 }

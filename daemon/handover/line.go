@@ -1,0 +1,236 @@
+package handover
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lineVariable tells a process that another one started it to take over, and at which
+// descriptor the line to that one is.
+const lineVariable = "NATS_HANDOVER_FD"
+
+// Line is what two processes talk over while the one hands over to the other. The old
+// one begins with what the new one must know to get ready (Hello); the new one answers
+// when it is (Prepared); then comes the parcel with the listeners (Parcel); and last
+// the new one says that it serves (Serving). In place of each answer there may be a
+// failure. It belongs to one goroutine.
+type Line struct {
+	f *os.File
+}
+
+// Message is what goes over a line.
+type Message struct {
+	Kind      string   `json:"kind"`
+	State     []byte   `json:"state,omitempty"`     // of Hello: the broker's identity
+	Listeners []string `json:"listeners,omitempty"` // of Parcel: the names of the descriptors behind its three
+	Version   string   `json:"version,omitempty"`   // of Prepared: the program's
+	Error     string   `json:"error,omitempty"`     // of Failed
+
+	Files []*os.File `json:"-"`
+}
+
+// Kinds of messages.
+const (
+	Hello    = "hello"
+	Prepared = "prepared"
+	Contents = "parcel"
+	Serving  = "serving"
+	Failed   = "failed"
+)
+
+// ErrGone means that the other process has ended.
+var ErrGone = errors.New("the other process is gone")
+
+// maxMessage bounds the text of one message.
+const maxMessage = 128 << 10
+
+// Send sends a message, with its files, which stay the caller's.
+func (l *Line) Send(m Message) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	var fds []int
+	for _, f := range m.Files {
+		fd, err := descriptor(f)
+		if err != nil {
+			return err
+		}
+		fds = append(fds, fd)
+	}
+	raw, err := l.f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error
+	err = raw.Write(func(fd uintptr) bool {
+		sent = unix.Sendmsg(int(fd), text, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL)
+		return sent != unix.EAGAIN
+	})
+	if errors.Is(sent, unix.EPIPE) {
+		sent = ErrGone
+	}
+	return errors.Join(err, sent)
+}
+
+// descriptor returns a file's number. [os.File.Fd] would make it blocking.
+func descriptor(f *os.File) (n int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = raw.Control(func(fd uintptr) { n = int(fd) })
+	return n, err
+}
+
+// Receive waits for the next message of a kind, for at most the time; 0 is for ever. A
+// failure of the other side is an error.
+func (l *Line) Receive(kind string, limit time.Duration) (Message, error) {
+	var m Message
+	if limit > 0 {
+		if err := l.f.SetReadDeadline(time.Now().Add(limit)); err != nil {
+			return m, err
+		}
+		defer l.f.SetReadDeadline(time.Time{})
+	}
+	text, oob := make([]byte, maxMessage), make([]byte, unix.CmsgSpace(4*PerMessage))
+	var n, oobn int
+	var got error
+	raw, err := l.f.SyscallConn()
+	if err != nil {
+		return m, err
+	}
+	err = raw.Read(func(fd uintptr) bool {
+		for {
+			n, oobn, _, _, got = unix.Recvmsg(int(fd), text, oob, unix.MSG_CMSG_CLOEXEC)
+			if got != unix.EINTR {
+				return got != unix.EAGAIN
+			}
+		}
+	})
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return m, fmt.Errorf("no answer within %s", limit)
+	case err != nil:
+		return m, err
+	case got == unix.ECONNRESET || got == nil && n == 0:
+		return m, ErrGone
+	case got != nil:
+		return m, os.NewSyscallError("recvmsg", got)
+	}
+	fds, err := rightsOf(oob[:oobn])
+	if err != nil {
+		return m, err
+	}
+	for _, fd := range fds {
+		m.Files = append(m.Files, os.NewFile(uintptr(fd), "received"))
+	}
+	if err = json.Unmarshal(text[:n], &m); err == nil && m.Kind == Failed {
+		err = errors.New(m.Error)
+	} else if err == nil && m.Kind != kind {
+		err = fmt.Errorf("%q instead of %q", m.Kind, kind)
+	}
+	if err != nil {
+		m.close()
+	}
+	return m, err
+}
+
+func (m *Message) close() {
+	for _, f := range m.Files {
+		_ = f.Close()
+	}
+	m.Files = nil
+}
+
+// Close ends the conversation: the other side's Receive fails with ErrGone.
+func (l *Line) Close() { _ = l.f.Close() }
+
+// ToPredecessor returns the line to the process that started this one to take over; nil
+// if none did. It must be called once, before any child is started.
+func ToPredecessor() (*Line, error) {
+	text := os.Getenv(lineVariable)
+	if text == "" {
+		return nil, nil
+	}
+	os.Unsetenv(lineVariable)
+	fd, err := strconv.Atoi(text)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s=%q: %w", lineVariable, text, err)
+	}
+	unix.CloseOnExec(fd)
+	return &Line{os.NewFile(uintptr(fd), "line")}, nil
+}
+
+// Successor is a process that was started to take over.
+type Successor struct {
+	*Line
+	cmd *exec.Cmd
+}
+
+// Start starts a program with our own arguments, environment and standard files.
+func Start(program string) (*Successor, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "line"), os.NewFile(uintptr(fds[1]), "line")
+	defer theirs.Close()
+	cmd := &exec.Cmd{
+		Path: program, Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		ExtraFiles: []*os.File{theirs}, Env: append(os.Environ(), lineVariable+"=3"),
+	}
+	if err := cmd.Start(); err != nil {
+		_ = ours.Close()
+		return nil, err
+	}
+	return &Successor{&Line{ours}, cmd}, nil
+}
+
+// PID returns the process's number.
+func (s *Successor) PID() int { return s.cmd.Process.Pid }
+
+// Kill ends the process and waits until it has ended.
+func (s *Successor) Kill() {
+	s.Close()
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait() // its exit status says that it was killed
+}
+
+// Leave lets the process go on without us.
+func (s *Successor) Leave() {
+	s.Close()
+	_ = s.cmd.Process.Release()
+}
+
+// SendParcel sends a parcel and listeners by their names.
+func (l *Line) SendParcel(p *Parcel, names []string, listeners []*os.File) error {
+	if len(listeners)+3 > PerMessage {
+		return fmt.Errorf("%d listeners are too many", len(listeners))
+	}
+	return l.Send(Message{Kind: Contents, Listeners: names, Files: append([]*os.File{p.In, p.Out, p.State}, listeners...)})
+}
+
+// ReceiveParcel is the opposite of SendParcel, for as long as it takes.
+func (l *Line) ReceiveParcel() (p *Parcel, names []string, listeners []*os.File, err error) {
+	m, err := l.Receive(Contents, 0)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if len(m.Files) != 3+len(m.Listeners) {
+		m.close()
+		return nil, nil, nil, fmt.Errorf("%w: %d descriptors", io.ErrUnexpectedEOF, len(m.Files))
+	}
+	return &Parcel{In: m.Files[0], Out: m.Files[1], State: m.Files[2]}, m.Listeners, m.Files[3:], nil
+}

@@ -1,0 +1,248 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/control"
+	"github.com/nats-broker/nats-broker/daemon/handover"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// An upgrade without a service manager: this process starts the new program, which gets
+// ready as far as it can without us; what is wrong with it by then (it cannot be
+// executed, it does not like the configuration) costs nobody anything. Then we come to
+// rest, stop, hand over, and wait until it serves. If it fails even now, our own program
+// is started in its place, with the same connections: it is the way back for every part
+// of the process, and the same way as forward.
+
+// Times of an upgrade.
+const (
+	prepareMax = 30 * time.Second // for the new program to get ready
+	servingMax = 60 * time.Second // for it to start its parts
+)
+
+// upgrade is one that is under way.
+type upgrade struct {
+	program   string
+	successor *handover.Successor
+	version   string // of the new program
+	reply     chan<- control.Response
+	names     []string
+	listeners []*os.File
+	leaving   *broker.Handover // once the core is at rest
+}
+
+// beginUpgrade starts the new program. The reply to a refusal is sent; true means that
+// this process is to end.
+func (d *Daemon) beginUpgrade(req request) (end bool) {
+	u, err := d.newUpgrade(req)
+	if err != nil {
+		d.log.Warn("Upgrade refused: " + err.Error())
+		req.reply <- control.Response{Error: err.Error()}
+		return false
+	}
+	d.log.Info(fmt.Sprintf("Upgrade requested by %s: handing over to process %d, %s", req.peer.String(), u.successor.PID(), u.program))
+	d.succession.upgrade = u
+	return true
+}
+
+func (d *Daemon) newUpgrade(req request) (*upgrade, error) {
+	u := &upgrade{program: req.Binary, reply: req.reply}
+	switch {
+	case d.System.Managed():
+		return nil, errors.New("a service manager runs this broker: restart the service instead, which keeps connections too")
+	case os.Getpid() == 1:
+		return nil, errors.New("the broker is process 1, which cannot be replaced by another one: restart the container")
+	case d.inState() != stateRunning:
+		return nil, errors.New("the broker is " + d.inState())
+	case u.program != "" && req.peer.UID != 0 && req.peer.UID != uint32(os.Geteuid()):
+		return nil, errors.New("only root and the user the broker runs as may name the program")
+	}
+	var err error
+	if u.program == "" {
+		if u.program, err = os.Executable(); err != nil {
+			return nil, err
+		}
+		u.program = strings.TrimSuffix(u.program, " (deleted)") // replaced by the new one
+	}
+	return u, d.startSuccessor(u, u.program)
+}
+
+// startSuccessor starts a program and waits until it is ready for the parcel.
+func (d *Daemon) startSuccessor(u *upgrade, program string) error {
+	s, err := handover.Start(program)
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", program, err)
+	}
+	err = s.Send(handover.Message{Kind: handover.Hello, State: d.broker.Identify()})
+	var m handover.Message
+	if err == nil {
+		m, err = s.Receive(handover.Prepared, prepareMax)
+	}
+	if err != nil {
+		s.Kill()
+		return fmt.Errorf("%s does not start: %w", program, err)
+	}
+	u.successor, u.version = s, m.Version
+	return nil
+}
+
+// copyListeners makes copies of what we listen on, before it is closed.
+func (d *Daemon) copyListeners(u *upgrade) {
+	add := func(name string, l net.Listener) {
+		f, err := copyOf(l)
+		if err != nil {
+			d.log.Warn("Cannot hand over a listener: "+err.Error(), logging.Err(err))
+			return
+		}
+		u.names, u.listeners = append(u.names, name), append(u.listeners, f)
+	}
+	for name, list := range d.stored.Kept() {
+		for _, l := range list {
+			add(name, l)
+		}
+	}
+	for _, c := range d.core.current() {
+		if c.inherited {
+			add("client", c.probed.Listener)
+		}
+	}
+}
+
+// copyOf returns another descriptor of a listener. [net.TCPListener.File] would make
+// the listener itself blocking.
+func copyOf(l net.Listener) (*os.File, error) {
+	c, ok := l.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("%T has no descriptor", l)
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	var failed error
+	if err := raw.Control(func(n uintptr) { fd, failed = unix.FcntlInt(n, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
+		return nil, err
+	}
+	if failed != nil {
+		return nil, os.NewSyscallError("fcntl", failed)
+	}
+	return os.NewFile(uintptr(fd), "listener"), nil
+}
+
+// finishUpgrade hands over, after all else has stopped, and answers the verb. If nobody
+// takes over, the connections are closed with the process: false.
+func (d *Daemon) finishUpgrade() bool {
+	u := d.succession.upgrade
+	defer func() {
+		for _, f := range u.listeners {
+			_ = f.Close()
+		}
+	}()
+	err := d.handTo(u)
+	if err == nil {
+		n := len(u.leaving.FDs()) // not nil: handTo looked
+		d.reportLeft(u.leaving)
+		u.reply <- control.Response{OK: true, Upgrade: &control.Upgrade{PID: u.successor.PID(), Version: u.version, Connections: n, Lost: u.leaving.Left()}}
+		u.successor.Leave()
+		return true
+	}
+	d.log.Error("The new program does not serve: "+err.Error()+"; starting ours again", logging.Err(err))
+	u.successor.Kill()
+	again := d.startSuccessor(u, "/proc/self/exe")
+	if again == nil {
+		again = d.handTo(u)
+	}
+	if again != nil {
+		d.log.Event(logging.Fatal, logging.HandoverFailed, "Nobody takes over: "+again.Error(), logging.Err(again))
+		u.reply <- control.Response{Error: fmt.Sprintf("the new program does not serve: %v; neither does the old one: %v", err, again)}
+		return false
+	}
+	u.reply <- control.Response{Error: fmt.Sprintf("the new program does not serve: %v; the old one was started again as process %d, and connections are kept", err, u.successor.PID())}
+	u.successor.Leave()
+	return true
+}
+
+// handTo gives the successor what there is and waits until it serves. Our own
+// descriptors stay open until we exit: should it fail, another one can have them.
+func (d *Daemon) handTo(u *upgrade) error {
+	if u.leaving == nil {
+		return errors.New("the connections did not come to rest")
+	}
+	p, err := d.pack(u.leaving)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := u.successor.SendParcel(p, u.names, u.listeners); err != nil {
+		return err
+	}
+	_, err = u.successor.Receive(handover.Serving, servingMax)
+	return err
+}
+
+// answerPredecessor is the beginning of a process that was started to take over: it
+// learns under which name clients know the broker.
+func (d *Daemon) answerPredecessor() error {
+	line, err := handover.ToPredecessor()
+	if line == nil || err != nil {
+		return err
+	}
+	d.succession.line = line
+	hello, err := line.Receive(handover.Hello, prepareMax)
+	d.succession.hello = hello.State
+	return err
+}
+
+// awaitParcel says that everything is ready that can be, and waits for the other
+// process to let go.
+func (d *Daemon) awaitParcel() error {
+	line := d.succession.line
+	if line == nil {
+		return nil
+	}
+	if err := line.Send(handover.Message{Kind: handover.Prepared, Version: d.Identity.Own}); err != nil {
+		return err
+	}
+	p, names, listeners, err := line.ReceiveParcel()
+	if err != nil {
+		return fmt.Errorf("taking over from another process: %w", err)
+	}
+	for i, f := range listeners {
+		if err := d.stored.Offer(names[i], f); err != nil {
+			return err
+		}
+	}
+	if err := p.Open(); err != nil {
+		p.Close()
+		return err
+	}
+	d.succession.parcel = p
+	return nil
+}
+
+// tellPredecessor ends the conversation: with err nil we serve from now on.
+func (d *Daemon) tellPredecessor(err error) {
+	line := d.succession.line
+	if line == nil {
+		return
+	}
+	d.succession.line = nil
+	m := handover.Message{Kind: handover.Serving}
+	if err != nil {
+		m = handover.Message{Kind: handover.Failed, Error: firstError(err)}
+	}
+	// If it is gone by now it has nothing to say either.
+	_ = line.Send(m)
+	line.Close()
+}
