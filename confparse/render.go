@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -129,14 +130,16 @@ func (r *renderer) excerpt(at Span, hint string) {
 
 // secrets finds what looks like a secret on a line: the value of a key that is
 // called like one, and the password of a URL.
-var secrets = regexp.MustCompile(`(?i)(?:\b(?:pass|password|token|secret|nkey_seed|seed|bcrypt)\b["']?(?:\s*[:=]\s*|\s+))("[^"]*"?|'[^']*'?|[^\s,;{}\[\]"']+)|://[^\s/@"']*:([^\s/@"']+)@|(\$2[abxy]\$[^\s,;}\]"']*)`)
+var secrets = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:\b(?:pass|password|token|secret|nkey_seed|seed|bcrypt)\b["']?(?:\s*[:=]\s*|\s+))("[^"]*"?|'[^']*'?|[^\s,;{}\[\]"']+)|://[^\s/@"']*:([^\s/@"']+)@|(\$2[abxy]\$[^\s,;}\]"']*)`)
+})
 
 // hideSecrets replaces secrets on a line by as many stars: an error beside a
 // password must not carry it into a log.
 func hideSecrets(line string) string {
 	out := []byte(nil)
 	from := 0
-	for _, m := range secrets.FindAllStringSubmatchIndex(line, -1) {
+	for _, m := range secrets().FindAllStringSubmatchIndex(line, -1) {
 		for group := 2; group < len(m); group += 2 {
 			if m[group] < 0 || variable(line[m[group]:]) {
 				continue

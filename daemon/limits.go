@@ -25,9 +25,14 @@ type limits struct {
 // is for stacks that are being scanned, kernel buffers and the page cache.
 const memoryShare = 0.9
 
+// gcPercent is how much the heap may grow before it is collected. Messages allocate
+// nothing, so that a smaller figure than Go's costs next to nothing, and the garbage of
+// many connections that come at once stays small.
+const gcPercent = 50
+
 // arrangeLimits raises the number of files to the hard limit and adapts the
 // runtime to the cgroup. What the administrator set in the environment
-// (GOMEMLIMIT, GOMAXPROCS) stays. Trouble is returned as warnings: a broker
+// (GOGC, GOMEMLIMIT, GOMAXPROCS) stays. Trouble is returned as warnings: a broker
 // with a lower limit is better than none.
 func arrangeLimits() (limits, []string) {
 	var l limits
@@ -38,6 +43,9 @@ func arrangeLimits() (limits, []string) {
 	}
 	l.files = files
 	l.processors = runtime.GOMAXPROCS(0) // Go reads the cgroup's cpu.max by itself
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	switch current := debug.SetMemoryLimit(-1); {
 	case os.Getenv("GOMEMLIMIT") != "":
 		if current != math.MaxInt64 {

@@ -68,7 +68,7 @@ func (a *Authenticator) Requires() Requirements {
 func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity, error) {
 	d := a.users.Load()
 	id, err := a.verdict(ctx, d, r)
-	if id != nil {
+	if id != nil && id.from != d {
 		id.from = d
 	}
 	if err == nil || errors.Is(err, ErrTooSlow) {
@@ -133,10 +133,12 @@ func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*
 	if now.Account != id.Account {
 		return nil, ErrMoved
 	}
-	if now.Permissions.equal(id.Permissions) {
+	if now.Permissions != id.Permissions && now.Permissions.equal(id.Permissions) {
 		now.Permissions = id.Permissions
 	}
-	now.from = d
+	if now.from != d {
+		now.from = d
+	}
 	return now, nil
 }
 

@@ -10,7 +10,7 @@ import (
 // a user's password, and the single user or token only where there are no users.
 func (d *directory) decide(ctx context.Context, r *Request, p *pool) (*Identity, error) {
 	if !d.required {
-		return r.claim(), nil
+		return d.unproven(r), nil
 	}
 	switch {
 	case d.operator != nil:
@@ -114,6 +114,15 @@ func (a *account) takes(kind string) bool {
 	return len(a.types) == 0 || slices.Contains(a.types, kind)
 }
 
+// unproven is the identity of somebody who need not prove anything. Those who claim
+// nothing share one.
+func (d *directory) unproven(r *Request) *Identity {
+	if r.nameless() {
+		return d.anyone
+	}
+	return r.claim()
+}
+
 // recall finds what an identity has become in these tables, if what it proved still counts.
 func (d *directory) recall(id *Identity, r *Request) (*Identity, error) {
 	var acc *account
@@ -121,7 +130,7 @@ func (d *directory) recall(id *Identity, r *Request) (*Identity, error) {
 	case byNothing:
 		switch {
 		case !d.required:
-			return r.claim(), nil
+			return d.unproven(r), nil
 		case d.nameless != nil && d.nameless.name == id.User:
 			acc = d.nameless
 		}

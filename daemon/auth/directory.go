@@ -25,7 +25,8 @@ type directory struct {
 	decoy []byte
 	plain bool // a password is written in plain
 
-	callout *Callout // nil: everything is decided here
+	anyone  *Identity // of connections without credentials where none are asked for: never changed
+	callout *Callout  // nil: everything is decided here
 }
 
 // account is what a credential leads to.
@@ -40,6 +41,7 @@ type account struct {
 
 func newDirectory(o Options) (*directory, error) {
 	d := &directory{certMap: o.CertificateMap, users: map[string]*account{}, nkeys: map[string]*account{}}
+	d.anyone = &Identity{Account: GlobalAccount, from: d}
 	for i := range o.Users {
 		if err := d.add(&o.Users[i]); err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"regexp"
+	"sync"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -15,11 +16,11 @@ type secret struct {
 }
 
 // bcryptHash is what nats-server takes for a bcrypt hash.
-var bcryptHash = regexp.MustCompile(`^\$2[abxy]\$\d{2}\$`)
+var bcryptHash = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\$2[abxy]\$\d{2}\$`) })
 
 func newSecret(s string) secret {
 	c := secret{sum: sha256.Sum256([]byte(s))}
-	if bcryptHash.MatchString(s) {
+	if bcryptHash().MatchString(s) {
 		c.hash = []byte(s)
 	}
 	return c

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -307,13 +306,13 @@ func (g *grants) serviceCycle(a *Account, from string, visited map[string]bool) 
 	return false
 }
 
-var placeholder = regexp.MustCompile(`^(\$[1-9].*|\{\{\s*[wW]ildcard\(\s*[^,)]+\)\s*\}\})$`)
+var placeholder = lazily(`^(\$[1-9].*|\{\{\s*[wW]ildcard\(\s*[^,)]+\)\s*\}\})$`)
 
 // stars turns the placeholders of a destination back into wildcards: "a.$1" is "a.*".
 func stars(s string) string {
 	tokens := strings.Split(s, ".")
 	for i, t := range tokens {
-		if placeholder.MatchString(t) {
+		if placeholder().MatchString(t) {
 			tokens[i] = "*"
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nats-broker/nats-broker/confparse"
 )
@@ -108,9 +109,14 @@ func maskValue(v *confparse.Value) *confparse.Value {
 }
 
 var (
-	secretFlag = regexp.MustCompile(`^--?(user|pass|auth)(=.*)?$`)
-	urlFlag    = regexp.MustCompile(`^--?(routes|cluster|cluster_listen)(=.*)?$`)
+	secretFlag = lazily(`^--?(user|pass|auth)(=.*)?$`)
+	urlFlag    = lazily(`^--?(routes|cluster|cluster_listen)(=.*)?$`)
 )
+
+// lazily compiles an expression when it is first needed, which costs a start less.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // RedactArgs returns a command line with the secrets in it masked.
 func RedactArgs(args []string) []string {
@@ -118,8 +124,8 @@ func RedactArgs(args []string) []string {
 	for i := 0; i < len(args); i++ {
 		hide := func(string) string { return Redacted }
 		switch {
-		case secretFlag.MatchString(args[i]):
-		case urlFlag.MatchString(args[i]):
+		case secretFlag().MatchString(args[i]):
+		case urlFlag().MatchString(args[i]):
 			hide = func(s string) string {
 				parts := strings.Split(s, ",")
 				for j := range parts {

@@ -129,5 +129,5 @@ func splitPath(path string) []string {
 const envPrefix = "NATS_BROKER_"
 
 func envName(path string) string {
-	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_").Replace(path))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 }

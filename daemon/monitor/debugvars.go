@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 )
 
 // serveDebugVars shows what Go's expvar shows: the command line and the memory
@@ -29,10 +30,15 @@ func serveDebugVars(_ *Monitor, w http.ResponseWriter, _ *query) {
 
 var (
 	// secretFlags are the flags whose value is a secret: -pass, --auth …
-	secretFlags = regexp.MustCompile(`^--?(pass|password|auth|token)(=.*)?$`)
+	secretFlags = lazily(`^--?(pass|password|auth|token)(=.*)?$`)
 	// userinfo is the credentials part of a URL.
-	userinfo = regexp.MustCompile(`([a-z0-9+.-]+://)[^/@\s,]+@`)
+	userinfo = lazily(`([a-z0-9+.-]+://)[^/@\s,]+@`)
 )
+
+// lazily compiles an expression when it is first needed, which costs a start less.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 const masked = "[REDACTED]"
 
@@ -44,14 +50,14 @@ func MaskArguments(args []string) []string {
 		switch {
 		case hideNext:
 			a, hideNext = masked, false
-		case secretFlags.MatchString(a):
+		case secretFlags().MatchString(a):
 			if name, _, ok := strings.Cut(a, "="); ok {
 				a = name + "=" + masked
 			} else {
 				hideNext = true
 			}
 		}
-		shown[i] = userinfo.ReplaceAllString(a, "${1}"+masked+"@")
+		shown[i] = userinfo().ReplaceAllString(a, "${1}"+masked+"@")
 	}
 	return shown
 }

@@ -44,7 +44,7 @@ func (m *Monitor) mux(base string) http.Handler {
 			e.serve(m, w, &query{values: r.URL.Query()})
 		})
 	}
-	mux.Handle(base+"/metrics", m.registry)
+	mux.Handle(base+"/metrics", m.registry())
 	m.mountUI(mux, base)
 	root := base
 	if root == "" {

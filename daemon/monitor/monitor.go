@@ -19,9 +19,9 @@ type Monitor struct {
 	reporter *Reporter
 	log      *logging.Logger
 	history  *history
-	registry http.Handler
+	registry func() http.Handler
 
-	handler atomic.Pointer[http.Handler] // for the options in force
+	handler atomic.Pointer[func() http.Handler] // for the options in force, made for the first request
 
 	mu      sync.Mutex // guards what follows; never held while a request runs
 	options Options
@@ -39,11 +39,13 @@ func New(o Options, src Source, lg *logging.Logger) (*Monitor, error) {
 	}
 	m := &Monitor{reporter: NewReporter(src), log: lg, options: o}
 	m.history = newHistory(m.reporter)
-	m.registry = newMetricsHandler(m.reporter, func() int {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return m.options.MetricsAccounts
-	}, lg)
+	m.registry = sync.OnceValue(func() http.Handler {
+		return newMetricsHandler(m.reporter, func() int {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.options.MetricsAccounts
+		}, lg)
+	})
 	m.install(o)
 	return m, nil
 }
@@ -53,13 +55,13 @@ func (m *Monitor) Reporter() *Reporter { return m.reporter }
 
 // install makes the handler for o the one that requests meet.
 func (m *Monitor) install(o Options) {
-	h := guard(&o, m.mux(o.BasePath))
+	h := sync.OnceValue(func() http.Handler { return guard(&o, m.mux(o.BasePath)) })
 	m.handler.Store(&h)
 }
 
 // ServeHTTP answers one request under the options in force.
 func (m *Monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	(*m.handler.Load()).ServeHTTP(w, r)
+	(*m.handler.Load())().ServeHTTP(w, r)
 }
 
 // Start opens the listeners. On error none is left open.

@@ -1,8 +1,10 @@
 package monitor
 
 import (
-	"html/template"
+	"fmt"
+	"html"
 	"net/http"
+	"net/url"
 )
 
 // rootLinks are the endpoints that the root page names.
@@ -23,30 +25,40 @@ var rootLinks = []struct{ Path, Title, About string }{
 	{"/debug/vars", "Expvar", "the Go runtime's memory statistics"},
 }
 
-var rootPage = template.Must(template.New("root").Parse(`<!doctype html>
+// The page in front of the list of links, and behind it; every %s is the base path.
+const (
+	rootBegin = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>nats-broker monitor</title>
-<link rel="icon" href="{{.Base}}/ui/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="{{.Base}}/ui/root.css">
+<link rel="icon" href="%[1]s/ui/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="%[1]s/ui/root.css">
 </head>
 <body>
 <main>
-<h1><img src="{{.Base}}/ui/icon.svg" alt="" width="28" height="28"> nats-broker</h1>
+<h1><img src="%[1]s/ui/icon.svg" alt="" width="28" height="28"> nats-broker</h1>
 <ul>
-{{- range .Links}}
-<li><a href="{{$.Base}}{{.Path}}">{{.Title}}</a> <code>{{.Path}}</code> <span>{{.About}}</span></li>
-{{- end}}
-</ul>
+`
+	rootLine = `<li><a href="%s">%s</a> <code>%s</code> <span>%s</span></li>
+`
+	rootEnd = `</ul>
 </main>
 </body>
 </html>
-`))
+`
+)
 
+// serveRoot writes the page by hand: a package of templates would keep every method of
+// every type in the binary.
 func serveRoot(w http.ResponseWriter, base string) {
 	setUIHeaders(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = rootPage.Execute(w, map[string]any{"Base": base, "Links": rootLinks}) // fails only when the reader is gone
+	base = html.EscapeString((&url.URL{Path: base}).EscapedPath())
+	fmt.Fprintf(w, rootBegin, base) // fails only when the reader is gone, as what follows
+	for _, l := range rootLinks {
+		fmt.Fprintf(w, rootLine, base+l.Path, html.EscapeString(l.Title), l.Path, html.EscapeString(l.About))
+	}
+	fmt.Fprint(w, rootEnd)
 }

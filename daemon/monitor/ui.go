@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -36,8 +37,8 @@ var contentTypes = map[string]string{
 	"":      "text/plain; charset=utf-8", // LICENSE, SHA256SUMS
 }
 
-// assets are the files of web/ by path below /ui/.
-var assets = loadAssets()
+// assets are the files of web/ by path below /ui/, read when the first is asked for.
+var assets = sync.OnceValue(loadAssets)
 
 func loadAssets() map[string]asset {
 	m := make(map[string]asset)
@@ -74,7 +75,7 @@ func (m *Monitor) mountUI(mux *http.ServeMux, base string) {
 		if name == "" {
 			name = "index.html"
 		}
-		a, ok := assets[name]
+		a, ok := assets()[name]
 		if !ok {
 			http.NotFound(w, r)
 			return
