@@ -57,7 +57,9 @@ func (a *Authenticator) Readmit(ctx context.Context, proof []byte, r *Request) (
 	if err != nil {
 		return nil, err
 	}
-	id.from = d
+	if id.from != d {
+		id.from = d
+	}
 	return id, nil
 }
 
