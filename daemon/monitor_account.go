@@ -19,6 +19,9 @@ func (d *Daemon) accountDetail(name string, info *monitor.AccountInfo) {
 			describeAccount(a, info)
 		}
 	}
+	if !act.cfg.Options.NoSystemAccount {
+		describeSystemServices(name, d.broker.System().Name(), info)
+	}
 }
 
 func describeAccount(a *config.Account, info *monitor.AccountInfo) {

@@ -189,17 +189,15 @@ func userPermissions(c *broker.Client) *system.Permissions {
 }
 
 // systemServices are what every account imports of the system account without saying
-// so, that its users may ask about it and about themselves.
+// so, that its users may ask about it and about themselves. What they ask of themselves
+// is last.
 func systemServices(account, system string) []broker.ServiceImport {
-	in := func(local, subject string) broker.ServiceImport {
-		return broker.ServiceImport{Account: system, Local: local, Subject: subject, Share: true}
-	}
 	of := "$SYS.REQ.ACCOUNT." + account + "."
 	return []broker.ServiceImport{
-		in("$SYS.REQ.ACCOUNT.PING.CONNZ", of+"CONNZ"),
-		in("$SYS.REQ.SERVER.PING.CONNZ", of+"CONNZ"),
-		in("$SYS.REQ.ACCOUNT.PING.STATZ", of+"STATZ"),
-		in("$SYS.REQ.USER.INFO", "$SYS.REQ.USER."+account+".INFO"),
+		{Account: system, Local: "$SYS.REQ.ACCOUNT.PING.CONNZ", Subject: of + "CONNZ"},
+		{Account: system, Local: "$SYS.REQ.SERVER.PING.CONNZ", Subject: of + "CONNZ"},
+		{Account: system, Local: "$SYS.REQ.ACCOUNT.PING.STATZ", Subject: of + "STATZ"},
+		{Account: system, Local: "$SYS.REQ.USER.INFO", Subject: "$SYS.REQ.USER." + account + ".INFO", Share: true},
 	}
 }
 

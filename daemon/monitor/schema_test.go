@@ -139,9 +139,8 @@ func shape(v any, path string, into map[string]string) {
 // elsewhere are the parts of nats-server's answers that come from what this
 // broker does not have, with the reason.
 var elsewhere = map[string]string{
-	"/varz.feature_flags":                     "the flags of JetStream",
-	"/accountz?acc=$G.account_detail.imports": "the system account's services are reached without imports",
-	"/debug/vars":                             "the Go runtime's own, not made here",
+	"/varz.feature_flags": "the flags of JetStream",
+	"/debug/vars":         "the Go runtime's own, not made here",
 }
 
 func skippedPart(path string) bool {

@@ -184,7 +184,7 @@ var fleeting = []string{
 	// The traffic of the test's own requests, and what the servers subscribe to themselves.
 	"in_msgs", "out_msgs", "in_bytes", "out_bytes", "in_client_msgs", "out_client_msgs", "in_client_bytes", "out_client_bytes", "sent", "received",
 	"sent_to_clients", "received_from_clients", "num_subscriptions", "subscriptions", "num_inserts", "num_removes", "num_matches", "num_cache", "cache_hit_rate",
-	"max_fanout", "avg_fanout", "total", "http_req_stats", "System recvQ", "imports", "exports", "subscriptions_list", "subscriptions_list_detail",
+	"max_fanout", "avg_fanout", "total", "http_req_stats", "System recvQ", "subscriptions_list", "subscriptions_list_detail",
 }
 
 // settle takes what is fleeting out of a JSON value, and puts lists without an order
@@ -264,6 +264,7 @@ func TestRequests(t *testing.T) {
 		{"$SYS.REQ.SERVER.PING.LEAFZ", ""},
 		{"$SYS.REQ.SERVER.PING.ACCOUNTZ", ""},
 		{"$SYS.REQ.SERVER.PING.ACCOUNTZ", `{"account":"A"}`},
+		{"$SYS.REQ.SERVER.PING.ACCOUNTZ", `{"account":"$SYS"}`},
 		{"$SYS.REQ.SERVER.PING.ACCOUNTZ", `{"account":"nobody"}`},
 		{"$SYS.REQ.SERVER.PING.JSZ", ""},
 		{"$SYS.REQ.SERVER.PING.JSZ", `{"leader_only":true}`},

@@ -173,7 +173,8 @@ func (n *node) awaitServers(want int) {
 				Active int `json:"active_servers"`
 			} `json:"statsz"`
 		}
-		m := n.ask("$SYS.REQ.SERVER.<id>.STATSZ", "")
+		m, err := n.sys.Request("$SYS.REQ.SERVER."+n.id+".STATSZ", nil, brokertest.Patience)
+		n.must(err)
 		n.must(json.Unmarshal(m.Data, &z))
 		if z.Stats.Active == want {
 			return
