@@ -141,7 +141,7 @@ func shape(v any, path string, into map[string]string) {
 // does not have.
 var elsewhere = []string{
 	".server.feature_flags", ".data.feature_flags", ".feature_flags", // of JetStream
-	".data.memstats.", ".data.System recvQ", // of what is busy at the moment
+	".data.memstats.", ".data.System ", // of what is busy at the moment
 	".data.account_detail.imports", ".data.account_detail.exports", ".data.imports", ".data.exports",
 }
 
@@ -184,7 +184,7 @@ var fleeting = []string{
 	// The traffic of the test's own requests, and what the servers subscribe to themselves.
 	"in_msgs", "out_msgs", "in_bytes", "out_bytes", "in_client_msgs", "out_client_msgs", "in_client_bytes", "out_client_bytes", "sent", "received",
 	"sent_to_clients", "received_from_clients", "num_subscriptions", "subscriptions", "num_inserts", "num_removes", "num_matches", "num_cache", "cache_hit_rate",
-	"max_fanout", "avg_fanout", "total", "http_req_stats", "System recvQ", "subscriptions_list", "subscriptions_list_detail",
+	"max_fanout", "avg_fanout", "total", "http_req_stats", "System recvQ", "System recvQ Pings", "System sendQ", "subscriptions_list", "subscriptions_list_detail",
 }
 
 // settle takes what is fleeting out of a JSON value, and puts lists without an order
