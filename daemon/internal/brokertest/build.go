@@ -21,12 +21,19 @@ const (
 	OursEnv = "BROKERTEST_BINARY"
 	// NATSServerEnv names a nats-server to compare with instead of building one.
 	NATSServerEnv = "BROKERTEST_NATS_SERVER"
+	// NATSCLIEnv names a built `nats` to drive instead of building one.
+	NATSCLIEnv = "BROKERTEST_NATS_CLI"
 )
 
 var (
 	buildOurs   = sync.OnceValues(func() (string, error) { return buildBroker(raceEnabled) })
 	buildPlain  = sync.OnceValues(func() (string, error) { return buildBroker(false) })
-	buildServer = sync.OnceValues(buildNATSServer)
+	buildServer = sync.OnceValues(func() (string, error) {
+		return buildPeer("scripts/peers", "nats-server", "github.com/nats-io/nats-server/v2")
+	})
+	buildCLI = sync.OnceValues(func() (string, error) {
+		return buildPeer("scripts/peers/natscli", "nats", "github.com/nats-io/natscli/nats")
+	})
 )
 
 // Ours returns the path of nats-broker built from this tree, building it on
@@ -49,6 +56,13 @@ func OursPlain(t testing.TB) string {
 func NATSServer(t testing.TB) string {
 	t.Helper()
 	return built(t, NATSServerEnv, buildServer)
+}
+
+// NATSCLI returns the path of the operators' tool `nats` pinned in
+// scripts/peers/natscli, building it when no earlier test did.
+func NATSCLI(t testing.TB) string {
+	t.Helper()
+	return built(t, NATSCLIEnv, buildCLI)
 }
 
 // Build builds a main package of this repository, for example
@@ -90,25 +104,26 @@ func buildBroker(race bool) (string, error) {
 	return goBuild(Root(), name, append(args, "./cmd/nats-broker"))
 }
 
-func buildNATSServer() (string, error) {
-	peers := filepath.Join(Root(), "scripts", "peers")
-	mod, err := os.ReadFile(filepath.Join(peers, "go.mod"))
+// buildPeer builds a program that a module of ours pins.
+func buildPeer(module, name, pkg string) (string, error) {
+	dir := filepath.Join(Root(), filepath.FromSlash(module))
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
 		return "", err
 	}
 	// The pinned versions and the compiler name the binary, so that it is
 	// linked once on a machine and not once in each package's tests.
 	sum := sha256.Sum256(append(mod, runtime.Version()...))
-	dir, err := buildDir()
+	out, err := buildDir()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "nats-server-"+hex.EncodeToString(sum[:6]))
+	path := filepath.Join(out, name+"-"+hex.EncodeToString(sum[:6]))
 	if _, err := os.Stat(path); err == nil {
 		now := time.Now()
 		return path, os.Chtimes(path, now, now)
 	}
-	made, err := goBuild(peers, "nats-server", []string{"build", "github.com/nats-io/nats-server/v2"})
+	made, err := goBuild(dir, name, []string{"build", pkg})
 	if err != nil {
 		return "", err
 	}

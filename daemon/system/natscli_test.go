@@ -1,0 +1,179 @@
+package system_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// nats runs the operators' tool as a user and returns what it writes, and how it ends.
+func (n *node) nats(user string, args ...string) string {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), brokertest.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, brokertest.NATSCLI(n.t), append([]string{"--no-context", "--server", n.server.URL(), "--user", user, "--password", user}, args...)...)
+	cmd.Dir = n.t.TempDir()
+	cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "XDG_CONFIG_HOME="+cmd.Dir, "NATS_URL=", "NATS_CONTEXT=")
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		n.t.Fatalf("nats %s does not end:\n%s", strings.Join(args, " "), out)
+	}
+	return fmt.Sprintf("%s\n%v", out, err)
+}
+
+// masks make what two servers show comparable: numbers, times and names that differ
+// from run to run.
+var masks = []struct {
+	what *regexp.Regexp
+	mask string
+}{
+	{regexp.MustCompile(`\b[NA][A-Z2-7]{55}\b`), "<id>"},
+	{regexp.MustCompile(`\[[A-Za-z0-9]{22}\]`), "<event>"},
+	{regexp.MustCompile(`"(data|statsz)":\{.*`), "…"}, // JSON is compared elsewhere
+	{regexp.MustCompile(`"feature_flags": ?\{[^}]*\},?`), ""},
+	{regexp.MustCompile(`_INBOX\.[A-Za-z0-9.]+`), "<inbox>"},
+	{regexp.MustCompile(`sha256:[0-9a-f]+`), "<digest>"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`), "<time>"},
+	{regexp.MustCompile(`-?\b\d[\d,.]*( ?([KMGT]i?)?B\b)`), "<size>"},
+	{regexp.MustCompile(`\b\d[\d.]*(ns|µs|ms|s|m|h|d)(\d[\d.]*(ns|µs|ms|s|m|h))*\b`), "<duration>"},
+	{regexp.MustCompile(`\b\d[\d,.]*%?`), "<n>"},
+	{regexp.MustCompile(`[│─╭╮╰╯├┤┬┴┼█\t ]+`), " "},
+}
+
+func masked(text string) string {
+	for _, m := range masks {
+		text = m.what.ReplaceAllString(text, m.mask)
+	}
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestNATSCLI has operators and users give their commands to both servers.
+func TestNATSCLI(t *testing.T) {
+	ours, theirs := startNode(t, "", accounts), startNode(t, brokertest.NATSServer(t), accounts)
+	ours.load()
+	theirs.load()
+	for _, c := range []struct{ user, args string }{
+		{"sys", "server list"},
+		{"sys", "server list --json"},
+		{"sys", "server info"},
+		{"sys", "server info watched"},
+		{"sys", "server ping 1"},
+		{"sys", "server ping 1 --id --graph"},
+		{"sys", "server report accounts"},
+		{"sys", "server report connections"},
+		{"sys", "server report connections --account A"},
+		{"sys", "server report connections --sort in-msgs --top 1"},
+		{"sys", "server report connections --state closed --account A"},
+		{"sys", "server report cpu"},
+		{"sys", "server report mem"},
+		{"sys", "server report health"},
+		{"sys", "server report routes"},
+		{"sys", "server report gateways"},
+		{"sys", "server report leafnodes"},
+		{"sys", "server report jetstream"},
+		{"sys", "server request accounts"},
+		{"sys", "server request accounts --account A"},
+		{"sys", "server request connections --subscriptions"},
+		{"sys", "server request gateways"},
+		{"sys", "server request ipqueue"},
+		{"sys", "server request jetstream"},
+		{"sys", "server request jetstream-health"},
+		{"sys", "server request kick 123456 <id>"},
+		{"sys", "server request leafnodes"},
+		{"sys", "server request profile goroutine"},
+		{"sys", "server request raft"},
+		{"sys", "server request routes"},
+		{"sys", "server request subscriptions --detail"},
+		{"sys", "server request variables"},
+		{"sys", "server request variables --name watched"},
+		{"sys", "server request variables --tags blue"},
+		{"sys", "server config reload --force <id>"},
+		{"sys", "server account info A"},
+		{"sys", "server account info nobody"},
+		{"sys", "server check connection"},
+		{"sys", "server check server --name watched"},
+		{"a", "account info"},
+		{"a", "account report connections"},
+		{"a", "account report statistics"},
+		{"limited", "account info"},
+		{"a", "server list"},
+		{"a", "server report connections"},
+	} {
+		args := func(n *node) []string {
+			return append(strings.Fields(strings.ReplaceAll(c.args, "<id>", n.id)), "--timeout=2s")
+		}
+		got, want := ours.nats(c.user, args(ours)...), theirs.nats(c.user, args(theirs)...)
+		if masked(got) != masked(want) {
+			t.Errorf("nats %s: differs:\n%s\nwant\n%s", c.args, got, want)
+		}
+	}
+}
+
+// TestNATSEvents has the operators' tool show events as they come.
+func TestNATSEvents(t *testing.T) {
+	var shown []string
+	for _, binary := range []string{"", brokertest.NATSServer(t)} {
+		n := startNode(t, binary, accounts)
+		ctx, cancel := context.WithCancel(context.Background())
+		cmd := exec.CommandContext(ctx, brokertest.NATSCLI(t), "--no-context", "--server", n.server.URL(), "--user", "sys", "--password", "sys", "events", "--all")
+		home := t.TempDir()
+		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "NATS_URL=", "NATS_CONTEXT=")
+		out, err := cmd.StdoutPipe()
+		n.must(err)
+		cmd.Stderr = cmd.Stdout
+		n.must(cmd.Start())
+		var text bytes.Buffer
+		await := func(part string) {
+			for buf := make([]byte, 4096); !strings.Contains(text.String(), part); {
+				k, err := out.Read(buf)
+				text.Write(buf[:k])
+				if err != nil {
+					t.Fatalf("%v, after\n%s", err, text.String())
+				}
+			}
+		}
+		stop := time.AfterFunc(brokertest.Patience, cancel)
+		await("Listening")
+		for n.interest("$SYS.ACCOUNT.x.CONNECT") == 0 {
+		}
+		c := n.connect("a", "first")
+		await("] Client Connection")
+		c.Close()
+		await("] Client Disconnection")
+		n.connect("b", "last")
+		await("Name: last")
+		stop.Stop()
+		cancel()
+		_ = cmd.Wait()
+		lines := strings.Split(masked(text.String()), "\n")
+		slices.Sort(lines)
+		shown = append(shown, strings.Join(slices.Compact(lines), "\n"))
+	}
+	if shown[0] != shown[1] {
+		t.Errorf("shown is\n%s\nwant\n%s", shown[0], shown[1])
+	}
+}
+
+// interest asks how many subscribers there are in the system account.
+func (n *node) interest(subject string) (count int) {
+	n.t.Helper()
+	m, err := n.sys.Request("$SYS.DEBUG.SUBSCRIBERS", []byte(subject), brokertest.Patience)
+	n.must(err)
+	fmt.Sscan(string(m.Data), &count)
+	return count
+}
