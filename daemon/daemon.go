@@ -29,16 +29,17 @@ type Daemon struct {
 	logs   *logging.Manager
 	log    *logging.Logger
 
-	broker  *broker.Broker
-	parts   []part // in the order of their start
-	core    *corePart
-	cluster *clusterPart
-	system  *systemPart
-	gate    *gate
-	monitor *monitorPart
-	profile *profilePart
-	control *controlPart
-	watcher *watch.Watcher
+	broker   *broker.Broker
+	parts    []part // in the order of their start
+	core     *corePart
+	cluster  *clusterPart
+	operator *operatorPart
+	system   *systemPart
+	gate     *gate
+	monitor  *monitorPart
+	profile  *profilePart
+	control  *controlPart
+	watcher  *watch.Watcher
 
 	limits  limits
 	started time.Time
@@ -156,7 +157,8 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		return err
 	}
 	d.logs, d.log = logPart.logs, logPart.logs.Logger("daemon")
-	authPart, err := newAuthPart(cfg, d.logs.Logger("auth"))
+	d.operator = newOperatorPart(cfg, d.logs.Logger("auth"))
+	authPart, err := newAuthPart(cfg, d.operator.book, d.logs.Logger("auth"))
 	if err != nil {
 		return err
 	}
@@ -175,6 +177,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.System.Sockets, d.logs.Logger("cluster")); err != nil {
 		return err
 	}
+	d.operator.connect(d)
 	d.profile = &profilePart{log: d.log}
 	d.monitor = newMonitorPart(d)
 	d.control = &controlPart{d: d}
@@ -183,6 +186,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 		logPart,
 		&pidPart{log: d.log},
 		d.profile,
+		d.operator, // its accounts before those who may use them
 		authPart,
 		d.monitor, // before clients, so that a start can be watched
 		d.system,  // before clients, whose first request may be to it; it asks the monitor

@@ -11,6 +11,9 @@ import (
 // subjects. The global and the system account are always among them: others may
 // import from there.
 func accountOptions(o *config.Options) []broker.AccountOptions {
+	if o.Operator.Enabled() {
+		return operatorAccounts(o)
+	}
 	list := make([]broker.AccountOptions, 0, len(o.Accounts)+2)
 	seen := map[string]bool{}
 	for i := range o.Accounts {

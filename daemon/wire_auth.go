@@ -15,7 +15,10 @@ import (
 
 // authOptions translates users and secrets, of the authorization block and of
 // the accounts, for the deciding part.
-func authOptions(o *config.Options) auth.Options {
+func authOptions(o *config.Options, book *auth.Book) auth.Options {
+	if o.Operator.Enabled() {
+		return auth.Options{Operator: &auth.Operator{Book: book, Sentinel: o.Operator.Sentinel, Pinned: o.Operator.Pinned}}
+	}
 	a := &o.Authorization
 	opts := auth.Options{
 		User: a.User, Password: a.Password, Token: a.Token, NoAuthUser: o.NoAuthUser,
@@ -86,12 +89,13 @@ type authPart struct {
 	broker *broker.Broker
 }
 
-func newAuthPart(cfg *config.Config, log *logging.Logger) (*authPart, error) {
-	a, err := auth.New(authOptions(cfg.Options), log)
+// newAuthPart makes the part; book is nil unless accounts come as JWTs.
+func newAuthPart(cfg *config.Config, book *auth.Book, log *logging.Logger) (*authPart, error) {
+	a, err := auth.New(authOptions(cfg.Options, book), log)
 	if err != nil {
 		return nil, err
 	}
-	return &authPart{log: log, door: &gate{auth: a}}, nil
+	return &authPart{log: log, door: &gate{auth: a, book: book}}, nil
 }
 
 // gate is what the core asks.
@@ -117,7 +121,7 @@ func (p *authPart) prepare(old, new *config.Config) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := p.door.auth.Prepare(authOptions(new.Options))
+	users, err := p.door.auth.Prepare(authOptions(new.Options, p.door.book))
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +156,7 @@ func removeAccounts(b *broker.Broker, old, new *config.Options) {
 // long as the broker; what it decides by is exchanged under it.
 type gate struct {
 	auth    *auth.Authenticator
+	book    *auth.Book    // of accounts that come as JWTs; nil if they do not
 	turns   atomic.Uint64 // how often the users have been exchanged
 	last    atomic.Pointer[verdict]
 	tickets tickets
@@ -177,7 +182,7 @@ func (g *gate) Authenticate(ctx context.Context, r *broker.AuthRequest) (*broker
 		return last.who, nil
 	}
 	who := identity(id)
-	who.Stale = func() bool { return g.turns.Load() != turn }
+	who.Stale = func() bool { return g.turns.Load() != turn || g.book != nil && !g.book.Current(id) }
 	g.last.Store(&verdict{id, turn, who})
 	return who, nil
 }
@@ -229,6 +234,10 @@ func authRequest(r *broker.AuthRequest) *auth.Request {
 
 func denied(err error) error {
 	d := &broker.Denied{Err: err}
+	var why *auth.Refusal
+	if errors.As(err, &why) {
+		d.Note, d.Level = why.Text, why.Level
+	}
 	switch {
 	case errors.Is(err, auth.ErrProxyRequired):
 		d.Reason = broker.ProxyRequired
@@ -242,9 +251,9 @@ func denied(err error) error {
 // along, for a review after a reload.
 func identity(id *auth.Identity) *broker.Identity {
 	b := &broker.Identity{
-		Account: id.Account, User: id.User, Label: id.Label, Proof: id,
-		Expires: id.Expires, MaxPayload: id.MaxPayload, MaxSubscriptions: id.MaxSubscriptions,
-		AccountLabel: id.AccountLabel, IssuerKey: id.IssuerKey, NameTag: id.NameTag, Tags: id.Tags,
+		Account: id.Account, User: id.User, Label: id.Label, Proof: id, AccountLabel: id.AccountLabel, Note: id.Note, Expires: id.Expires,
+		MaxPayload: coreLimit(id.MaxPayload), MaxSubscriptions: coreLimit(id.MaxSubscriptions),
+		IssuerKey: id.IssuerKey, NameTag: id.NameTag, Tags: id.Tags,
 	}
 	if id.Permissions != nil {
 		b.Permissions = rights{id.Permissions}

@@ -27,7 +27,8 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 		WriteDeadline: orElse(c.WriteDeadline, o.WriteDeadline), MaxPending: o.Limits.MaxPending,
 		ServerName: b.Options().ServerName, Version: CompatVersion, GoVersion: runtime.Version(),
 		Headers: !o.NoHeaderSupport, MaxPayload: int(o.Limits.MaxPayload),
-		Renamed: func(name string) { nameCluster(b, name) },
+		LazyAccounts: o.Operator.Enabled(),
+		Renamed:      func(name string) { nameCluster(b, name) },
 	}
 	if c.Permissions.Defined {
 		opts.Import, opts.Export = clusterRules(&c.Permissions.Import), clusterRules(&c.Permissions.Export)

@@ -99,8 +99,8 @@ func (q *question) grant(u *jwt.UserClaims, where *place, r *Request, proxied bo
 	if _, ok := allowedUntil(&u.Limits.UserLimits, now); !ok {
 		return nil, fmt.Errorf("authorized user on account %q outside of valid connect times", on)
 	}
-	types, err := knownTypes(u.AllowedConnectionTypes)
-	if err != nil {
+	types, unknown := knownTypes(u.AllowedConnectionTypes)
+	if len(types) == 0 && unknown != "" {
 		return nil, fmt.Errorf("authorized user on account %q using invalid connection type", on)
 	}
 	if len(types) > 0 && !slices.Contains(types, orStandard(r.Type)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -334,9 +335,16 @@ func (b *Book) Recheck(id *Identity) (*Identity, error) {
 	return a.recheck(id)
 }
 
-// ValidateAccount reads the JWT of an account as it comes in an update: the errors are those of the answer. It does not
-// ask whether the issuer is trusted.
-func ValidateAccount(c *jwt.AccountClaims) error {
+// ValidateAccount looks at the JWT of an account as it comes in an update: the errors are those of the answer. It must
+// be signed by one of the keys.
+func ValidateAccount(text string, keys []string) error {
+	c, err := jwt.DecodeAccountClaims(text)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(keys, c.Issuer) {
+		return fmt.Errorf("%w: the issuer is not trusted", ErrAccountValidation)
+	}
 	results := &jwt.ValidationResults{}
 	c.Validate(results)
 	if results.IsBlocking(false) {

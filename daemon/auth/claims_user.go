@@ -40,9 +40,9 @@ type ClaimOptions struct {
 // right) and come from somebody who may sign for the account. What the claims say of the way, the address and the time
 // of a connection is checked; a nonce is not.
 func IdentityOfClaims(c *jwt.UserClaims, o ClaimOptions) (*Identity, error) {
-	types, err := knownTypes(c.AllowedConnectionTypes)
-	if err != nil {
-		return nil, err
+	types, unknown := knownTypes(c.AllowedConnectionTypes)
+	if len(types) == 0 && unknown != "" {
+		return nil, refused(unknown)
 	}
 	if kind := o.Type; len(types) > 0 && !slices.Contains(types, orStandard(kind)) {
 		return nil, refused("Connection type not allowed")
@@ -62,15 +62,17 @@ func IdentityOfClaims(c *jwt.UserClaims, o ClaimOptions) (*Identity, error) {
 	id := &Identity{
 		Account: o.Account, User: c.Subject, Label: "jwt:" + c.Subject, Permissions: o.Defaults, Expires: until,
 		MaxPayload: limitOf(c.Limits.Payload), MaxSubscriptions: limitOf(c.Limits.Subs),
-		NameTag: c.Name, Tags: c.Tags, by: byClaims,
+		NameTag: c.Name, Tags: c.Tags, Note: unknown, by: byClaims,
 	}
 	if c.IssuerAccount != "" {
 		id.IssuerKey = c.Issuer
 	}
 	if r := rulesOf(&c.Permissions); r != nil {
-		if id.Permissions, err = NewPermissions(r); err != nil {
+		p, err := NewPermissions(r)
+		if err != nil {
 			return nil, refused(fmt.Sprintf("User JWT not valid: %v", err))
 		}
+		id.Permissions = p
 	}
 	return id, nil
 }
@@ -108,18 +110,21 @@ func limitOf(n int64) int {
 // claimTypes are the connection types that claims may name.
 var claimTypes = []string{TypeStandard, TypeWebsocket, "LEAFNODE", "LEAFNODE_WS", "MQTT", "MQTT_WS", TypeInProcess}
 
-// knownTypes returns the types among those named that we know. To know none of them is an error: an empty list would
-// allow all.
-func knownTypes(named []string) (known []string, err error) {
+// knownTypes returns the types among those named that we know, and what to say of the others. Where none is known the
+// list must not be taken for an empty one, which allows all.
+func knownTypes(named []string) (known []string, wrong string) {
+	var unknown []string
 	for _, n := range named {
 		if n = strings.ToUpper(n); slices.Contains(claimTypes, n) {
 			known = append(known, n)
+		} else {
+			unknown = append(unknown, n)
 		}
 	}
-	if len(named) > 0 && len(known) == 0 {
-		return nil, refused(fmt.Sprintf("invalid connection types %q", named))
+	if unknown != nil {
+		wrong = fmt.Sprintf("invalid connection types %q", unknown)
 	}
-	return known, nil
+	return known, wrong
 }
 
 // byJWT decides on a connection in operator mode.
@@ -131,17 +136,15 @@ func (d *directory) byJWT(ctx context.Context, r *Request) (*Identity, error) {
 		c, err = jwt.DecodeUserClaims(text)
 	}
 	switch {
-	case text == "":
-		return nil, refused("Authentication requires a user JWT")
 	case err != nil:
-		return nil, refused(fmt.Sprintf("User JWT not valid: %v", err))
+		return nil, refused("Authentication requires a user JWT")
 	case c.ProxyRequired && !r.TrustedProxy:
 		return nil, ErrProxyRequired
 	}
 	results := jwt.CreateValidationResults()
 	c.Validate(results)
 	if results.IsBlocking(true) {
-		return nil, refused(fmt.Sprintf("User JWT no longer valid: %v", results.Errors()))
+		return nil, refused(fmt.Sprintf("User JWT no longer valid: %+v", results))
 	}
 	issuer := c.Issuer
 	if c.IssuerAccount != "" {
@@ -177,6 +180,8 @@ func (a *ClaimAccount) admit(c *jwt.UserClaims, r *Request) (*Identity, error) {
 	switch {
 	case !c.BearerToken && r.Signature == "":
 		return nil, refused("Signature missing")
+	case !c.BearerToken && decodeSignature(r.Signature) == nil:
+		return nil, refused("Signature not valid base64")
 	case !c.BearerToken && !signed(c.Subject, r.Nonce, r.Signature):
 		return nil, refused("Signature not verified")
 	case a.revoked(c.Subject, c.IssuedAt):

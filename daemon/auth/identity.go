@@ -72,6 +72,9 @@ type Identity struct {
 	NameTag   string
 	Tags      []string
 
+	// Note is a line for the debug log; empty: none.
+	Note string
+
 	claim *claim     // the user JWT; nil: none
 	from  *directory // it was decided by
 	by    proof

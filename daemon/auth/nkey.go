@@ -12,15 +12,23 @@ func signed(key, nonce, signature string) bool {
 	if nonce == "" || signature == "" {
 		return false
 	}
-	sig, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil {
-		if sig, err = base64.StdEncoding.DecodeString(signature); err != nil {
-			return false
-		}
+	sig := decodeSignature(signature)
+	if sig == nil {
+		return false
 	}
 	public, err := nkeys.FromPublicKey(key)
 	if err != nil {
 		return false
 	}
 	return public.Verify([]byte(nonce), sig) == nil
+}
+
+// decodeSignature returns the bytes of a signature, nil if it is in neither form.
+func decodeSignature(text string) []byte {
+	for _, e := range []*base64.Encoding{base64.RawURLEncoding, base64.StdEncoding} {
+		if sig, err := e.DecodeString(text); err == nil && len(sig) > 0 {
+			return sig
+		}
+	}
+	return nil
 }

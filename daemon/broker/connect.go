@@ -57,6 +57,9 @@ func (c *Client) processConnect(arg []byte) error {
 		return &closeError{ProtocolViolation, err}
 	}
 	if opts.NewAccount || opts.Account != "" {
+		c.mu.Lock()
+		c.who = id
+		c.mu.Unlock()
 		return c.authViolation(&Denied{})
 	}
 	if err := c.admitCurrent(id, &opts, false); err != nil {
@@ -154,6 +157,7 @@ func (c *Client) admit(id *Identity, o *ConnectOptions) error {
 	c.ping.expire(c, id.Expires)
 	c.mu.Unlock()
 	c.applyLimits(opts)
+	c.readLimits() // the rest of the batch is held to them already
 	s := &c.sender
 	s.acc, s.echo = acc, o.Echo
 	s.forget()

@@ -83,6 +83,15 @@ func (i internalStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 // received it. reply may be empty and header nil; header is "NATS/1.0…" through its
 // blank line. Nothing is kept.
 func (a *Account) Publish(subject, reply string, header, payload []byte) (delivered bool) {
+	return a.publish(subject, reply, header, payload, false)
+}
+
+// PublishOut is Publish for what parts of this broker are not to receive themselves.
+func (a *Account) PublishOut(subject, reply string, header, payload []byte) (delivered bool) {
+	return a.publish(subject, reply, header, payload, true)
+}
+
+func (a *Account) publish(subject, reply string, header, payload []byte, out bool) (delivered bool) {
 	f := proto.Frame{Op: proto.Pub, Hdr: -1, Size: len(header) + len(payload)}
 	b := make([]byte, 0, len(subject)+len(reply)+f.Size+64)
 	b = append(append(b, subject...), ' ')
@@ -114,7 +123,7 @@ func (a *Account) Publish(subject, reply string, header, payload []byte) (delive
 		if traced {
 			a.broker.traceOwn(&f)
 		}
-		s := sender{acc: a, echo: true, random: uint64(len(b)) ^ a.seq.Add(1)*0x9E3779B97F4A7C15}
+		s := sender{acc: a, echo: true, out: out, random: uint64(len(b)) ^ a.seq.Add(1)*0x9E3779B97F4A7C15}
 		s.begin(in)
 		delivered = s.publish(s.plan(f.Subject), &f)
 		s.end()

@@ -17,7 +17,7 @@ import (
 func (c *Client) Receive(in *transport.Input) (used, need int, err error) {
 	s := &c.sender
 	s.begin(in)
-	c.limits = proto.Limits{ControlLine: int(c.maxLine.Load()), Payload: int(c.maxPayload.Load())}
+	c.readLimits()
 	f := frames.Get().(*proto.Frame)
 	var msgs, bytes int
 	for buf := in.Data; used < len(buf); {
@@ -71,6 +71,14 @@ func (c *Client) Receive(in *transport.Input) (used, need int, err error) {
 	*f = proto.Frame{}
 	frames.Put(f)
 	return used, need, err
+}
+
+// readLimits takes the limits that hold from here on.
+func (c *Client) readLimits() {
+	c.limits = proto.Limits{ControlLine: int(c.maxLine.Load()), Payload: int(c.maxPayload.Load())}
+	if c.limits.Payload == 0 {
+		c.limits.Payload = -1
+	}
 }
 
 // frames are lent out while there is data: a connection that waits needs none.

@@ -13,6 +13,7 @@ type sender struct {
 	acc  *Account
 	self *Client // the publisher
 	echo bool    // what self publishes comes back to it
+	out  bool    // parts of this broker do not receive
 
 	traced bool // see [sender.retrace]
 
@@ -265,6 +266,7 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 func (s *sender) addInternal(p *plan, sub *Subscription) {
 	switch x := sub.more.Load(); {
 	case sub.deaf() && !s.routed:
+	case s.out && x.callback != nil:
 	case x.service != nil:
 		s.addService(p, x.service)
 	case x.replies:
@@ -281,9 +283,12 @@ const maxWeight = 1024
 // members as they have.
 func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 	name, subs := of.Name, of.Subs
-	if of.Own < len(subs) {
+	if s.out || of.Own < len(subs) {
 		subs = make([]*Subscription, 0, len(of.Subs))
 		for _, sub := range of.Subs {
+			if s.out && sub.internal() {
+				continue
+			}
 			if sub.kind != kindRemote {
 				subs = append(subs, sub)
 				continue

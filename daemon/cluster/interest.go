@@ -161,14 +161,7 @@ func (h *Hub) Sync() {
 	}
 	for name, a := range now {
 		if h.interests[name] == nil {
-			i := &interest{name: name, acc: a, wishes: make(map[wish]int), imports: h.opts.Load().Import}
-			h.interests[name] = i
-			came = append(came, i)
-			for r := range h.routes {
-				if r.attached && h.carries(r, i) {
-					i.attach(r)
-				}
-			}
+			came = append(came, h.enlist(name, a))
 		}
 	}
 	routes := h.registeredLocked()
@@ -186,6 +179,34 @@ func (h *Hub) Sync() {
 			r.readopt()
 		}
 	}
+}
+
+// enlist begins to tell peers of an account. The lock is held.
+func (h *Hub) enlist(name string, a *broker.Account) *interest {
+	i := &interest{name: name, acc: a, wishes: make(map[wish]int), imports: h.opts.Load().Import}
+	h.interests[name] = i
+	for r := range h.routes {
+		if r.attached && h.carries(r, i) {
+			i.attach(r)
+		}
+	}
+	return i
+}
+
+// Join takes note of one account that came: [Hub.Sync] for brokers whose accounts come
+// one by one ([Options.LazyAccounts]).
+func (h *Hub) Join(a *broker.Account) {
+	h.syncMu.Lock()
+	defer h.syncMu.Unlock()
+	h.mu.Lock()
+	i := h.interests[a.Name()]
+	if i != nil && i.acc == a {
+		h.mu.Unlock()
+		return
+	}
+	i = h.enlist(a.Name(), a)
+	h.mu.Unlock()
+	a.Watch(i.changed)
 }
 
 // carries reports whether interest in an account is told over a connection.

@@ -24,6 +24,10 @@ type Options struct {
 	// of the peers' from clients.
 	NoAdvertise bool
 
+	// LazyAccounts is for brokers whose accounts come one by one, when they are first
+	// needed ([Hub.Join]): what a peer wants makes its account.
+	LazyAccounts bool
+
 	Routes         []*url.URL    // servers to dial until they answer
 	ConnectRetries int           // further attempts to dial a server learnt from others: 0
 	ConnectBackoff bool          // the pause between attempts grows

@@ -57,7 +57,10 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 // adopt gives an entry to its account, if that exists.
 func (r *Route) adopt(e *remote) (err error) {
 	if e.acc = r.hub.broker.Account(e.account); e.acc == nil {
-		return nil
+		if !r.hub.opts.Load().LazyAccounts {
+			return nil
+		}
+		e.acc = r.hub.broker.AddAccount(e.account)
 	}
 	e.in, err = e.acc.AddRemote(r, e.subject, e.queue, e.weight)
 	return err

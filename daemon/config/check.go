@@ -45,6 +45,7 @@ func (d *decoder) check(o *Options) {
 	d.checkLogins(o)
 	d.checkCallout(o)
 	d.checkAccounts(o)
+	d.checkOperator(o)
 	d.checkStart(o)
 }
 
@@ -153,7 +154,7 @@ func overlap(a, b string) bool {
 }
 
 func (d *decoder) checkNoAuthUser(o *Options) {
-	if o.NoAuthUser == "" {
+	if o.NoAuthUser == "" || o.Operator.Enabled() {
 		return
 	}
 	known := append([]User{}, o.Authorization.Users...)

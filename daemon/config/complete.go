@@ -85,6 +85,7 @@ func complete(o *Options) {
 		o.Accounts = append(o.Accounts, Account{Name: globalAccount, Mappings: o.globalMappings})
 		o.globalMappings = nil
 	}
+	completeOperator(o)
 	completeCluster(o)
 }
 

@@ -107,17 +107,6 @@ func decodeSwitch(d *decoder, at place, v *confparse.Value, into any) {
 	}
 }
 
-// decodeEither reads a string, a list of strings or a block: forms of options whose features are not built.
-func decodeEither(d *decoder, at place, v *confparse.Value, into any) {
-	switch v.Kind() {
-	case confparse.Map:
-		d.enter(at, v, into)
-	case confparse.Bool:
-	default:
-		decodeStrings(d, at, v, nil)
-	}
-}
-
 // decodeSubjectOrBlock reads a subject, which stands for a block with only that subject in its first field.
 func decodeSubjectOrBlock(d *decoder, at place, v *confparse.Value, into any) {
 	switch v.Kind() {

@@ -6,34 +6,35 @@ type Feature string
 
 // The features. Core is always built.
 const (
-	Core       Feature = ""
-	Auth       Feature = "authorization"
-	Accounts   Feature = "accounts"
-	Callouts   Feature = "auth callout"
-	TLSServer  Feature = "TLS"
-	Clustering Feature = "clustering"
-	JetStream  Feature = "JetStream"
-	Gateways   Feature = "gateways"
-	Leafnodes  Feature = "leaf nodes"
-	MQTT       Feature = "MQTT"
-	WebSocket  Feature = "WebSocket"
-	Operator   Feature = "operator mode"
-	Proxies    Feature = "trusted proxies"
-	ProxyLine  Feature = "PROXY protocol"
-	OCSP       Feature = "OCSP"
-	CertStore  Feature = "Windows certificate store"
-	Tracing    Feature = "message tracing"
+	Core         Feature = ""
+	Auth         Feature = "authorization"
+	Accounts     Feature = "accounts"
+	Callouts     Feature = "auth callout"
+	TLSServer    Feature = "TLS"
+	Clustering   Feature = "clustering"
+	JetStream    Feature = "JetStream"
+	Gateways     Feature = "gateways"
+	Leafnodes    Feature = "leaf nodes"
+	MQTT         Feature = "MQTT"
+	WebSocket    Feature = "WebSocket"
+	OperatorMode Feature = "operator mode"
+	Proxies      Feature = "trusted proxies"
+	ProxyLine    Feature = "PROXY protocol"
+	OCSP         Feature = "OCSP"
+	CertStore    Feature = "Windows certificate store"
+	Tracing      Feature = "message tracing"
 )
 
 // built is the one place where a feature is switched on. A feature that is missing here is not built.
 var built = map[Feature]bool{
-	Core:       true,
-	Auth:       true,
-	Accounts:   true,
-	TLSServer:  true,
-	Clustering: true,
-	ProxyLine:  true,
-	Callouts:   true,
+	Core:         true,
+	Auth:         true,
+	Accounts:     true,
+	TLSServer:    true,
+	Clustering:   true,
+	ProxyLine:    true,
+	OperatorMode: true,
+	Callouts:     true,
 }
 
 // Built reports whether the options of feature f do anything in this build.

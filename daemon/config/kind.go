@@ -96,7 +96,8 @@ var (
 	AccountSet  = &Kind{Name: "names or map of blocks", expects: "a map of accounts, or a list of account names", decode: decodeAccounts}
 	MappingSet  = &Kind{Name: "map of mappings", expects: "a map from subjects to destinations", decode: decodeMappings}
 	Switch      = &Kind{Name: "boolean or block", expects: `true, false, "enabled", "disabled" or a block`, decode: decodeSwitch}
-	Either      = &Kind{Name: "string, list or block", expects: "a string, a list of strings or a block", decode: decodeEither}
+	Resolving   = &Kind{Name: "word or block", expects: "MEMORY, URL(\"…\") or a block with type and dir", decode: decodeResolver}
+	JWTFiles    = &Kind{Name: "list of strings", expects: "a JWT or the path of a file that holds one, or a list of them", decode: decodeJWTs}
 	Size64      = &Kind{Name: "size", expects: "a size such as 1073741824 or 1G", scalar: true, decode: decodeStoreSize}
 	DurationOr  = &Kind{Name: "duration or word", expects: `a duration or one of its words`, scalar: true, decode: decodeDurationOrWord}
 )

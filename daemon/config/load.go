@@ -141,7 +141,7 @@ func certificateFiles(o *Options) []string {
 			}
 		}
 	}
-	for _, t := range []*TLS{&o.TLS, &o.Cluster.TLS} {
+	for _, t := range []*TLS{&o.TLS, &o.Cluster.TLS, &o.Operator.ResolverTLS} {
 		for _, c := range t.Certificates {
 			add(c.CertFile, c.KeyFile)
 		}

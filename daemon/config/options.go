@@ -45,6 +45,9 @@ type Options struct {
 	SystemAccount   string
 	NoSystemAccount bool
 
+	// Operator is operator mode.
+	Operator Operator
+
 	// TLS of client connections and of the https monitor.
 	TLS         TLS
 	AllowNonTLS bool

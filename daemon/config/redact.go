@@ -65,7 +65,7 @@ func redact(rows []*Option, v *confparse.Value, used map[string]bool) *confparse
 			if used[e.Key] || secretive(e.Key) {
 				entries[i].Value = confparse.NewString(e.Value.Span(), Redacted)
 			}
-		case row.Secret:
+		case row.Secret, row.Kind == Resolving && e.Value.Kind() == confparse.String && strings.Contains(valueText(e.Value), "://"):
 			entries[i].Value = maskValue(e.Value)
 		case row.IsBlock():
 			entries[i].Value = redactBlock(row, e.Value, used)
@@ -91,6 +91,11 @@ func redactBlock(row *Option, v *confparse.Value, used map[string]bool) *confpar
 	default:
 		return redact(row.Fields, v, used)
 	}
+}
+
+func valueText(v *confparse.Value) string {
+	s, _ := v.Str()
+	return s
 }
 
 // maskValue hides a secret; of URLs only user and password.

@@ -30,8 +30,9 @@ func authRows() []*Option {
 		{Name: "no_auth_user", Kind: String, Feature: Auth,
 			Doc:  "User that clients without credentials become.",
 			bind: field(func(o *Options) *string { return &o.NoAuthUser })},
-		{Name: "default_sentinel", Kind: String, Secret: true, Feature: Operator,
-			Doc: "User JWT that clients without credentials present to the auth callout."},
+		{Name: "default_sentinel", Kind: String, Secret: true, Feature: OperatorMode,
+			Doc:  "User JWT of clients that present none, in operator mode: a bearer token.",
+			bind: field(func(o *Options) *string { return &o.Operator.Sentinel })},
 	}
 }
 

@@ -207,23 +207,3 @@ func jetStreamRows() []*Option {
 		{Name: "default_js_domain", Kind: StringMap, Feature: JetStream, Doc: "JetStream domains of accounts."},
 	}
 }
-
-func operatorRows() []*Option {
-	return []*Option{
-		{Name: "operator", Aliases: []string{"operators", "roots", "root", "root_operators", "root_operator"}, Kind: Strings, Feature: Operator, Secret: true, Doc: "Operator JWTs, or files that hold them."},
-		{Name: "trusted_keys", Aliases: []string{"trusted"}, Kind: Strings, Feature: Operator, Doc: "Public operator nkeys that are trusted."},
-		{Name: "resolver", Aliases: []string{"account_resolver", "accounts_resolver"}, Kind: Either, Feature: Operator, Doc: "Where account JWTs come from.", Fields: []*Option{
-			{Name: "type", Kind: String, Doc: "full, cache or mem."},
-			{Name: "dir", Kind: Path, Doc: "Directory of the JWTs."},
-			{Name: "allow_delete", Kind: Boolean, Doc: "Allow them to be deleted."},
-			{Name: "hard_delete", Kind: Boolean, Doc: "Delete instead of renaming."},
-			{Name: "limit", Kind: Integer, Doc: "Number of JWTs."},
-			{Name: "ttl", Kind: Span, Doc: "How long a cached JWT is kept."},
-			{Name: "interval", Kind: Span, Doc: "How often servers compare theirs."},
-			{Name: "timeout", Kind: Span, Doc: "Time for a lookup."},
-		}},
-		{Name: "resolver_tls", Kind: Block, Feature: Operator, Doc: "TLS to the resolver.", Fields: tlsRows()},
-		{Name: "resolver_preload", Kind: StringMap, Feature: Operator, Secret: true, Doc: "Account JWTs by public key."},
-		{Name: "resolver_pinned_accounts", Kind: Strings, Feature: Operator, Doc: "Accounts that are always resolved."},
-	}
-}

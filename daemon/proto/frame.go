@@ -45,5 +45,5 @@ type Frame struct {
 // Limits bound what a client may send. The zero value of each means no limit.
 type Limits struct {
 	ControlLine int // bytes of a line behind its verb
-	Payload     int // bytes of header and payload
+	Payload     int // bytes of header and payload; negative: none at all
 }

@@ -67,7 +67,7 @@ func nextPub(buf []byte, start int, lim *Limits, f *Frame) (n, need int, err err
 		}
 		f.SizeText = buf[from:ends[k]]
 	}
-	if uint(f.Size) > uint(lim.Payload) || i-start > lim.ControlLine || f.Hdr > f.Size || hpub && f.Hdr < 0 {
+	if uint(f.Size) > uint(max(lim.Payload, 0)) || i-start > lim.ControlLine || f.Hdr > f.Size || hpub && f.Hdr < 0 {
 		return slowPub(buf, start, lim, f)
 	}
 	n = line + f.Size + 2
@@ -115,7 +115,7 @@ func slowPub(buf []byte, start int, lim *Limits, f *Frame) (n, need int, err err
 	if err != nil {
 		return 0, 0, err
 	}
-	if lim.Payload > 0 && f.Size > lim.Payload {
+	if lim.Payload != 0 && f.Size > max(lim.Payload, 0) {
 		return 0, 0, ErrPayload
 	}
 	n = next + f.Size + 2

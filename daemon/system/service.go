@@ -54,6 +54,7 @@ const (
 // handler is who answers requests on a pattern.
 type handler struct {
 	pattern string
+	queue   string
 	f       Handler
 	lane    Lane
 	local   bool                         // other servers are not told
@@ -160,6 +161,11 @@ func (s *Service) HandleIn(l Lane, pattern string, f Handler) error {
 	return s.handle(&handler{pattern: pattern, f: f, lane: l})
 }
 
+// HandleGroup is Handle for one server of a queue group.
+func (s *Service) HandleGroup(pattern, queue string, f Handler) error {
+	return s.handle(&handler{pattern: pattern, queue: queue, f: f, lane: Requests})
+}
+
 // HandleLocal is HandleIn for messages of clients of this server only: others are not
 // told that somebody listens.
 func (s *Service) HandleLocal(l Lane, pattern string, f Handler) error {
@@ -201,11 +207,11 @@ func (s *Service) subscribe(h *handler) (err error) {
 	a := s.in.Load()
 	switch {
 	case h.local:
-		h.sub, err = a.SubscribeInternal(h.pattern, "", receive)
+		h.sub, err = a.SubscribeInternal(h.pattern, h.queue, receive)
 	case h.remote:
 		h.sub, err = a.SubscribeRemote(h.pattern, receive)
 	default:
-		h.sub, err = a.SubscribeService(h.pattern, "", receive)
+		h.sub, err = a.SubscribeService(h.pattern, h.queue, receive)
 	}
 	if err != nil {
 		return fmt.Errorf("subscribing to %q: %w", h.pattern, err)
