@@ -101,6 +101,27 @@ load_judge() {
 	echo "measured: $1: $(cat "$work/load.json")"
 }
 
+# carry_start CLIENTS,RATE; carry_end: clients that never reconnect, meanwhile; the report is in $work/carry.json.
+carry_start() {
+	scripts/box run "$box" probe carry nats://127.0.0.1:4222 "$1" >"$work/carry.json" 2>"$work/carry.err" &
+	carry_pid=$!
+	eventually 60 grep -q running "$work/carry.json" || bad 'the clients run' "$(cat "$work/carry.err")"
+	sleep 1
+}
+carry_end() {
+	sleep 2
+	inside pkill -TERM -x probe
+	wait "$carry_pid" || bad 'the clients ran to the end' "$(cat "$work/carry.err")"
+}
+carry_field() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/carry.json"; }
+
+# carry_judge NAME MILLISECONDS: nobody has noticed anything but a pause, which is shown beside its target.
+carry_judge() {
+	local what
+	for what in disconnects lost doubled disordered; do same "$1: $what" 0 "$(carry_field $what)"; done
+	echo "measured: $1: longest pause $(carry_field gap_ms) ms, of half the clients less than $(carry_field median_gap_ms) ms (target $2 ms): $(tail -1 "$work/carry.json")"
+}
+
 # ---- the packages
 
 new=1.0.0~test2 old=1.0.0~test1
