@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -69,6 +72,29 @@ func readPassword(stdin io.Reader, stderr io.Writer) ([]byte, error) {
 		}
 		return notEmpty([]byte(strings.TrimRight(line, "\r\n")))
 	}
+	// What is typed at once must not be echoed either: the echo ends before the
+	// question is asked, and comes back after the last answer.
+	before, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err != nil {
+		return nil, err
+	}
+	silent := *before
+	silent.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, &silent); err != nil {
+		return nil, err
+	}
+	restore := func() { _ = unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, before) }
+	defer restore()
+	stopped := make(chan os.Signal, 1)
+	signal.Notify(stopped, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer func() { signal.Stop(stopped); close(stopped) }()
+	go func() { // ends with the questions
+		if s, ok := <-stopped; ok {
+			restore()
+			fmt.Fprintln(stderr)
+			os.Exit(128 + int(s.(syscall.Signal)))
+		}
+	}()
 	ask := func(prompt string) ([]byte, error) {
 		fmt.Fprint(stderr, prompt)
 		defer fmt.Fprintln(stderr)

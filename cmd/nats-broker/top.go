@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -70,7 +71,7 @@ func runTop(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "nats-broker top: %v\n", err)
 		return 2
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
 	t := &top{o: o, client: client, out: stdout, offset: 0}
 	if restore := t.takeTerminal(stdin, stdout); restore != nil {
@@ -144,12 +145,14 @@ type top struct {
 	client *topClient
 	out    io.Writer
 
-	keys   <-chan byte // nil: no terminal
-	size   func() (width, height int)
-	screen bool // the alternate screen is on
-	offset int
-	paused bool
-	last   *topSample
+	keys    <-chan byte // nil: no terminal
+	size    func() (width, height int)
+	screen  bool // the alternate screen is on
+	offset  int
+	paused  bool
+	last    *topSample // of the last tick: what rates are since
+	shown   *topSample
+	problem string // why the server does not answer
 }
 
 // takeTerminal puts a terminal into raw mode and reads its keys; nil when
@@ -196,13 +199,15 @@ func (t *top) leaveScreen() {
 	}
 }
 
-// loop looks and draws until it is ended.
+// loop looks and draws until it is ended. In a terminal a server that does not
+// answer any more is waited for: it may be starting again.
 func (t *top) loop(ctx context.Context) error {
 	first, err := t.client.look(ctx, t.query())
 	if err != nil {
 		return err
 	}
 	t.last = first
+	t.draw(first)
 	tick := time.NewTicker(t.o.interval)
 	defer tick.Stop()
 	for looks := 0; t.o.count == 0 || looks < t.o.count; {
@@ -213,6 +218,9 @@ func (t *top) loop(ctx context.Context) error {
 			if !ok || !t.press(key) {
 				return nil
 			}
+			if err := t.look(ctx); err != nil {
+				return err
+			}
 			continue
 		case <-tick.C:
 		}
@@ -220,13 +228,30 @@ func (t *top) loop(ctx context.Context) error {
 			continue
 		}
 		looks++
-		now, err := t.client.look(ctx, t.query())
-		if err != nil {
+		if err := t.look(ctx); err != nil {
 			return err
 		}
-		t.draw(now)
-		t.last = now
+		t.last = t.shown
 	}
+	return nil
+}
+
+// look asks, unless it is paused, and draws. Only without a terminal is no answer
+// an error.
+func (t *top) look(ctx context.Context) error {
+	now := t.shown
+	if !t.paused {
+		var err error
+		if now, err = t.client.look(ctx, t.query()); err != nil {
+			if !t.screen || ctx.Err() != nil {
+				return err
+			}
+			t.problem, now = err.Error(), t.shown
+		} else {
+			t.problem = ""
+		}
+	}
+	t.draw(now)
 	return nil
 }
 

@@ -12,25 +12,39 @@ import (
 // topHeaderLines is how many lines are above and below the connections.
 const topHeaderLines = 8
 
-// draw shows a look, with rates since the one before.
+// draw shows a look, with rates since the last tick, and in a terminal a line
+// about the keys below it. Without a terminal the first look, which has no rates,
+// is not shown.
 func (t *top) draw(now *topSample) {
-	width := 0 // unlimited
-	if t.size != nil {
-		width, _ = t.size()
-	}
-	text := renderTop(t.last, now, width)
+	t.shown = now
 	if !t.screen {
-		fmt.Fprintln(t.out, text)
+		if now != t.last {
+			fmt.Fprintln(t.out, renderTop(t.last, now, 0))
+		}
 		return
 	}
+	width, height := t.size()
+	lines := strings.Split(renderTop(t.last, now, width), "\n")
+	lines = lines[:min(len(lines), max(height-1, 0))]
 	var b strings.Builder
 	b.WriteString("\x1b[H") // home; each line is cleared behind its text, the rest at the end
-	for line := range strings.SplitSeq(text, "\n") {
+	for _, line := range lines {
 		b.WriteString(line)
 		b.WriteString("\x1b[K\r\n")
 	}
-	b.WriteString("\x1b[J")
+	fmt.Fprintf(&b, "\x1b[J\x1b[%d;1H%s", height, clip(t.status(), width-1))
 	io.WriteString(t.out, b.String())
+}
+
+// status is the last line of the screen.
+func (t *top) status() string {
+	switch {
+	case t.problem != "":
+		return "No answer: " + printable(t.problem) + " (still asking; q quits)"
+	case t.paused:
+		return "Paused: space goes on, q quits"
+	}
+	return "q quit  space pause  n/b page  sort: p pending, s subs, t/f msgs, T/F bytes, i idle, r rtt, c cid"
 }
 
 // renderTop makes the text of a look; lines are cut to width, if there is one.

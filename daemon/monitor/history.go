@@ -58,6 +58,9 @@ func (h *history) start() {
 				if n%idlePeriod == 0 || now.Unix()-h.watched.Load() < int64(attention/time.Second) {
 					h.sample()
 				}
+				if n%idlePeriod == 0 {
+					h.r.subjects.forget(h.r.now())
+				}
 			}
 		}
 	}()

@@ -2,7 +2,7 @@
 import { h, pageHead, debounce, setText } from '../dom.js';
 import { get } from '../api.js';
 import { pagedTable } from '../table.js';
-import { count } from '../format.js';
+import { count, short } from '../format.js';
 
 function make() {
   const head = pageHead('Subjects in use');
@@ -15,6 +15,7 @@ function make() {
       { title: 'Account', key: 'account', ascending: true, cell: (r) => r.account },
       { title: 'Subscriptions', key: 'subs', num: true, cell: (r) => count(r.subs) },
       { title: 'In queue groups', key: 'queues', num: true, cell: (r) => count(r.queues) },
+      { title: 'Delivered/s', key: 'rate', num: true, cell: (r) => (r.rate < 0 ? '–' : short(r.rate)) },
       { title: 'Delivered', key: 'msgs', num: true, cell: (r) => count(r.msgs) },
     ],
     async load(q) {
