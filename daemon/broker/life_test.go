@@ -47,20 +47,18 @@ func TestSlowConsumer(t *testing.T) {
 		p.send("SUB foo 1\r\n")
 		p.sync()
 	}
-	const n = 400
-	got := make(chan error, 1)
-	go func() {
-		_, err := io.CopyN(io.Discard, quick.r, n*int64(len("MSG foo 1 65536\r\n")+65536+2))
-		got <- err
-	}()
+	const rounds, each = 25, 16 // a round is half of what may be pending
+	frame := int64(len("MSG foo 1 65536\r\n") + 65536 + 2)
 	body := strings.Repeat("x", 65536)
-	for range n {
-		pub.send("PUB foo 65536\r\n%s\r\n", body)
+	for range rounds {
+		for range each {
+			pub.send("PUB foo 65536\r\n%s\r\n", body)
+		}
+		if _, err := io.CopyN(io.Discard, quick.r, each*frame); err != nil {
+			t.Fatal(err)
+		}
 	}
 	pub.sync()
-	if err := <-got; err != nil {
-		t.Fatal(err)
-	}
 	waitFor(t, "the slow consumer to be closed", func() bool { return b.NumClients() == 2 })
 	if r := reasonOfLast(b); r != "Slow Consumer (Pending Bytes)" {
 		t.Errorf("closed for %q", r)
