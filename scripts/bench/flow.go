@@ -26,7 +26,8 @@ type flowSpec struct {
 	order    []int    // in which order a publisher uses them; nil: publisher i uses subjects[i]
 	pubs     int
 	subs     []subSpec
-	fan      int // deliveries a published message causes
+	fan      int       // deliveries a published message causes
+	far      []*server // where subscribers are, in turn; nil: where publishers are
 }
 
 // subSpec is one subscribing connection.
@@ -61,8 +62,12 @@ type publisher struct {
 func newFlow(s *server, spec flowSpec) (*flow, error) {
 	f := &flow{flowSpec: spec}
 	f.fail = make(chan error, spec.pubs+len(spec.subs))
-	for _, sub := range spec.subs {
-		r, err := f.listen(s, sub)
+	for i, sub := range spec.subs {
+		at := s
+		if len(spec.far) > 0 {
+			at = spec.far[i%len(spec.far)]
+		}
+		r, err := f.listen(at, sub)
 		if err != nil {
 			if r != nil {
 				r.conn.Close()

@@ -35,6 +35,7 @@ type scenario struct {
 // run is one run of a scenario on one server.
 type run struct {
 	srv    *server
+	others []*server // further nodes of srv's cluster, measured with it
 	binary string
 	load   time.Duration // how long to flood
 	pace   time.Duration // how long to send at a fixed rate
@@ -43,7 +44,7 @@ type run struct {
 
 // costs runs work and returns the processor time the server used for it.
 func (r *run) costs(work func() error) (int64, time.Duration, error) {
-	before, err := r.srv.cpu()
+	before, err := r.cpu()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -52,8 +53,34 @@ func (r *run) costs(work func() error) (int64, time.Duration, error) {
 		return 0, 0, err
 	}
 	took := time.Since(began)
-	after, err := r.srv.cpu()
+	after, err := r.cpu()
 	return after - before, took, err
+}
+
+// cpu is the processor time that all servers have used so far.
+func (r *run) cpu() (int64, error) {
+	sum, err := r.srv.cpu()
+	for _, s := range r.others {
+		n, also := s.cpu()
+		if also != nil {
+			err = also
+		}
+		sum += n
+	}
+	return sum, err
+}
+
+// peak is the sum of the largest resident sets.
+func (r *run) peak() (int64, error) {
+	sum, err := r.srv.memory("VmHWM")
+	for _, s := range r.others {
+		n, also := s.memory("VmHWM")
+		if also != nil {
+			err = also
+		}
+		sum += n
+	}
+	return sum, err
 }
 
 // messages makes the run of a traffic pattern: a short flood to warm up, a
@@ -83,7 +110,7 @@ func measure(r *run, f *flow, perSecond float64) (result, error) {
 		return nil, err
 	}
 	units = f.units() - units
-	peak, err := r.srv.memory("VmHWM")
+	peak, err := r.peak()
 	if err != nil {
 		return nil, err
 	}

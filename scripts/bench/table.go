@@ -31,6 +31,16 @@ var scenarios = []scenario{
 	{"idle-10k", "10,000 idle connections", "connection", map[metric]float64{perUnit: 0.17}, idleConnections(10000)},
 	{"subs-1m", "1,000,000 subscriptions", "subscription", map[metric]float64{perUnit: 0.25}, manySubscriptions(1000000)},
 	{"scrape", "10,000 connections, monitor read; 1:1, 5,000 a second", "round of readings", nil, besideScraping(10000, 5000)},
+	{"cluster-16", "2 nodes, across, 16 B", "message", limits(0.2), acrossNodes(2, "", 10000, pair(16, false))},
+	{"cluster-128", "2 nodes, across, 128 B", "message", limits(0.2), acrossNodes(2, "", 10000, pair(128, false))},
+	{"cluster-headers", "2 nodes, across, 128 B and headers", "message", limits(0.2), acrossNodes(2, "", 10000, pair(128, true))},
+	{"cluster-1k", "2 nodes, across, 1 KiB", "message", limits(1), acrossNodes(2, "", 10000, pair(1<<10, false))},
+	{"cluster-queue", "2 nodes, across, queue group of 8", "message", limits(1), acrossNodes(2, "", 10000, group(8))},
+	{"cluster-pairs", "2 nodes, across, 8:8", "message", limits(0.2), acrossNodes(2, "", 1000, pairs(8, 128))},
+	{"cluster-s2", "2 nodes, across, S2, 128 B", "message", limits(0.2), acrossNodes(2, "compression: s2_fast", 10000, pair(128, false))},
+	{"cluster-nopool", "2 nodes, across, no pool, 128 B", "message", limits(0.2), acrossNodes(2, "pool_size: -1", 10000, pair(128, false))},
+	{"cluster-3", "3 nodes, one to both others, 128 B", "delivery", limits(0.2), acrossNodes(3, "", 10000, fanOut(2, 128, false))},
+	{"cluster-join", "100,000 subscriptions to a new peer", "subscription", map[metric]float64{cpu: 1, wall: 1}, newPeer(100000)},
 	{"start-up", "from exec to the first PONG", "start", nil, startUp},
 }
 
