@@ -137,7 +137,7 @@ func (c *Client) prepare(nc net.Conn) {
 	c.flags.Store(flagVerbose | flagPedantic)
 	c.acc = b.global
 	c.applyLimits(o)
-	c.sender = sender{acc: b.global, self: c, echo: true, random: c.cid * 0x9E3779B97F4A7C15}
+	c.sender = sender{acc: b.global, self: c, lead: proto.PubLead, echo: true, random: c.cid * 0x9E3779B97F4A7C15}
 }
 
 // orUnlimited is a limit as a number to compare with.

@@ -22,14 +22,19 @@ func (s *sender) runs(p *plan, f *proto.Frame) bool {
 	if p.one != nil {
 		return f.Hdr <= 0 || p.one.client.has(flagHeaders)
 	}
-	return p.fan != nil && (f.Hdr <= 0 || p.fan.headers)
+	return p.fan != nil && (f.Hdr <= 0 || p.fan.headers) || s.relayable(p, f)
 }
 
 // publishRun delivers a run of messages, of which f is the first.
 func (s *sender) publishRun(p *plan, f *proto.Frame, r run) {
 	s.uncounted += uint64(r.count)
-	if p.one == nil {
+	switch {
+	case p.one != nil:
+	case p.fan != nil:
 		s.stageRun(p.fan, f.Subject, f, r)
+		return
+	default:
+		s.relay(p, f, r)
 		return
 	}
 	l, prefix := s.laneOfOne(p), p.prefixFor(f)

@@ -123,7 +123,7 @@ func (a *Account) publish(subject, reply string, header, payload []byte, out boo
 		if traced {
 			a.broker.traceOwn(&f)
 		}
-		s := sender{acc: a, echo: true, out: out, random: uint64(len(b)) ^ a.seq.Add(1)*0x9E3779B97F4A7C15}
+		s := sender{acc: a, echo: true, out: out, lead: proto.PubLead, random: uint64(len(b)) ^ a.seq.Add(1)*0x9E3779B97F4A7C15}
 		s.begin(in)
 		delivered = s.publish(s.plan(f.Subject), &f)
 		s.end()

@@ -31,6 +31,7 @@ type plan struct {
 	fan    *fanout         // the only one, if there is nothing else and nothing special about it
 	groups []queueGroup    // queue groups; one of each receives
 	steps  []step          // what other parts of the broker add
+	relays []*remoteStep   // the steps, if they are copies for peers and all there is
 
 	renamed []renamed // receivers in other accounts
 
@@ -92,10 +93,11 @@ func (p *plan) reset() {
 	clear(p.fans)
 	clear(p.groups)
 	clear(p.steps)
+	clear(p.relays)
 	clear(p.renamed)
 	clear(p.deps)
 	p.as, p.renamed, p.deps = "", p.renamed[:0], p.deps[:0]
 	p.denied, p.nobody, p.one, p.prefix = false, false, nil, ""
 	p.plain, p.fans, p.groups, p.steps = p.plain[:0], p.fans[:0], p.groups[:0], p.steps[:0]
-	p.fan, p.lane, p.epoch = nil, nil, 0
+	p.fan, p.relays, p.lane, p.epoch = nil, p.relays[:0], nil, 0
 }

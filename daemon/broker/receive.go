@@ -108,14 +108,21 @@ func (c *Client) again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
 	if n == 0 || f.Hdr >= 0 && !c.has(flagHeaders) {
 		return 0, 0, 0
 	}
-	k := 1
-	if s.runs(p, f) {
-		k += proto.Repeats(buf, n, n-len(f.Body))
-		s.publishRun(p, f, run{k, n})
-	} else {
-		s.publish(p, f)
-	}
+	k := s.publishAgain(p, f, buf, n)
 	return n * k, k, f.Size * k
+}
+
+// publishAgain delivers the messages at the beginning of buf that have the same line,
+// and returns how many those are. f is the first, and n its length.
+func (s *sender) publishAgain(p *plan, f *proto.Frame, buf []byte, n int) (k int) {
+	k = 1
+	if !s.runs(p, f) {
+		s.publish(p, f)
+		return k
+	}
+	k += proto.Repeats(buf, n, n-len(f.Body))
+	s.publishRun(p, f, run{k, n})
+	return k
 }
 
 // skip passes over the messages at the beginning of buf that are published by a plan

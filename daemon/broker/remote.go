@@ -70,60 +70,28 @@ func (a *Account) Watch(f func(Change)) {
 	a.shares.replies.watched(f)
 }
 
-// remoteStep gives a peer one copy of a message.
-type remoteStep struct {
-	remote Remote
-	plain  bool // it has plain interest
-}
-
-func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
-	if s.delivery == nil {
-		s.delivery = new(Delivery)
-	}
-	d := s.delivery
-	*d = Delivery{Account: s.acc, Subject: subject, Frame: f, Input: s.in, Batch: s.in.Batch, Queues: d.Queues[:0]}
-	if s.foreign {
-		d.Input = nil
-	}
-	for _, c := range s.chosen {
-		if c.remote == r.remote {
-			d.Queues = append(d.Queues, c.queue)
-		}
-	}
-	if !r.plain && len(d.Queues) == 0 {
-		return false
-	}
-	return r.remote.Deliver(d)
-}
-
 // choice is a queue group of which a peer serves the member.
 type choice struct {
 	remote Remote
 	queue  string
 }
 
-// addRemote adds a peer to a plan, once.
-func (p *plan) addRemote(sub *Subscription) {
-	r := sub.more.Load().remote
-	for _, st := range p.steps {
-		if have, ok := st.(*remoteStep); ok && have.remote == r {
-			have.plain = have.plain || sub.queue == nil
-			return
-		}
-	}
-	p.steps = append(p.steps, &remoteStep{remote: r, plain: sub.queue == nil})
-}
-
 // A Publisher delivers what a peer sends, on any number of accounts, to the clients
 // of this server. It belongs to the goroutine that reads from the peer.
 type Publisher struct {
+	lead    func(*Account) string
 	senders map[*Account]*sender
 	used    []*sender
+	last    *sender // of the message before, if it came in the same batch
 	in      *transport.Input
 }
 
-// NewPublisher makes a publisher for one connection to a peer.
-func NewPublisher() *Publisher { return &Publisher{senders: make(map[*Account]*sender)} }
+// NewPublisher makes a publisher for one connection to a peer. lead is what messages on
+// an account begin with there, through the blank in front of the subject; see
+// [Publisher.Again].
+func NewPublisher(lead func(*Account) string) *Publisher {
+	return &Publisher{lead: lead, senders: make(map[*Account]*sender)}
+}
 
 // Begin starts the work on one buffer of input.
 func (p *Publisher) Begin(in *transport.Input) { p.in = in }
@@ -134,7 +102,7 @@ func (p *Publisher) End() {
 		s.end()
 		p.used[i] = nil
 	}
-	p.used, p.in = p.used[:0], nil
+	p.used, p.in, p.last = p.used[:0], nil, nil
 }
 
 // Deliver gives a message to the account's own receivers: all plain ones, and one
@@ -143,19 +111,46 @@ func (p *Publisher) End() {
 func (p *Publisher) Deliver(a *Account, f *proto.Frame, all bool, queues []string) bool {
 	s := p.senders[a]
 	if s == nil {
-		s = &sender{acc: a, echo: true, routed: true, random: a.seq.Add(1) * 0x9E3779B97F4A7C15}
+		s = &sender{acc: a, echo: true, routed: true, lead: p.lead(a), random: a.seq.Add(1) * 0x9E3779B97F4A7C15}
 		p.senders[a] = s
 	}
 	if s.in == nil {
 		s.begin(p.in)
 		p.used = append(p.used, s)
 	}
+	p.last = s
 	s.allGroups, s.groups = all, queues
 	return s.publish(s.plan(f.Subject), f)
 }
 
+// Again delivers the messages at the beginning of buf if they are on the subject of the
+// one that was delivered before, and are for no queue group, and have no reply. n is
+// their length, msgs their number, bytes the size of their payloads; n is 0 if the next
+// frame is something else. f is for its use.
+func (p *Publisher) Again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
+	s := p.last
+	if s == nil {
+		return 0, 0, 0
+	}
+	pl := s.last
+	if pl == nil || pl.head == "" || !pl.current(s.acc.index) {
+		return 0, 0, 0
+	}
+	if n = proto.RouteAgain(buf, pl.head, len(s.lead), f); n == 0 {
+		return 0, 0, 0
+	}
+	s.allGroups, s.groups = false, nil
+	k := s.publishAgain(pl, f, buf, n)
+	return n * k, k, f.Size * k
+}
+
 // Forget drops what the publisher knows of an account that is removed.
-func (p *Publisher) Forget(a *Account) { delete(p.senders, a) }
+func (p *Publisher) Forget(a *Account) {
+	if s := p.senders[a]; s != nil && p.last == s {
+		p.last = nil
+	}
+	delete(p.senders, a)
+}
 
 // wants reports whether a group is to be served for a message from a peer.
 func (s *sender) wants(group string) bool {

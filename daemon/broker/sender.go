@@ -2,7 +2,6 @@ package broker
 
 import (
 	"github.com/nats-broker/nats-broker/daemon/logging"
-	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
@@ -25,12 +24,15 @@ type sender struct {
 	text  []byte
 	found []*node
 
+	lead string // what lines begin with, in front of the subject
+
 	// A message from a peer goes to clients of this server only.
 	routed    bool
 	allGroups bool     // every queue group is served; otherwise
 	groups    []string // those named
 
 	chosen   []choice // peers that serve a queue group, of the message at hand
+	queues   []string // those of one peer
 	delivery *Delivery
 
 	uncounted uint64 // messages of last that its nodes have not been told of
@@ -107,8 +109,8 @@ func (s *sender) plan(subject []byte) *plan {
 	p := s.cache.get(subject, hash)
 	switch {
 	case p == nil && s.cache.worthy(hash):
-		p = &plan{head: proto.Head(string(subject)), hash: hash, shard: sublist.ShardOf(subject)}
-		p.subject = p.head[len("PUB ") : len(p.head)-1]
+		p = &plan{head: s.lead + string(subject) + " ", hash: hash, shard: sublist.ShardOf(subject)}
+		p.subject = p.head[len(s.lead) : len(p.head)-1]
 		if s.traced {
 			p.head = ""
 		}
@@ -169,6 +171,7 @@ func (s *sender) fillFrom(p *plan) {
 		p.fans[0].alike() {
 		p.fan = p.fans[0]
 	}
+	p.findRelays()
 	if len(p.fans) != 0 || len(p.groups) != 0 || len(p.steps) != 0 {
 		return
 	}
@@ -248,7 +251,7 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 		return
 	case sub.kind == kindRemote:
 		if !s.routed {
-			p.addRemote(sub)
+			s.addRemote(p, sub)
 		}
 		return
 	}
@@ -296,7 +299,7 @@ func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 			if s.routed {
 				continue
 			}
-			p.addRemote(sub)
+			s.addRemote(p, sub)
 			for range min(sub.more.Load().weight.Load(), maxWeight) {
 				subs = append(subs, sub)
 			}

@@ -3,10 +3,35 @@ package cluster
 import (
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // shareFrom is the size of a payload from which it is passed on by reference.
 const shareFrom = 16 << 10
+
+// Head is what messages on a subject begin with: see [broker.Relay].
+func (r *Route) Head(a *broker.Account, subject string) string {
+	return "H" + r.lead(a)[1:] + subject + " "
+}
+
+// lead is what messages on an account begin with, in front of the subject.
+func (r *Route) lead(a *broker.Account) string {
+	if r.account != "" {
+		return "RMSG "
+	}
+	return "RMSG " + a.Name() + " "
+}
+
+// Relay makes ready for messages: see [broker.Relay].
+func (r *Route) Relay(headers bool) *transport.Outbound {
+	if r.Aborted() != nil || r.guarded.Load() || headers && !r.info.Headers {
+		return nil
+	}
+	if r.dirty.Load() {
+		r.flush() // what the publisher subscribed to comes first: answers must find it
+	}
+	return &r.Out
+}
 
 // Deliver sends a message to the peer: see [broker.Remote].
 func (r *Route) Deliver(d *broker.Delivery) bool {

@@ -30,9 +30,13 @@ func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
 	r.pub.Begin(in)
 	defer r.pub.End()
 	var msgs, size int
-	var f proto.RouteFrame
+	f := &r.frame
 	for used < len(in.Data) {
-		n, want, e := proto.NextRoute(in.Data[used:], r.limits(), r.account != "", &f)
+		if n, k, bytes := r.pub.Again(in.Data[used:], &r.msg); n > 0 {
+			used, msgs, size = used+n, msgs+k, size+bytes
+			continue
+		}
+		n, want, e := proto.NextRoute(in.Data[used:], r.limits(), r.account != "", f)
 		if e != nil {
 			return used, 0, &refusal{reason: "Parse Error", tell: e.Error(),
 				log: fmt.Sprintf("Router parser ERROR, proto='%q...'", in.Data[used:min(len(in.Data), used+32)])}
@@ -45,7 +49,7 @@ func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
 			msgs++
 			size += f.Size
 		}
-		err = r.handle(&f, in.Data[used:used+n], in)
+		err = r.handle(f, in.Data[used:used+n], in)
 		used += n
 		if err != nil || r.renewed {
 			r.renewed = false
@@ -56,6 +60,7 @@ func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
 		r.inMsgs.Add(int64(msgs))
 		r.inBytes.Add(int64(size))
 	}
+	*f, r.msg = proto.RouteFrame{}, proto.Frame{} // they hold on to the buffer
 	return used, need, err
 }
 
@@ -193,7 +198,8 @@ func (r *Route) deliver(f *proto.RouteFrame, frame []byte) {
 	if a == nil {
 		return
 	}
-	m := proto.Frame{Op: proto.Pub, Subject: f.Subject, Reply: f.Reply, Body: f.Body, Hdr: f.Hdr, Size: f.Size}
+	m := &r.msg
+	*m = proto.Frame{Op: proto.Pub, Subject: f.Subject, Reply: f.Reply, Body: f.Body, Hdr: f.Hdr, Size: f.Size}
 	if f.Hdr >= 0 {
 		m.Op = proto.HPub
 	}
@@ -210,7 +216,7 @@ func (r *Route) deliver(f *proto.RouteFrame, frame []byte) {
 	} else {
 		m.Tail = tail(f, frame, len(rest))
 	}
-	r.pub.Deliver(a, &m, false, r.queues)
+	r.pub.Deliver(a, m, false, r.queues)
 }
 
 // tail is what stands behind the subject, if it is spelt as PUB has it. rest is the

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -32,7 +33,9 @@ type Route struct {
 	accounts   map[string]*broker.Account // what names in messages stand for
 	names      map[string]string          // queue groups in messages, so that they are made once
 	queues     []string
-	epoch      uint64 // of accounts
+	frame      proto.RouteFrame // at hand, while there is data
+	msg        proto.Frame      // what is delivered of it
+	epoch      uint64           // of accounts
 
 	hub       *Hub
 	rid       uint64
@@ -92,9 +95,10 @@ func (h *Hub) serve(nc net.Conn, t target) {
 	r := &Route{
 		hub: h, rid: h.lastRID.Add(1), remote: nc.RemoteAddr(), start: time.Now(),
 		solicited: t.url != nil, explicit: t.explicit, url: t.url, account: t.account, gossip: t.gossip, key: t.key,
-		pub: broker.NewPublisher(), wanted: make(map[remoteKey]*remote),
+		wanted:   make(map[remoteKey]*remote),
 		accounts: make(map[string]*broker.Account), names: make(map[string]string),
 	}
+	r.pub = broker.NewPublisher(r.lead)
 	r.label = fmt.Sprintf("%s - rid:%d", r.remote, r.rid)
 	r.heard.Store(r.start.UnixNano())
 	name := o.ServerName

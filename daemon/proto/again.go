@@ -1,8 +1,8 @@
 package proto
 
-// Head returns what a PUB of a subject begins with in its usual spelling, for
-// [Again]; behind an "H" it is what an HPUB begins with.
-func Head(subject string) string { return "PUB " + subject + " " }
+// PubLead is what a PUB begins with. With the subject and a blank behind it, it is the
+// head of [Again]; behind an "H", that of an HPUB.
+const PubLead = "PUB "
 
 // Again parses a frame that begins with head, as most do whose publisher stays with
 // a subject: PUB or HPUB with no reply, in the usual spelling. It returns 0 if this
@@ -18,6 +18,39 @@ func Again(buf []byte, head string, maxPayload int, f *Frame) (n int) {
 	f.Op, f.Subject, f.Reply = Pub, buf[len("PUB "):len(head)-1], nil
 	f.Tail, f.Body, f.SizeText = buf[len(head):n], buf[i+2:n], buf[len(head):i]
 	f.Hdr, f.Size = -1, size
+	return n
+}
+
+// RouteAgain parses a frame of a route that begins with head, as [Again] does: RMSG, or
+// HMSG, for no queue group and with no reply. at is where the subject stands in head,
+// which ends with the blank behind it and begins as RMSG does.
+func RouteAgain(buf []byte, head string, at int, f *Frame) (n int) {
+	if len(buf) <= len(head) || string(buf[1:len(head)]) != head[1:] {
+		return 0
+	}
+	switch buf[0] {
+	case 'R':
+		size, i := number(buf, len(head))
+		n = i + 2 + size + 2
+		if i == len(head) || n > len(buf) || !crlf(buf, i) || !crlf(buf, n-2) {
+			return 0
+		}
+		f.Op, f.Hdr, f.Size, f.HdrText, f.SizeText, f.Body = Pub, -1, size, nil, buf[len(head):i], buf[i+2:n]
+	case 'H':
+		hdr, i := number(buf, len(head))
+		if hdr == 0 || i+1 >= len(buf) || buf[i] != ' ' {
+			return 0
+		}
+		size, j := number(buf, i+1)
+		n = j + 2 + size + 2
+		if j == i+1 || n > len(buf) || hdr > size || !crlf(buf, j) || !crlf(buf, n-2) {
+			return 0
+		}
+		f.Op, f.Hdr, f.Size, f.HdrText, f.SizeText, f.Body = HPub, hdr, size, buf[len(head):i], buf[i+1:j], buf[j+2:n]
+	default:
+		return 0
+	}
+	f.Subject, f.Reply, f.Tail = buf[at:len(head)-1], nil, buf[len(head):n]
 	return n
 }
 

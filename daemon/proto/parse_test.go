@@ -125,11 +125,11 @@ func FuzzNext(f *testing.F) {
 			}
 			if (fr.Op == Pub || fr.Op == HPub) && fr.Tail != nil && fr.Reply == nil {
 				g := Frame{Hdr: -7}
-				if m := Again(rest, Head(string(fr.Subject)), lim.Payload, &g); m != 0 &&
+				if m := Again(rest, PubLead+string(fr.Subject)+" ", lim.Payload, &g); m != 0 &&
 					(m != n || g.Size != fr.Size || g.Hdr != fr.Hdr || g.Op != fr.Op || string(g.HdrText) != string(fr.HdrText) || string(g.SizeText) != string(fr.SizeText) || !bytes.Equal(g.Tail, fr.Tail) || !bytes.Equal(g.Body, fr.Body)) {
 					t.Fatalf("%q: %+v, again %+v", rest[:n], fr, g)
 				}
-				if m, line, size := Skip(rest, Head(string(fr.Subject)), lim.Payload); m != 0 &&
+				if m, line, size := Skip(rest, PubLead+string(fr.Subject)+" ", lim.Payload); m != 0 &&
 					(m != n || size != fr.Size || line != n-len(fr.Body) || fr.Op != Pub) {
 					t.Fatalf("%q: %+v, skipped %d with a line of %d and a payload of %d", rest[:n], fr, m, line, size)
 				}
@@ -167,7 +167,7 @@ func whole(t *testing.T, buf []byte, n int, lim *Limits) {
 func BenchmarkNext(b *testing.B) {
 	buf := []byte("PUB orders.eu.new 16\r\n0123456789abcdef\r\n")
 	lim := Limits{ControlLine: 4096, Payload: 1 << 20}
-	head := Head("orders.eu.new")
+	head := PubLead + "orders.eu.new "
 	var f Frame
 	b.Run("next", func(b *testing.B) {
 		for b.Loop() {

@@ -144,6 +144,65 @@ func TestAppendRoute(t *testing.T) {
 	}
 }
 
+// agrees fails the test unless [RouteAgain] sees in b the frame that [NextRoute] saw, of
+// n bytes, or leaves it alone, as it must what is for a queue group or has a reply.
+func agrees(t *testing.T, b []byte, n int, f *RouteFrame) (seen bool) {
+	t.Helper()
+	if f.Op != RouteMsg && f.Op != RouteHMsg {
+		return false
+	}
+	lead := "RMSG "
+	if f.Account != nil {
+		lead += string(f.Account) + " "
+	}
+	g := Frame{Hdr: -7}
+	m := RouteAgain(b, lead+string(f.Subject)+" ", len(lead), &g)
+	if m == 0 {
+		return false
+	}
+	if m != n || f.HasQueues || f.Reply != nil || g.Reply != nil || g.Size != f.Size || g.Hdr != f.Hdr || (g.Op == HPub) != (f.Op == RouteHMsg) ||
+		string(g.Subject) != string(f.Subject) || !bytes.Equal(g.Body, f.Body) || Size(g.SizeText) != f.Size ||
+		!bytes.HasSuffix(b[:n], g.Tail) || !bytes.HasSuffix(g.Tail, g.Body) || f.Hdr >= 0 && Size(g.HdrText) != f.Hdr {
+		t.Fatalf("%q: %+v, again %+v of %d bytes", b[:n], f, g, m)
+	}
+	return true
+}
+
+func TestRouteAgain(t *testing.T) {
+	for _, c := range []struct {
+		frame  string
+		pinned bool
+		seen   bool
+	}{
+		{"RMSG A foo 5\r\nhello\r\n", false, true},
+		{"RMSG foo 5\r\nhello\r\n", true, true},
+		{"RMSG A foo 0\r\n\r\n", false, true},
+		{"HMSG A foo 12 17\r\nNATS/1.0\r\n\r\nhello\r\n", false, true},
+		{"RMSG A foo reply 5\r\nhello\r\n", false, false},
+		{"RMSG A foo 7 5\r\nhello\r\n", false, false}, // 7 is a reply
+		{"HMSG A foo 7 12 17\r\nNATS/1.0\r\n\r\nhello\r\n", false, false},
+		{"RMSG A foo | q 5\r\nhello\r\n", false, false},
+		{"RMSG A foo + r q 5\r\nhello\r\n", false, false},
+		{"RMSG A foo  5\r\nhello\r\n", false, false},
+		{"rmsg A foo 5\r\nhello\r\n", false, false},
+	} {
+		var f RouteFrame
+		b := []byte(c.frame + "RMSG A ")
+		n, _, err := NextRoute(b, routeLimits, c.pinned, &f)
+		if err != nil || n != len(c.frame) {
+			t.Fatalf("%q: %d bytes, %v", c.frame, n, err)
+		}
+		if seen := agrees(t, b, n, &f); seen != c.seen {
+			t.Errorf("%q: seen %v, want %v", c.frame, seen, c.seen)
+		}
+		for i := range n {
+			if RouteAgain(b[:i], "RMSG A foo ", len("RMSG A "), &Frame{}) != 0 {
+				t.Errorf("%q: complete with %d bytes", c.frame, i)
+			}
+		}
+	}
+}
+
 // Any split of a stream of frames gives the frames of the whole, and no bytes
 // make the parser panic or read outside of them.
 func FuzzNextRoute(f *testing.F) {
@@ -159,6 +218,7 @@ func FuzzNextRoute(f *testing.F) {
 		if n == 0 {
 			return
 		}
+		agrees(t, b, n, &whole)
 		for i := range n {
 			m, _, err := NextRoute(b[:i], routeLimits, pinned, &part)
 			if m != 0 || err != nil && !errors.Is(err, ErrControlLine) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"strconv"
@@ -153,6 +154,9 @@ func sayAndWait(conn net.Conn, text []byte) error {
 	got, err := readUntil(conn, buf[:], "PONG\r\n")
 	if err == nil {
 		err = conn.SetDeadline(time.Time{})
+	}
+	if bytes.HasPrefix(got, []byte("INFO ")) { // nats-server tells a client its account a little later
+		_, got, _ = bytes.Cut(got, []byte("\r\n"))
 	}
 	if err == nil && string(got) != "PONG\r\n" && string(got) != "PING\r\nPONG\r\n" && string(got) != "PONG\r\nPING\r\n" {
 		err = fmt.Errorf("server says %q", got)
