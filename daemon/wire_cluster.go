@@ -22,6 +22,7 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 		Routes: c.Routes, ConnectRetries: c.ConnectRetries, ConnectBackoff: c.ConnectBackoff,
 		User: c.Authorization.User, Password: c.Authorization.Password, Verify: auth.VerifySecret,
 		AuthTimeout: c.Authorization.Timeout, PoolSize: c.PoolSize,
+		Accounts:     c.Accounts,
 		Compression:  cluster.Compression{Mode: c.Compression.Mode, Thresholds: c.Compression.RTTThresholds},
 		PingInterval: orElse(c.PingInterval, o.PingInterval), PingMax: orElse(c.PingMax, o.PingMax),
 		WriteDeadline: orElse(c.WriteDeadline, o.WriteDeadline), MaxPending: o.Limits.MaxPending,

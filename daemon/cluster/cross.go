@@ -37,4 +37,4 @@ func (h *Hub) precedes(r *Route) bool {
 
 // noPlace reports whether the peer told of itself before it knew whom it has dialled,
 // and so before it gave the connection its place.
-func (r *Route) noPlace() bool { return r.account != "" || r.info.PoolSize <= 0 || r.hub.pool == 0 }
+func (r *Route) noPlace() bool { return r.account != "" || r.info.PoolSize <= 0 || r.hub.pool() == 0 }

@@ -121,9 +121,15 @@ func (h *Hub) again(r *Route, registered bool, why error) {
 		h.self[r.url.Host] = true
 	}
 	h.mu.Unlock()
+	h.mu.Lock()
+	pinned := h.pins(t.account)
+	h.mu.Unlock()
 	switch {
-	case quiet || t.url == nil:
+	case quiet || t.url == nil || t.account != "" && !pinned:
 		return
+	case t.account != "" && !registered && r.solicited: // the peer may come to know the account
+		t.after += max(pause, pinnedPause)
+		t.attempts = lostAttempts
 	case t.explicit:
 		t.after += pause
 	case retry:

@@ -1,8 +1,10 @@
 package cluster
 
 import (
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,16 +72,20 @@ func (h *Hub) learn(i *info, noPool bool) {
 	h.mu.Lock()
 	p := h.peers[i.ID]
 	known := p != nil && (i.Account == "" && p.count() > 0 || i.Account != "" && p.accounts[i.Account] != nil)
+	strange := i.Account != "" && !h.pins(i.Account)
+	accounts := slices.Sorted(maps.Keys(h.pinned.ours))
 	h.mu.Unlock()
-	if known || i.Account != "" && i.Account != h.pinned || isConfigured(o, i, u) {
+	if known || strange || isConfigured(o, i, u) {
 		return
 	}
 	if i.AuthRequired && o.User != "" {
 		u.User = url.UserPassword(o.User, o.Password)
 	}
 	h.dial(target{url: u, account: i.Account, gossip: i.Gossip, id: i.ID, attempts: o.ConnectRetries + 1})
-	if noPool && i.Account == "" && h.pinned != "" {
-		h.dial(target{url: u, account: h.pinned, gossip: i.Gossip, id: i.ID, attempts: o.ConnectRetries + 1})
+	if noPool && i.Account == "" {
+		for _, a := range accounts { // nobody else will tell of those
+			h.dial(target{url: u, account: a, gossip: i.Gossip, id: i.ID, attempts: o.ConnectRetries + 1})
+		}
 	}
 }
 

@@ -21,8 +21,6 @@ type Hub struct {
 	broker *broker.Broker
 	log    *logging.Logger
 	opts   atomic.Pointer[Options]
-	pool   int    // connections to each peer; 0: no pool
-	pinned string // the account with a connection of its own; empty: none
 
 	lastRID  atomic.Uint64
 	epoch    atomic.Uint64 // counts changes of the broker's accounts
@@ -33,6 +31,7 @@ type Hub struct {
 	work     sync.WaitGroup // everything that runs
 
 	syncMu sync.Mutex // lets one Sync do its work at a time
+	moveMu sync.Mutex // the same for move
 	urlsMu sync.Mutex // the same for tellClients
 
 	mu        sync.Mutex
@@ -42,8 +41,9 @@ type Hub struct {
 	routes    map[*Route]struct{}
 	interests map[string]*interest // by account
 	dialing   map[string]bool      // keys of dials under way
-	self      map[string]bool      // hosts that turned out to be ourselves
-	gone      broker.Traffic       // of routes that ended
+	pinned    pinned
+	self      map[string]bool // hosts that turned out to be ourselves
+	gone      broker.Traffic  // of routes that ended
 	lameDuck  bool
 	stopped   bool
 }
@@ -55,7 +55,7 @@ func New(b *broker.Broker, o Options, log *logging.Logger) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{
-		broker: b, log: log, pool: max(o.PoolSize, 0),
+		broker: b, log: log,
 		wake: make(chan struct{}, 1), stopping: make(chan struct{}),
 		peers: make(map[string]*peer), routes: make(map[*Route]struct{}), interests: make(map[string]*interest),
 		dialing: make(map[string]bool), self: make(map[string]bool),
@@ -65,9 +65,7 @@ func New(b *broker.Broker, o Options, log *logging.Logger) (*Hub, error) {
 	if h.naming.dynamic {
 		h.naming.name = madeUpName()
 	}
-	if h.pool > 0 {
-		h.pinned = b.System().Name()
-	}
+	h.pinned.ours = h.pinnedBy(&o)
 	h.opts.Store(&o)
 	return h, nil
 }
@@ -198,7 +196,7 @@ func (h *Hub) ownInfo(r *Route) *info {
 	i := &info{
 		ID: h.broker.ID(), Name: o.ServerName, Version: o.Version, Proto: routeProto, GitCommit: o.GitCommit, Go: o.GoVersion,
 		Host: o.Host, Port: o.Port, Headers: o.Headers, AuthRequired: o.User != "", MaxPayload: o.MaxPayload,
-		TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil, PoolSize: h.pool, SmallerPool: true,
+		TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil, PoolSize: h.pool(), SmallerPool: true,
 		Import: o.Import, Export: o.Export,
 	}
 	if i.Name == "" {

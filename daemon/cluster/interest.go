@@ -217,6 +217,6 @@ func (h *Hub) carries(r *Route, i *interest) bool {
 	case r.account != "":
 		return i.name == r.account
 	default:
-		return poolIndex(r.shares, i.name) == r.idx && i.name != h.pinned
+		return poolIndex(r.shares, i.name) == r.idx && !h.pins(i.name)
 	}
 }

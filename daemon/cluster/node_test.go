@@ -146,7 +146,7 @@ func (h *Hub) complete(n int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, p := range h.peers {
-		if p.free() >= 0 || !p.noPool && h.pinned != "" && p.accounts[h.pinned] == nil {
+		if p.free() >= 0 || !p.noPool && len(h.unlinked(p)) > 0 {
 			return false
 		}
 	}

@@ -40,7 +40,10 @@ type Options struct {
 	Verify         func(configured, given string) bool
 	AuthTimeout    time.Duration // for CONNECT: 2 s
 
-	PoolSize    int // connections to each peer: 3; negative: one, as before pools
+	PoolSize int // connections to each peer: 3; negative: one, as before pools
+	// Accounts have a connection of their own to each peer, beside those of the pool, as
+	// the system account always has.
+	Accounts    []string
 	Compression Compression
 	TLS         *transport.TLS
 
@@ -100,6 +103,9 @@ func (o *Options) check() error {
 		if bad, ok := r.check(); !ok {
 			return fmt.Errorf("permissions: subject %q is not a valid subject", bad)
 		}
+	}
+	if o.PoolSize < 0 && len(o.Accounts) > 0 {
+		return errors.New("pool_size cannot be negative if pinned accounts are specified")
 	}
 	switch {
 	case strings.ContainsAny(o.Name, " \t\r\n"):

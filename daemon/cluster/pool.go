@@ -43,6 +43,14 @@ func (p *peer) first() *Route {
 	return nil
 }
 
+// at is the connection with an index, nil if there is none.
+func (p *peer) at(idx int) *Route {
+	if idx < len(p.pool) {
+		return p.pool[idx]
+	}
+	return nil
+}
+
 // gone reports whether no connection is left.
 func (p *peer) gone() bool { return p.count() == 0 && len(p.accounts) == 0 }
 

@@ -27,6 +27,9 @@ func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
 	if r.known && !r.settled.Load() {
 		r.settled.Store(true)
 	}
+	if r.anew.Load() && r.anew.Swap(false) {
+		r.forgetAccounts()
+	}
 	r.pub.Begin(in)
 	defer r.pub.End()
 	var msgs, size int
@@ -177,8 +180,10 @@ const firstPing = time.Second
 func (r *Route) processNews(i *info) error {
 	h := r.hub
 	switch {
-	case i.Gateway != "" || i.ReqID != "":
+	case i.Gateway != "":
 		return nil // about what we do not take part in
+	case i.ReqID != "":
+		r.processMove(i)
 	case i.ID != r.info.ID:
 		h.learn(i, r.noPool)
 	case i.LameDuck:

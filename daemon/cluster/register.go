@@ -38,7 +38,7 @@ func (h *Hub) register(r *Route, i *info) error {
 	}
 	r.info, r.placed = i, time.Now()
 	var err *refusal
-	if i.PoolSize <= 0 || h.pool == 0 {
+	if i.PoolSize <= 0 || h.pool() == 0 {
 		err = h.placeAlone(r, p)
 	} else if r.account != "" {
 		err = h.placeAccount(r, p)
@@ -68,7 +68,7 @@ func (h *Hub) register(r *Route, i *info) error {
 // nats-server chooses that by the size of its own pool.
 func (h *Hub) shares(i *info) int {
 	if i.SmallerPool {
-		return min(h.pool, i.PoolSize)
+		return min(h.pool(), i.PoolSize)
 	}
 	return i.PoolSize
 }
@@ -77,6 +77,9 @@ func (h *Hub) shares(i *info) int {
 func (h *Hub) placeAlone(r *Route, p *peer) *refusal {
 	if r.account != "" {
 		return refuse("Not possible to have a dedicated route for account %q between those servers", r.account)
+	}
+	if p.count() == 0 {
+		p.pool = p.pool[:0]
 	}
 	p.grow(1)
 	if have := p.pool[0]; have != nil && !h.push(have, r) {
@@ -89,7 +92,7 @@ func (h *Hub) placeAlone(r *Route, p *peer) *refusal {
 
 // placeAccount takes the connection of one account.
 func (h *Hub) placeAccount(r *Route, p *peer) *refusal {
-	if r.account != h.pinned {
+	if !h.pins(r.account) {
 		return refuse("No route for account %q", r.account)
 	}
 	if have := p.accounts[r.account]; have != nil && !h.push(have, r) {
@@ -103,7 +106,10 @@ func (h *Hub) placeAccount(r *Route, p *peer) *refusal {
 // placePooled takes the index that the side that dialled has chosen: the first
 // free one, if that is us.
 func (h *Hub) placePooled(r *Route, p *peer, i *info) *refusal {
-	size := max(h.pool, min(i.PoolSize, maxPool))
+	size := max(h.pool(), min(i.PoolSize, maxPool))
+	if p.count() == 0 { // what was before may have been another size, or none
+		p.pool, p.noPool = p.pool[:0], false
+	}
 	p.grow(size)
 	idx := i.PoolIdx
 	if r.solicited {
@@ -172,7 +178,7 @@ func (h *Hub) introduce(r *Route, i *info) {
 		}
 	}
 	if r.solicited && !r.noPool && r.account == "" {
-		r.next = p.count() < len(p.pool) || h.pinned != "" && p.accounts[h.pinned] == nil
+		r.next = p.count() < len(p.pool) || len(h.unlinked(p)) > 0
 	}
 	next := r.next
 	var tell []*Route

@@ -3,9 +3,8 @@ package cluster
 import "net/url"
 
 // Prepare checks new options and returns what puts them into effect. Nothing
-// changes before commit is called; it cannot fail. The name, the listener and the
-// size of the pool stay. Credentials, TLS, pings and limits are those of connections
-// made from now on.
+// changes before commit is called; it cannot fail. The listener stays. Credentials, TLS,
+// pings and limits are those of connections made from now on.
 func (h *Hub) Prepare(o Options) (commit func(), err error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
@@ -16,12 +15,14 @@ func (h *Hub) Prepare(o Options) (commit func(), err error) {
 
 func (h *Hub) commit(o *Options) {
 	old := h.opts.Load()
-	o.Name, o.Host, o.PoolSize, o.ClientURLs = old.Name, old.Host, old.PoolSize, old.ClientURLs
+	o.Host, o.ClientURLs = old.Host, old.ClientURLs
 	if o.Port <= 0 {
 		o.Port = old.Port
 	}
 	h.opts.Store(o)
 	h.Sync()
+	h.renameTo(o.Name)
+	h.repool(o, old)
 	var drop []*Route
 	h.mu.Lock()
 	clear(h.self)
@@ -61,4 +62,21 @@ func (h *Hub) routedTo(u *url.URL) bool {
 		}
 	}
 	return found
+}
+
+// renameTo takes on a configured name. Connections stay; those made from now on are with
+// servers that have the name too. Without one, the name stays.
+func (h *Hub) renameTo(name string) {
+	h.mu.Lock()
+	same := name == "" || h.naming == naming{name: name}
+	if !same {
+		h.naming = naming{name: name}
+	}
+	h.mu.Unlock()
+	if same {
+		return
+	}
+	if f := h.opts.Load().Renamed; f != nil {
+		f(name)
+	}
 }

@@ -40,6 +40,9 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 		}
 		return nil
 	}
+	if r.elsewhere(account) {
+		return nil
+	}
 	if !r.admits(k.subject) {
 		r.hub.log.Debug(fmt.Sprintf("%s - Can not export %q, ignoring remote subscription request", r.label, k.subject))
 		return nil

@@ -67,12 +67,14 @@ type Route struct {
 
 	settled atomic.Bool // the peer has said something since, so that it has placed us too
 
+	anew    atomic.Bool // the reader has to look at what the peer wants
 	dirty   atomic.Bool // there is something in pending
 	outMu   sync.Mutex
 	pending []byte // RS+ and RS- not sent yet
 
 	mu     sync.Mutex
 	wanted map[remoteKey]*remote
+	moved  []string // accounts that get a connection of their own
 	timer  *time.Timer
 	out    int // PINGs not answered
 	sent   time.Time
@@ -180,7 +182,7 @@ func (r *Route) greet(o *Options) {
 		c.User, c.Pass = o.User, o.Password
 	}
 	r.Out.Send(c.frame())
-	if r.delayed = o.Compression.wanted() || r.account == "" && r.hub.pool > 0; !r.delayed {
+	if r.delayed = o.Compression.wanted() || r.account == "" && r.hub.pool() > 0; !r.delayed {
 		own := r.hub.ownInfo(r)
 		own.Compression = o.Compression.told(o.Compression.Mode)
 		r.Out.Send(own.frame())
@@ -314,13 +316,12 @@ func (r *Route) dialNext() {
 	p := r.peer
 	t := target{url: r.url, explicit: r.explicit, gossip: r.gossip, id: p.id, attempts: 1}
 	more := p.count() < len(p.pool)
-	pinned := h.pinned != "" && p.accounts[h.pinned] == nil
+	pinned := h.unlinked(p)
 	h.mu.Unlock()
 	if more {
 		h.dial(t)
 	}
-	if pinned {
-		t.account = h.pinned
+	for _, t.account = range pinned {
 		h.dial(t)
 	}
 }

@@ -233,11 +233,6 @@ func (d *decoder) checkThresholds(c *Compression) {
 func (d *decoder) refuseClusterLater(o *Options) {
 	c := &o.Cluster
 	const text = "%s: not supported yet by nats-broker"
-	for _, a := range c.Accounts {
-		if a != "$SYS" && a != o.SystemAccount {
-			d.wrong("cluster.accounts", text, fmt.Sprintf("a route of its own for account %q", a))
-		}
-	}
 	if c.WriteTimeout == "retry" {
 		d.wrong("cluster.write_timeout", text, "write_timeout: retry")
 	}

@@ -1,0 +1,292 @@
+package daemon_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// member is a server of a cluster under test, whose cluster block changes.
+type member struct {
+	*brokertest.Server
+	name        string
+	route, http int
+	seeds       []*member
+}
+
+// join starts a server, ours if binary is empty, with routes to others.
+func join(t *testing.T, binary, name, block string, seeds ...*member) *member {
+	t.Helper()
+	m := &member{name: name, route: brokertest.FreePort(t), http: brokertest.FreePort(t), seeds: seeds}
+	m.Server = brokertest.Start(t, brokertest.Options{Binary: binary, Config: m.config(block), Args: []string{"-D"}})
+	return m
+}
+
+func (m *member) config(block string) string {
+	var routes strings.Builder
+	for _, s := range m.seeds {
+		fmt.Fprintf(&routes, "'nats://127.0.0.1:%d' ", s.route)
+	}
+	if !strings.Contains(block, "name:") {
+		block = "name: C, " + block
+	}
+	return fmt.Sprintf(`server_name: %s
+http: "127.0.0.1:%d"
+cluster { listen: "127.0.0.1:%d", routes: [%s], %s }
+accounts {
+  ONE { users: [{user: one, password: p}] }
+  TWO { users: [{user: two, password: p}] }
+}
+`, m.name, m.http, m.route, &routes, block)
+}
+
+// reload changes the cluster block of a running server.
+func (m *member) reload(t *testing.T, block string) {
+	t.Helper()
+	from := m.LogLen()
+	m.SetConfig(m.config(block))
+	m.Signal(syscall.SIGHUP)
+	m.WaitLogFrom("Reloaded", from)
+}
+
+type routeRow struct {
+	Account     string
+	Name        string `json:"remote_name"`
+	Compression string
+}
+
+// routes lists the connections that a server shows.
+func (m *member) routes(t *testing.T) []routeRow {
+	t.Helper()
+	z := struct{ Routes []routeRow }{}
+	m.get(t, "/routez", &z)
+	return z.Routes
+}
+
+func (m *member) get(t *testing.T, path string, into any) {
+	t.Helper()
+	res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", m.http, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer res.Body.Close()
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// links counts a server's connections to another one, by account.
+func (m *member) links(t *testing.T, to string) string {
+	n := map[string]int{}
+	for _, r := range m.routes(t) {
+		if r.Name == to {
+			n[r.Account]++
+		}
+	}
+	return fmt.Sprint(n)
+}
+
+// until waits for a condition that processes bring about.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(brokertest.Patience); !ok(); {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within %v", what, brokertest.Patience)
+		}
+		time.Sleep(20 * time.Millisecond) // between looks, not before one
+	}
+}
+
+// reached waits until a message of a user on one server reaches the user on each other
+// one, and wants each of the next ones there once.
+func reached(t *testing.T, user string, all ...*member) {
+	t.Helper()
+	for _, from := range all {
+		out := connectAs(t, from, user)
+		for _, to := range all {
+			if from == to {
+				continue
+			}
+			in := connectAs(t, to, user)
+			sub, err := in.SubscribeSync(nats.NewInbox())
+			if err != nil {
+				t.Fatal(err)
+			}
+			until(t, fmt.Sprintf("a message of %s from %s on %s", user, from.name, to.name), func() bool {
+				if err := out.Publish(sub.Subject, []byte("early")); err != nil {
+					t.Fatal(err)
+				}
+				_, err := sub.NextMsg(100 * time.Millisecond)
+				return err == nil
+			})
+			for i := range 20 {
+				if err := out.Publish(sub.Subject, fmt.Append(nil, i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := 0; i < 20; {
+				m, err := sub.NextMsg(brokertest.Patience)
+				if err != nil {
+					t.Fatalf("message %d of %s from %s on %s: %v", i, user, from.name, to.name, err)
+				}
+				if text := string(m.Data); text == fmt.Sprint(i) {
+					i++
+				} else if text != "early" {
+					t.Fatalf("message %d of %s from %s on %s is %q", i, user, from.name, to.name, text)
+				}
+			}
+			if m, err := sub.NextMsg(50 * time.Millisecond); err == nil {
+				t.Errorf("%q of %s from %s came to %s twice", m.Data, user, from.name, to.name)
+			}
+			in.Close()
+		}
+		out.Close()
+	}
+}
+
+func connectAs(t *testing.T, m *member, user string) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(m.URL(), nats.UserInfo(user, "p"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// clusters are makings of a cluster of two or three.
+func clusters(t *testing.T) map[string][]string {
+	theirs := brokertest.NATSServer(t)
+	return map[string][]string{
+		"all ours":                {"", "", ""},
+		"nats-server is the seed": {theirs, ""},
+		"nats-server joins":       {"", theirs},
+		"mixed":                   {"", theirs, ""},
+	}
+}
+
+func assemble(t *testing.T, binaries []string, block string) (all []*member) {
+	for i, b := range binaries {
+		all = append(all, join(t, b, string(rune('a'+i)), block, all[:min(i, 1)]...))
+	}
+	return all
+}
+
+// TestPinnedAccounts: accounts get connections of their own at the start, and by reloads
+// of one server after the other, and lose them again; messages get through, once, when
+// all have been reloaded.
+func TestPinnedAccounts(t *testing.T) {
+	for name, binaries := range clusters(t) {
+		t.Run(name, func(t *testing.T) {
+			all := assemble(t, binaries, `accounts: [ONE]`)
+			settled := func(want map[string]int) {
+				t.Helper()
+				for _, m := range all {
+					for _, o := range all {
+						if m != o {
+							until(t, fmt.Sprintf("the connections of %s to %s: %v", m.name, o.name, want), func() bool {
+								return m.links(t, o.name) == fmt.Sprint(want)
+							})
+						}
+					}
+				}
+				for _, user := range []string{"one", "two"} {
+					reached(t, user, all...)
+				}
+			}
+			settled(map[string]int{"": 3, "$SYS": 1, "ONE": 1})
+			for _, block := range []string{`accounts: [ONE, TWO]`, `accounts: [TWO]`, ``} {
+				for _, m := range all {
+					m.reload(t, block)
+				}
+				want := map[string]int{"": 3, "$SYS": 1}
+				for _, a := range []string{"ONE", "TWO"} {
+					if strings.Contains(block, a) {
+						want[a] = 1
+					}
+				}
+				settled(want)
+			}
+		})
+	}
+}
+
+// TestPinnedByOne: where all are ours, or we dial, a reload of one server is enough to
+// move the account; messages are not lost for good meanwhile.
+func TestPinnedByOne(t *testing.T) {
+	for name, binaries := range map[string][]string{
+		"all ours":                {"", ""},
+		"nats-server is the seed": {brokertest.NATSServer(t), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := assemble(t, binaries, "")
+			reached(t, "one", all...)
+			all[0].reload(t, `accounts: [ONE]`) // it did not dial; the other one has to
+			until(t, "the account's connection", func() bool {
+				return all[0].links(t, "b") == fmt.Sprint(map[string]int{"": 3, "$SYS": 1, "ONE": 1})
+			})
+			reached(t, "one", all...)
+			reached(t, "two", all...)
+		})
+	}
+}
+
+// TestPoolSizeReload: pools grow, shrink and go while servers run.
+func TestPoolSizeReload(t *testing.T) {
+	for name, binaries := range clusters(t) {
+		t.Run(name, func(t *testing.T) {
+			all := assemble(t, binaries, "")
+			for _, size := range []int{5, 1, -1, 3} {
+				for _, m := range all {
+					m.reload(t, fmt.Sprint("pool_size: ", size))
+				}
+				want := map[string]int{"": max(size, 1)}
+				if size > 0 {
+					want["$SYS"] = 1
+				}
+				for _, m := range all {
+					for _, o := range all {
+						if m != o {
+							until(t, fmt.Sprintf("the connections of %s to %s: %v", m.name, o.name, want), func() bool {
+								return m.links(t, o.name) == fmt.Sprint(want)
+							})
+						}
+					}
+				}
+				reached(t, "one", all...)
+				reached(t, "two", all...)
+			}
+		})
+	}
+}
+
+// TestClusterNameReload: the name changes while servers run, and clients are told.
+func TestClusterNameReload(t *testing.T) {
+	all := assemble(t, []string{"", ""}, "")
+	reached(t, "one", all...)
+	for _, m := range all {
+		m.reload(t, "name: D")
+	}
+	for _, m := range all {
+		nc := connectAs(t, m, "one")
+		until(t, "the new name", func() bool { return nc.ConnectedClusterName() == "D" })
+	}
+	reached(t, "one", all...)
+	late := join(t, "", "late", "name: D", all[0])
+	reached(t, "one", append(slices.Clone(all), late)...)
+	v := struct{ Cluster struct{ Name string } }{}
+	late.get(t, "/varz", &v)
+	if v.Cluster.Name != "D" {
+		t.Errorf("/varz has the name %q", v.Cluster.Name)
+	}
+}
