@@ -15,23 +15,23 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
-// member is a server of a cluster under test, whose cluster block changes.
-type member struct {
+// clusterMember is a server of a cluster under test, whose cluster block changes.
+type clusterMember struct {
 	*brokertest.Server
 	name        string
 	route, http int
-	seeds       []*member
+	seeds       []*clusterMember
 }
 
 // join starts a server, ours if binary is empty, with routes to others.
-func join(t *testing.T, binary, name, block string, seeds ...*member) *member {
+func join(t *testing.T, binary, name, block string, seeds ...*clusterMember) *clusterMember {
 	t.Helper()
-	m := &member{name: name, route: brokertest.FreePort(t), http: brokertest.FreePort(t), seeds: seeds}
+	m := &clusterMember{name: name, route: brokertest.FreePort(t), http: brokertest.FreePort(t), seeds: seeds}
 	m.Server = brokertest.Start(t, brokertest.Options{Binary: binary, Config: m.config(block), Args: []string{"-D"}})
 	return m
 }
 
-func (m *member) config(block string) string {
+func (m *clusterMember) config(block string) string {
 	var routes strings.Builder
 	for _, s := range m.seeds {
 		fmt.Fprintf(&routes, "'nats://127.0.0.1:%d' ", s.route)
@@ -50,7 +50,7 @@ accounts {
 }
 
 // reload changes the cluster block of a running server.
-func (m *member) reload(t *testing.T, block string) {
+func (m *clusterMember) reload(t *testing.T, block string) {
 	t.Helper()
 	from := m.LogLen()
 	m.SetConfig(m.config(block))
@@ -65,14 +65,14 @@ type routeRow struct {
 }
 
 // routes lists the connections that a server shows.
-func (m *member) routes(t *testing.T) []routeRow {
+func (m *clusterMember) routes(t *testing.T) []routeRow {
 	t.Helper()
 	z := struct{ Routes []routeRow }{}
 	m.get(t, "/routez", &z)
 	return z.Routes
 }
 
-func (m *member) get(t *testing.T, path string, into any) {
+func (m *clusterMember) get(t *testing.T, path string, into any) {
 	t.Helper()
 	res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", m.http, path))
 	if err != nil {
@@ -86,7 +86,7 @@ func (m *member) get(t *testing.T, path string, into any) {
 }
 
 // links counts a server's connections to another one, by account.
-func (m *member) links(t *testing.T, to string) string {
+func (m *clusterMember) links(t *testing.T, to string) string {
 	n := map[string]int{}
 	for _, r := range m.routes(t) {
 		if r.Name == to {
@@ -110,7 +110,7 @@ func until(t *testing.T, what string, ok func() bool) {
 // reached waits until a message of a user on one server reaches the user on each other
 // one, and wants each of the next ones there once: one that comes twice is in the next
 // one's place.
-func reached(t *testing.T, user string, all ...*member) {
+func reached(t *testing.T, user string, all ...*clusterMember) {
 	t.Helper()
 	for _, from := range all {
 		out := connectAs(t, from, user)
@@ -152,7 +152,7 @@ func reached(t *testing.T, user string, all ...*member) {
 	}
 }
 
-func connectAs(t *testing.T, m *member, user string) *nats.Conn {
+func connectAs(t *testing.T, m *clusterMember, user string) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect(m.URL(), nats.UserInfo(user, "p"))
 	if err != nil {
@@ -173,7 +173,7 @@ func clusters(t *testing.T) map[string][]string {
 	}
 }
 
-func assemble(t *testing.T, binaries []string, block string) (all []*member) {
+func assemble(t *testing.T, binaries []string, block string) (all []*clusterMember) {
 	for i, b := range binaries {
 		all = append(all, join(t, b, string(rune('a'+i)), block, all[:min(i, 1)]...))
 	}
