@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,37 +57,68 @@ func (b *Broker) Adopt(state []byte) error {
 // on, also if it fails; state is not kept. Until Resume nothing is read from the
 // connections or written to them, but they are in the books, with their subscriptions.
 func (b *Broker) Restore(state []byte, fds []int) (Restored, error) {
-	report := Restored{Lost: make(map[string]int)}
-	next := 0
+	// Each peer waits. What is made now stays, so that collecting garbage in between
+	// would find none.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	var records [][]byte
 	m, err := readMoved(state, func(p []byte) error {
-		var mc movedClient
-		if err := mc.read(p); err != nil {
-			return err
-		}
-		if next == len(fds) {
-			return fmt.Errorf("state of more connections than the %d there are", len(fds))
-		}
-		fd := fds[next]
-		next++
-		r, why := b.restoreClient(&mc, fd)
+		records = append(records, p)
+		return nil
+	})
+	if err == nil && len(records) != len(fds) {
+		err = fmt.Errorf("state of %d connections for %d descriptors", len(records), len(fds))
+	}
+	n := min(len(records), len(fds))
+	for _, fd := range fds[n:] {
+		_ = unix.Close(fd)
+	}
+	report := Restored{Lost: make(map[string]int)}
+	if extra := len(fds) - n; extra > 0 {
+		report.Lost[lostState] = extra
+	}
+	all := make([]restored, n)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) { // end with the records
+		workers.Go(func() {
+			for {
+				i := int(next.Add(restoreChunk)) - restoreChunk
+				if i >= n {
+					return
+				}
+				for end := min(i+restoreChunk, n); i < end; i++ {
+					all[i] = b.restoreRecord(records[i], fds[i])
+				}
+			}
+		})
+	}
+	workers.Wait()
+	for _, r := range all {
 		switch {
 		case r.c == nil:
-			report.Lost[why]++
-			return nil
+			report.Lost[r.lost]++
+			continue
 		case r.refusal == nil:
 			report.Moved++
 		default:
 			report.Lost[reasonOf(r.refusal).String()]++
 		}
 		b.restored = append(b.restored, r)
-		return nil
-	})
-	for _, fd := range fds[next:] {
-		_ = unix.Close(fd)
-		report.Lost[lostState]++
 	}
 	b.continueCounts(m)
 	return report, err
+}
+
+// restoreChunk is how many connections a worker takes at a time.
+const restoreChunk = 32
+
+func (b *Broker) restoreRecord(record []byte, fd int) restored {
+	var m movedClient
+	if err := m.read(record); err != nil {
+		_ = unix.Close(fd)
+		return restored{lost: lostState}
+	}
+	return b.restoreClient(&m, fd)
 }
 
 // continueCounts goes on counting where the other process has stopped.
@@ -112,25 +147,26 @@ func (b *Broker) continueCounts(m *moved) {
 // restored is a connection that was taken over.
 type restored struct {
 	c       *Client
-	refusal error // why it must not go on; nil: it does
+	lost    string // why there is none
+	refusal error  // why it must not go on; nil: it does
 	booked  bool
 }
 
-// restoreClient makes a client of its state; none, and why, if there is nothing to say
-// to the peer. One that is refused is told so by Resume.
-func (b *Broker) restoreClient(m *movedClient, fd int) (r restored, lost string) {
+// restoreClient makes a client of its state; none if there is nothing to say to the
+// peer. One that is refused is told so by Resume.
+func (b *Broker) restoreClient(m *movedClient, fd int) restored {
 	if id, err := transport.SocketID(fd); err != nil || id != m.socket || m.cid == 0 {
 		_ = unix.Close(fd)
-		return r, lostDescriptor
+		return restored{lost: lostDescriptor}
 	}
 	c := &Client{broker: b, cid: m.cid, start: time.Unix(0, m.start)}
 	if err := transport.Restore(&c.Conn, fd, m.addr(), m.unread, m.unsent); err != nil {
-		return r, lostSocket
+		return restored{lost: lostSocket}
 	}
 	c.prepare(c.NetConn())
 	c.nonce, c.ponged = m.nonce, m.ponged
 	c.awaiting = !m.connected && b.opts.Load().Authenticator.Requires().Auth
-	r = restored{c: c}
+	r := restored{c: c}
 	if err := b.register(c); err != nil {
 		r.refusal = &closeError{MaxConnectionsExceeded, err}
 	} else {
@@ -146,7 +182,7 @@ func (b *Broker) restoreClient(m *movedClient, fd int) (r restored, lost string)
 	if m.pinged != 0 {
 		c.ping.sent = time.Unix(0, m.pinged)
 	}
-	return r, ""
+	return r
 }
 
 // recall gives the connection what it had, as far as it may have it still.
@@ -227,7 +263,8 @@ func (c *Client) restoreSubscription(m *movedSub) {
 	var queue *string
 	if m.queue != "" {
 		if c.queue == nil || *c.queue != m.queue {
-			c.queue = &m.queue
+			q := m.queue
+			c.queue = &q
 		}
 		queue = c.queue
 	}

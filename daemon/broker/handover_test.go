@@ -2,8 +2,10 @@ package broker
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -195,4 +197,167 @@ func BenchmarkHandover(b *testing.B) {
 		to.Stop()
 		b.StartTimer()
 	}
+}
+
+// Every field of CONNECT is carried: a new one must be added to the lists.
+func TestConnectOptionsAreCarried(t *testing.T) {
+	var o ConnectOptions
+	v := reflect.ValueOf(&o).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(v.Type().Field(i).Name)
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Int:
+			f.SetInt(1)
+		default:
+			t.Fatalf("%s is of a kind that is not carried", v.Type().Field(i).Name)
+		}
+	}
+	var w fieldWriter
+	o.write(&w)
+	var got ConnectOptions
+	if err := got.read(w.b); err != nil || got != o {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, o)
+	}
+}
+
+// A version that knows more fields than ours is read, without them.
+func TestUnknownFieldsArePassedOver(t *testing.T) {
+	c := movedClient{cid: 7, socket: 8, nonce: "n", subs: []movedSub{{"a.b", "1", "q", 3, 4}}, unread: []byte("PUB")}
+	var w fieldWriter
+	w.number(900, 5)
+	c.write(&w)
+	w.text(901, "more")
+	var got movedClient
+	if err := got.read(w.b); err != nil || !reflect.DeepEqual(got, c) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, c)
+	}
+}
+
+// keeper knows users that may be taken away, and carries their names.
+type keeper struct{ users map[string]*Identity }
+
+func (*keeper) Requires() AuthRequirements { return AuthRequirements{Auth: true, Told: true} }
+
+func (k *keeper) Authenticate(_ context.Context, r *AuthRequest) (*Identity, error) {
+	if id := k.users[r.Connect.User]; id != nil {
+		return id, nil
+	}
+	return nil, &Denied{}
+}
+
+func (k *keeper) Carry(id *Identity) []byte { return []byte(id.User) }
+
+func (k *keeper) Readmit(r *AuthRequest, proof []byte) (*Identity, error) {
+	if id := k.users[string(proof)]; id != nil && r.Connect.User == id.User {
+		return id, nil
+	}
+	return nil, &Denied{}
+}
+
+// onlyOn allows one subject.
+type onlyOn string
+
+func (o onlyOn) CanPublish(subject string) bool                   { return subject == string(o) }
+func (o onlyOn) CanSubscribe(subject, _ string) (ok, filter bool) { return subject == string(o), false }
+func (o onlyOn) CanReceive(string, string) bool                   { return true }
+func (o onlyOn) Responses() *ResponsePermission                   { return nil }
+
+// The new configuration decides who goes on, and with what.
+func TestHandoverAsksAgain(t *testing.T) {
+	id := func(user, account string) *Identity { return &Identity{User: user, Account: account} }
+	a, addr := start(t, Options{Authenticator: &keeper{map[string]*Identity{
+		"stays": id("stays", ""), "goes": id("goes", ""), "moves": id("moves", ""), "less": id("less", ""),
+	}}})
+	peers := map[string]*peer{}
+	for _, user := range []string{"stays", "goes", "moves", "less"} {
+		p := dial(t, addr)
+		p.send(`CONNECT {"verbose":false,"user":"%s"}`+"\r\nSUB foo 1\r\nSUB bar 2\r\n", user)
+		p.sync()
+		peers[user] = p
+	}
+	late := dial(t, addr) // has not said who it is
+	less := id("less", "")
+	less.Permissions = onlyOn("foo")
+	b := successor(t, Options{Port: a.Options().Port, Authenticator: &keeper{map[string]*Identity{
+		"stays": id("stays", ""), "moves": id("moves", "other"), "less": less, "late": id("late", ""),
+	}}})
+	b.AddAccount("other")
+	r := passOver(t, a, b)
+	if r.Moved != 3 || r.Lost["Authentication Failure"] != 1 || r.Lost["Client Closed"] != 1 {
+		t.Errorf("%+v", r)
+	}
+	peers["goes"].expect("-ERR 'Authorization Violation'")
+	peers["goes"].closed()
+	peers["moves"].closed()
+	peers["less"].expect(`-ERR 'Permissions Violation for Subscription to "bar" (sid "2")'`)
+	late.send(`CONNECT {"verbose":false,"user":"late"}` + "\r\nPUB foo 1\r\nf\r\nPUB bar 1\r\nb\r\n")
+	late.sync()
+	peers["stays"].expect("MSG foo 1 1", "f", "MSG bar 2 1", "b")
+	peers["less"].expect("MSG foo 1 1", "f")
+	peers["less"].sync()
+	if n := b.Global().Stats(); n.Connections != 3 || n.Subscriptions != 3 {
+		t.Errorf("%+v", n)
+	}
+	if next := dial(t, listenOn(t, b)); next == nil || b.lastCID.Load() != 6 {
+		t.Errorf("the next client has number %d", b.lastCID.Load())
+	}
+	if a.ID() != b.ID() {
+		t.Error("another server id")
+	}
+}
+
+func listenOn(t *testing.T, b *Broker) string {
+	t.Helper()
+	l, err := b.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// A descriptor that is not the one the state is about is not served.
+func TestHandoverOfOtherDescriptors(t *testing.T) {
+	a, addr := start(t, Options{})
+	p, q := connect(t, addr), connect(t, addr)
+	a.Freeze(10 * time.Second)
+	h := a.Park()
+	var state bytes.Buffer
+	if _, err := h.WriteTo(&state); err != nil {
+		t.Fatal(err)
+	}
+	var fds []int
+	for _, fd := range h.FDs() {
+		n, err := unix.Dup(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append([]int{n}, fds...) // the other way round
+	}
+	h.Release()
+	b := successor(t, Options{})
+	if r, err := b.Restore(state.Bytes(), fds); err != nil || r.Moved != 0 || r.Lost[lostDescriptor] != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	p.closed()
+	q.closed()
+}
+
+func FuzzReadMoved(f *testing.F) {
+	c := movedClient{cid: 7, connect: &ConnectOptions{User: "u"}, subs: []movedSub{{"a", "1", "", 3, 4}}, answers: []movedAnswer{{"r", 1, 1}}}
+	m := moved{id: "N", accounts: []movedAccount{{name: "$G", prefix: "_R_.x.", classes: []movedClass{{1, 2}}, replies: []movedReply{{"00x", "a", "s", "e"}}}}}
+	var w fieldWriter
+	m.write(&w)
+	w.group(tagClient, c.write)
+	f.Add(w.b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, _ = readMoved(b, func(p []byte) error {
+			var c movedClient
+			err := c.read(p)
+			_ = c.addr()
+			return err
+		})
+	})
 }

@@ -119,7 +119,7 @@ carry_field() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/carry.json"; }
 carry_judge() {
 	local what
 	for what in disconnects lost doubled disordered; do same "$1: $what" 0 "$(carry_field $what)"; done
-	echo "measured: $1: longest pause $(carry_field gap_ms) ms, of half the clients less than $(carry_field median_gap_ms) ms (target $2 ms): $(tail -1 "$work/carry.json")"
+	echo "measured: $1: a message was delayed by at most $(carry_field delay_ms) ms (target $2 ms), between two of a client were at most $(carry_field gap_ms) ms, without a restart $(carry_field mean_gap_ms) ms: $(tail -1 "$work/carry.json")"
 }
 
 # ---- the packages

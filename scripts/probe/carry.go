@@ -23,6 +23,8 @@ type carried struct {
 	Doubled     int64 `json:"doubled"`
 	Disordered  int64 `json:"disordered"`
 	GapMs       int64 `json:"gap_ms"`        // longest time that a client waited between two messages
+	DelayMs     int64 `json:"delay_ms"`      // longest time that a message was under way
+	MeanGapMs   int64 `json:"mean_gap_ms"`   // time between two messages of a client, if nothing disturbs
 	MedianGapMs int64 `json:"median_gap_ms"` // of the clients' longest
 	PerSecond   int64 `json:"per_second"`
 }
@@ -35,6 +37,7 @@ type listener struct {
 	last    uint64
 	heard   time.Time
 	longest time.Duration
+	delayed time.Duration
 	missing map[uint64]bool
 	r       *carried
 }
@@ -45,6 +48,9 @@ func (l *listener) receive(m *nats.Msg) {
 		l.longest = gap
 	}
 	l.heard = now
+	if d := time.Duration(now.UnixNano() - int64(binary.BigEndian.Uint64(m.Data[8:]))); d > l.delayed {
+		l.delayed = d
+	}
 	n := binary.BigEndian.Uint64(m.Data)
 	atomic.AddInt64(&l.r.Received, 1)
 	switch {
@@ -119,10 +125,18 @@ func carry(ctx context.Context, address, how string) (*carried, error) {
 	var longest []time.Duration
 	for _, l := range all {
 		longest = append(longest, l.longest)
+		r.DelayMs = max(r.DelayMs, l.delayed.Milliseconds())
 	}
+	r.MeanGapMs = int64(1000 * clients / max(rate, 1))
 	slices.Sort(longest)
 	r.GapMs, r.MedianGapMs = longest[clients-1].Milliseconds(), longest[clients/2].Milliseconds()
 	return r, nil
+}
+
+// numbered is a message: its number, and when it was sent.
+func numbered(n uint64) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), n)
+	return binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixNano()))
 }
 
 // pace publishes on behalf of clients, one after another, at a rate of all of them.
@@ -143,7 +157,7 @@ func pace(ctx context.Context, list []*listener, rate float64, r *carried) {
 			l := list[next]
 			next = (next + 1) % len(list)
 			l.sent++
-			if l.nc.Publish(l.to, binary.BigEndian.AppendUint64(make([]byte, 0, 16), l.sent)) == nil {
+			if l.nc.Publish(l.to, numbered(l.sent)) == nil {
 				atomic.AddInt64(&r.Sent, 1)
 			}
 		}
