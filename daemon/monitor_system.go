@@ -15,9 +15,9 @@ func describeSystemServices(account, system string, info *monitor.AccountInfo) {
 	if account == system {
 		services = services[len(services)-1:] // its users have no need of the others
 		for _, e := range systemExports() {
-			info.Exports = append(info.Exports, monitor.AccountExport{
-				Subject: e.Subject, Type: "service", ResponseType: responseKind(e),
-			})
+			if !slices.ContainsFunc(info.Exports, func(x monitor.AccountExport) bool { return x.Subject == e.Subject }) {
+				info.Exports = append(info.Exports, monitor.AccountExport{Subject: e.Subject, Type: "service", ResponseType: responseKind(e)})
+			}
 		}
 	}
 	for _, s := range services {

@@ -36,7 +36,7 @@ func accountOptions(o *config.Options) []broker.AccountOptions {
 		if list[i].Name != system {
 			addSystemServices(&list[i], system)
 		} else {
-			list[i].Exports = append(list[i].Exports, systemExports()...)
+			addSystemExports(&list[i])
 		}
 	}
 	return list

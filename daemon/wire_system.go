@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
@@ -198,6 +199,16 @@ func systemServices(account, system string) []broker.ServiceImport {
 		{Account: system, Local: "$SYS.REQ.SERVER.PING.CONNZ", Subject: of + "CONNZ"},
 		{Account: system, Local: "$SYS.REQ.ACCOUNT.PING.STATZ", Subject: of + "STATZ"},
 		{Account: system, Local: "$SYS.REQ.USER.INFO", Subject: "$SYS.REQ.USER." + account + ".INFO", Share: true},
+	}
+}
+
+// addSystemExports adds those, unless the system account says something else of the
+// same subject.
+func addSystemExports(a *broker.AccountOptions) {
+	for _, e := range systemExports() {
+		if !slices.ContainsFunc(a.Exports, func(x broker.ServiceExport) bool { return x.Subject == e.Subject }) {
+			a.Exports = append(a.Exports, e)
+		}
 	}
 }
 

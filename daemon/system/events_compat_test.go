@@ -3,7 +3,6 @@ package system_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -132,7 +131,8 @@ func TestShutdownEvent(t *testing.T) {
 		{"nats-server goes", brokertest.NATSServer(t), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, b := startPair(t, c.goes, c.stays, accounts)
+			nodes := startCluster(t, accounts, c.goes, c.stays)
+			a, b := nodes[0], nodes[1]
 			w := b.watch()
 			a.server.Stop()
 			for {
@@ -148,20 +148,6 @@ func TestShutdownEvent(t *testing.T) {
 			}
 		})
 	}
-}
-
-// startPair starts two servers with a route between them, and waits until each knows
-// of the other.
-func startPair(t *testing.T, first, second, config string) (a, b *node) {
-	t.Helper()
-	config = strings.Replace(config, "server_name: watched\n", "", 1)
-	port := brokertest.FreePort(t)
-	a = startNode(t, first, fmt.Sprintf("server_name: a\ncluster { name: C, listen: '127.0.0.1:%d' }\n%s", port, config))
-	b = startNode(t, second, fmt.Sprintf("server_name: b\ncluster { name: C, listen: '127.0.0.1:-1', routes: ['nats://127.0.0.1:%d'] }\n%s", port, config))
-	for _, n := range []*node{a, b} {
-		n.awaitServers(2)
-	}
-	return a, b
 }
 
 // awaitServers waits until a server knows of so many, itself among them.
