@@ -68,7 +68,7 @@ func connRow(ci *broker.ConnInfo) monitor.ConnRow {
 // describeConn overwrites c; it reuses the memory of its subscriptions.
 func describeConn(ci *broker.ConnInfo, c *monitor.Conn) {
 	*c = monitor.Conn{
-		ConnRow: connRow(ci), Kind: ci.Kind, Type: ci.Type, AccountTag: ci.NameTag, JWT: ci.JWT, IssuerKey: ci.IssuerKey,
+		ConnRow: connRow(ci), Kind: ci.Kind, Type: ci.Type, AccountTag: ci.NameTag, JWT: ci.JWT, IssuerKey: ci.IssuerKey, ProxyKey: ci.ProxyKey,
 		Tags: ci.Tags, Stop: ci.Stop, Reason: ci.Reason, TLS: tlsState(ci.TLS), Subs: c.Subs[:0],
 	}
 	if c.AccountTag == "" {

@@ -39,6 +39,9 @@ func authOptions(o *config.Options, book *auth.Book) auth.Options {
 	if opts.Anonymous = onlySystemUsers(o); opts.Anonymous && opts.Users == nil {
 		opts.Users = []auth.User{}
 	}
+	for _, p := range o.Proxies {
+		opts.TrustedProxies = append(opts.TrustedProxies, p.Key)
+	}
 	opts.Callout = calloutOptions(o)
 	return opts
 }
@@ -229,6 +232,7 @@ func authRequest(r *broker.AuthRequest) *auth.Request {
 		User: c.User, Password: c.Pass, Token: c.Token, Nkey: c.Nkey, Signature: c.Sig, Nonce: r.Nonce,
 		Type: auth.TypeStandard, Remote: r.Remote, TLS: r.TLS,
 		CID: r.CID, Name: c.Name, Lang: c.Lang, Version: c.Version, Protocol: c.Protocol, JWT: c.JWT,
+		ProxySignature: c.ProxySig,
 	}
 }
 
@@ -241,6 +245,10 @@ func denied(err error) error {
 	switch {
 	case errors.Is(err, auth.ErrProxyRequired):
 		d.Reason = broker.ProxyRequired
+		d.Note, d.Level = err.Error(), logging.Debug
+	case errors.Is(err, auth.ErrProxyNotTrusted):
+		d.Reason = broker.ProxyNotTrusted
+		d.Note, d.Level = err.Error(), logging.Debug
 	case errors.Is(err, auth.ErrTooSlow):
 		d.Reason = broker.AuthenticationTimeout
 	}
@@ -253,7 +261,7 @@ func identity(id *auth.Identity) *broker.Identity {
 	b := &broker.Identity{
 		Account: id.Account, User: id.User, Label: id.Label, Proof: id, AccountLabel: id.AccountLabel, Note: id.Note, Expires: id.Expires,
 		MaxPayload: coreLimit(id.MaxPayload), MaxSubscriptions: coreLimit(id.MaxSubscriptions),
-		IssuerKey: id.IssuerKey, NameTag: id.NameTag, Tags: id.Tags,
+		IssuerKey: id.IssuerKey, NameTag: id.NameTag, Tags: id.Tags, ProxyKey: id.ProxyKey,
 	}
 	if id.Permissions != nil {
 		b.Permissions = rights{id.Permissions}

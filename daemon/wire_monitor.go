@@ -83,6 +83,12 @@ func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 	if v.TLSTimeout == 0 {
 		v.TLSTimeout = transport.DefaultTLSTimeout.Seconds()
 	}
+	if len(o.Proxies) > 0 {
+		v.Proxies = &monitor.ProxiesVarz{}
+		for _, p := range o.Proxies {
+			v.Proxies.Trusted = append(v.Proxies.Trusted, monitor.ProxyKey{Key: p.Key})
+		}
+	}
 	v.TLSRequired, v.TLSVerify = o.TLS.Defined && !o.AllowNonTLS, o.TLS.Defined && o.TLS.Verify
 	v.MaxSubscriptions = o.Limits.MaxSubscriptions // as written: a negative one is shown
 	v.Tags, v.Metadata, v.FeatureFlags = lower(o.Tags), o.Metadata, o.FeatureFlags

@@ -60,7 +60,7 @@ type Requirements struct {
 // Requires returns the requirements at this moment.
 func (a *Authenticator) Requires() Requirements {
 	d := a.users.Load()
-	return Requirements{Auth: d.required, Told: d.told, Nonce: len(d.nkeys) > 0 || d.operator != nil}
+	return Requirements{Auth: d.required, Told: d.told, Nonce: len(d.nkeys) > 0 || d.operator != nil || len(d.proxies) > 0}
 }
 
 // Authenticate decides on a CONNECT. It may take its time, up to the end of ctx: a password hash is computed, or the
@@ -85,8 +85,19 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity
 	return nil, err
 }
 
-// verdict decides here or has a callout service decide.
+// verdict finds out what proxy a request came through and decides on it.
 func (a *Authenticator) verdict(ctx context.Context, d *directory, r *Request) (*Identity, error) {
+	key, ok := d.proxyOf(r)
+	if !ok {
+		return nil, ErrProxyNotTrusted
+	}
+	r.TrustedProxy = key != ""
+	id, err := a.judge(ctx, d, r)
+	return id.through(key), err
+}
+
+// judge decides here or has a callout service decide.
+func (a *Authenticator) judge(ctx context.Context, d *directory, r *Request) (*Identity, error) {
 	switch {
 	case d.operator != nil:
 		id, err := d.decide(ctx, r, a.pool)
@@ -123,6 +134,11 @@ func shown(r *Request) string {
 // the same are the same pointer.
 func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*Identity, error) {
 	d := a.users.Load()
+	key, ok := d.proxyOf(r)
+	if !ok || key == "" && id.ProxyKey != "" {
+		return nil, ErrProxyNotTrusted // it was trusted when the connection came
+	}
+	r.TrustedProxy = key != ""
 	now, err := a.recall(ctx, d, id, r)
 	if err != nil && id.by != byCallout && d.gone(r) {
 		return nil, ErrMoved
@@ -136,6 +152,7 @@ func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*
 	if now.Permissions != id.Permissions && now.Permissions.equal(id.Permissions) {
 		now.Permissions = id.Permissions
 	}
+	now = now.through(key)
 	if now.from != d {
 		now.from = d
 	}
@@ -150,7 +167,7 @@ func (a *Authenticator) recall(ctx context.Context, d *directory, id *Identity, 
 		}
 	}
 	if d.callout == nil || id.by != byCallout || !d.callout.same(id.from.callout) {
-		return a.verdict(ctx, d, r)
+		return a.judge(ctx, d, r)
 	}
 	yes, _, now, err := d.delegates(ctx, r, a.pool)
 	if !yes {

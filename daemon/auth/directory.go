@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 
+	"github.com/nats-io/nkeys"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
@@ -25,8 +26,9 @@ type directory struct {
 	decoy []byte
 	plain bool // a password is written in plain
 
-	anyone  *Identity // of connections without credentials where none are asked for: never changed
-	callout *Callout  // nil: everything is decided here
+	anyone  *Identity       // of connections without credentials where none are asked for: never changed
+	callout *Callout        // nil: everything is decided here
+	proxies []nkeys.KeyPair // public keys of trusted proxies
 }
 
 // account is what a credential leads to.
@@ -64,6 +66,13 @@ func newDirectory(o Options) (*directory, error) {
 		d.indexDNs()
 	}
 	d.told = d.required
+	for _, key := range o.TrustedProxies {
+		p, err := nkeys.FromPublicKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("proxy trusted key %q is invalid: %w", key, err)
+		}
+		d.proxies = append(d.proxies, p)
+	}
 	switch {
 	case o.NoAuthUser != "":
 		if d.nameless = d.users[o.NoAuthUser]; d.nameless == nil {

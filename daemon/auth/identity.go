@@ -20,7 +20,8 @@ type Request struct {
 	Type                  string // TypeStandard and so on; empty: TypeStandard
 	Remote                net.Addr
 	TLS                   *tls.ConnectionState // nil: not encrypted
-	TrustedProxy          bool                 // came through a proxy that proved itself
+	ProxySignature        string               // of CONNECT: base64 of the nonce signed by a proxy; empty for none
+	TrustedProxy          bool                 // came through a proxy that proved itself; set by the Authenticator
 
 	// What a callout service is told.
 	CID                 uint64 // of the connection
@@ -74,6 +75,8 @@ type Identity struct {
 
 	// Note is a line for the debug log; empty: none.
 	Note string
+	// ProxyKey is the public key of the trusted proxy that the connection came through; empty for none.
+	ProxyKey string
 
 	claim *claim     // the user JWT; nil: none
 	from  *directory // it was decided by
@@ -103,9 +106,10 @@ const (
 
 // Refusals. The client is told none of them: it always reads "Authorization Violation".
 var (
-	ErrCredentials   = errors.New("authentication error")
-	ErrMoved         = errors.New("the user belongs to another account now, or is gone")
-	ErrProxyRequired = errors.New("proxy connection required")
+	ErrCredentials     = errors.New("authentication error")
+	ErrMoved           = errors.New("the user belongs to another account now, or is gone")
+	ErrProxyRequired   = errors.New("proxy connection required")
+	ErrProxyNotTrusted = errors.New("proxy is not trusted")
 	// ErrTooSlow wraps a context's error: there was no time to decide.
 	ErrTooSlow = errors.New("authentication took too long")
 )

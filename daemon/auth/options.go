@@ -28,6 +28,9 @@ type Options struct {
 	// ProxyRequired refuses the single user or token unless it comes through a trusted proxy.
 	ProxyRequired bool
 
+	// TrustedProxies are the public keys of proxies: a connection that comes through one carries the nonce signed by it.
+	TrustedProxies []string
+
 	// Callout delegates decisions to a service; nil: none are.
 	Callout *Callout
 }

@@ -76,6 +76,7 @@ type Identity struct {
 	IssuerKey string
 	NameTag   string
 	Tags      []string
+	ProxyKey  string // of the trusted proxy it came through; empty for none
 }
 
 // Denied is the error of an Authenticator that refuses. The client is told

@@ -25,6 +25,7 @@ type ConnInfo struct {
 	Account             string
 	User                string // as authenticated
 	IssuerKey, NameTag  string
+	ProxyKey            string // of the trusted proxy it came through
 	Tags                []string
 	JWT                 string
 	TLS                 *TLSInfo  // nil: not encrypted; shared, not to be changed
@@ -98,7 +99,7 @@ func (c *Client) Describe(ci *ConnInfo) {
 		ci.Name, ci.Lang, ci.Version, ci.JWT = o.Name, o.Lang, o.Version, o.JWT
 	}
 	if w := c.who; w != nil {
-		ci.User, ci.IssuerKey, ci.NameTag, ci.Tags = w.User, w.IssuerKey, w.NameTag, w.Tags
+		ci.User, ci.IssuerKey, ci.NameTag, ci.Tags, ci.ProxyKey = w.User, w.IssuerKey, w.NameTag, w.Tags, w.ProxyKey
 	}
 }
 

@@ -24,17 +24,24 @@ var reservedSubjects = [...]string{"_GR_.", "$GR."}
 // raftPrefix is what only the system account may publish to.
 const raftPrefix = "$NRG."
 
+// serversOnly reports whether a literal subject is one that the client may not publish to whatever its permissions
+// are, and though a message it received asks for an answer there.
+func (c *Client) serversOnly(subject string) bool {
+	if subject == "" || subject[0] != '_' && subject[0] != '$' {
+		return false
+	}
+	for _, p := range reservedSubjects {
+		if strings.HasPrefix(subject, p) && len(subject) > len(p) {
+			return true
+		}
+	}
+	return strings.HasPrefix(subject, raftPrefix) && c.sender.acc != c.broker.System()
+}
+
 // canPublish decides on a literal subject, leaving answers aside.
 func (c *Client) canPublish(subject string) bool {
-	if subject != "" && (subject[0] == '_' || subject[0] == '$') {
-		for _, p := range reservedSubjects {
-			if strings.HasPrefix(subject, p) && len(subject) > len(p) {
-				return false
-			}
-		}
-		if strings.HasPrefix(subject, raftPrefix) && c.sender.acc != c.broker.System() {
-			return false
-		}
+	if c.serversOnly(subject) {
+		return false
 	}
 	p := c.permissions()
 	// subject may be overwritten after the call; the answer may be kept with it.
@@ -205,7 +212,7 @@ func (c *Client) mayAnswer(subject []byte) bool {
 	c.mu.Lock()
 	a := c.answers
 	c.mu.Unlock()
-	if a == nil {
+	if a == nil || c.serversOnly(asString(subject)) {
 		return false
 	}
 	a.mu.Lock()

@@ -207,10 +207,10 @@ func finishCallout(d *decoder, at place, v *confparse.Value, block any) {
 	case c.Issuer == "":
 		d.fail(at, span, "authorization callouts require an issuer to be specified")
 	case !validNkey(c.Issuer, keyAccount):
-		d.badKey(at, where("issuer"), "expected callout user to be a valid public account nkey", c.Issuer)
+		d.badKey(at, where("issuer"), "expected callout user to be a valid public account nkey, got", c.Issuer)
 	}
 	if c.XKey != "" && !validNkey(c.XKey, keyCurve) {
-		d.badKey(at, where("xkey"), "expected callout xkey to be a valid public xkey", c.XKey)
+		d.badKey(at, where("xkey"), "expected callout xkey to be a valid public xkey, got", c.XKey)
 	}
 	if len(c.Users) == 0 {
 		d.fail(at, span, "authorization callouts require authorized users to be specified")
@@ -220,8 +220,16 @@ func finishCallout(d *decoder, at place, v *confparse.Value, block any) {
 // badKey refuses what is not the public key that is wanted. A seed in its place is not shown.
 func (d *decoder) badKey(at place, span confparse.Span, text, key string) {
 	if _, err := nkeys.FromSeed([]byte(key)); err == nil {
-		d.fail(at, span, "%s, got a seed, which is secret", text).Secret = true
+		d.fail(at, span, "%s: it is a seed, which is secret", text).Secret = true
 		return
 	}
-	d.fail(at, span, "%s, got %q", text, clip(key))
+	d.fail(at, span, "%s %q", text, clip(key))
+}
+
+// finishProxy holds that a trusted proxy has a key.
+func finishProxy(d *decoder, at place, v *confparse.Value, block any) {
+	key := block.(*Proxy).Key
+	if !nkeys.IsValidPublicKey(key) {
+		d.badKey(at, d.origin(join(at.path, "key"), v.Span()), "invalid proxy key", key)
+	}
 }

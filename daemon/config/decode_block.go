@@ -80,6 +80,8 @@ func reset(into any) {
 	switch list := into.(type) {
 	case *[]User:
 		*list = []User{}
+	case *[]Proxy:
+		*list = []Proxy{}
 	case *[]CertPair:
 		*list = []CertPair{}
 	case *[]Export:

@@ -35,6 +35,7 @@ var built = map[Feature]bool{
 	ProxyLine:    true,
 	OperatorMode: true,
 	Callouts:     true,
+	Proxies:      true,
 }
 
 // Built reports whether the options of feature f do anything in this build.

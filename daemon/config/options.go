@@ -54,6 +54,8 @@ type Options struct {
 	// ProxyProtocol expects a PROXY header on client connections; ProxyTrusted are the networks it is believed from.
 	ProxyProtocol bool
 	ProxyTrusted  []string
+	// Proxies are trusted to say, by their signatures, that clients came through them.
+	Proxies []Proxy
 
 	Cluster Cluster
 	// ConnectErrorReports and ReconnectErrorReports: a failing connection to a peer is logged at the first and at

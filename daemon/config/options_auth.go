@@ -18,6 +18,11 @@ type Authorization struct {
 	Callout            Callout
 }
 
+// Proxy is a proxy that proves itself by a key.
+type Proxy struct {
+	Key string // public nkey of any kind
+}
+
 // Callout has a service decide who may connect.
 type Callout struct {
 	Defined bool

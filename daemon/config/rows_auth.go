@@ -217,10 +217,12 @@ func transportRows() []*Option {
 		{Name: "proxy_trusted", Kind: Strings, Feature: ProxyLine, Class: NewConnections, Since: sinceOurs,
 			Doc:  "Networks the PROXY header is believed from, as CIDR; by default all.",
 			bind: field(func(o *Options) *[]string { return &o.ProxyTrusted })},
-		{Name: "proxies", Kind: Block, Feature: Proxies, Doc: "Proxies that are trusted.", Fields: []*Option{
-			{Name: "trusted", Kind: Blocks, Doc: "The proxies.", Fields: []*Option{
-				{Name: "key", Aliases: []string{"public_key"}, Kind: String, Doc: "Public nkey of the proxy."},
+		{Name: "proxies", Kind: Block, Feature: Proxies, Doc: "Proxies that are trusted.",
+			bind: func(b any) any { return b }, Fields: []*Option{
+				{Name: "trusted", Kind: Blocks, Doc: "The proxies.", Fields: []*Option{
+					{Name: "key", Aliases: []string{"public_key"}, Kind: String, Doc: "Public nkey of the proxy.",
+						bind: field(func(p *Proxy) *string { return &p.Key })},
+				}, elem: appended[Proxy](), finish: finishProxy, bind: field(func(o *Options) *[]Proxy { return &o.Proxies })},
 			}},
-		}},
 	}
 }
