@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
 // reply is one request to a service that may still be answered.
@@ -19,9 +17,7 @@ type reply struct {
 	done    atomic.Bool // the last answer has come
 	lively  atomic.Bool // answered since its generation was looked at, where there may be more
 
-	sampled bool
-	asker   *ClientInfo
-	asked   time.Time
+	sample *sample // nil: not measured
 }
 
 // take reports whether an answer may pass: the first, and of a streamed service
@@ -110,11 +106,8 @@ func random62(b []byte, n int) []byte {
 }
 
 // add notes a request and returns it with its reply subject.
-func (t *replyTable) add(st *serviceStep, from *Account, subject string, f *proto.Frame) (*reply, []byte) {
-	r := &reply{to: from, subject: subject, export: st.export}
-	if st.export.Latency != nil && st.export.Latency.samples(f) {
-		r.sampled, r.asker, r.asked = true, st.asker, time.Now()
-	}
+func (t *replyTable) add(st *serviceStep, from *Account, subject string, m *sample) (*reply, []byte) {
+	r := &reply{to: from, subject: subject, export: st.export, sample: m}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at, c := t.class(st.export.Threshold)
@@ -148,20 +141,36 @@ func (t *replyTable) class(d time.Duration) (int, *replyClass) {
 // turn begins a new generation and drops the oldest. The timer stops when there is
 // nothing left to drop.
 func (t *replyTable) turn(c *replyClass) {
+	for _, m := range t.turned(c) {
+		m.failed(serviceTimeout)
+	}
+}
+
+// turned is turn, and returns what was measured and has had no answer.
+func (t *replyTable) turned(c *replyClass) (late []*sample) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c.now = (c.now + 1) % replyGens
-	maps.DeleteFunc(c.gens[c.now], func(_ string, r *reply) bool { return !r.lively.Swap(false) })
+	maps.DeleteFunc(c.gens[c.now], func(_ string, r *reply) bool {
+		if r.lively.Swap(false) {
+			return false
+		}
+		if r.sample != nil && !r.done.Swap(true) {
+			late = append(late, r.sample)
+		}
+		return true
+	})
 	if len(c.gens[c.now]) == 0 {
 		c.gens[c.now] = nil // gives back what a burst of requests took
 	}
 	for _, g := range c.gens {
 		if len(g) > 0 {
 			c.timer.Reset(c.threshold / (replyGens - 1))
-			return
+			return late
 		}
 	}
 	c.timer = nil
+	return late
 }
 
 // find returns the request that a subject answers, nil if there is none.

@@ -130,10 +130,14 @@ func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 	}
 	g := *f
 	var r *reply
-	if len(f.Reply) > 0 {
+	m := st.sampled(f)
+	switch {
+	case len(f.Reply) > 0:
 		var name []byte
-		r, name = st.im.to.shares.replies.add(st, s.acc, string(f.Reply), f)
+		r, name = st.im.to.shares.replies.add(st, s.acc, string(f.Reply), m)
 		g.Reply = name
+	case m != nil:
+		m.failed(badRequest)
 	}
 	if st.info != "" {
 		s.prependInfo(st.info, &g)
@@ -148,6 +152,9 @@ func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 	s.foreign = foreign
 	if !delivered && r != nil {
 		st.im.to.shares.replies.remove(r)
+		if m != nil {
+			m.failed(nobodyServes)
+		}
 	}
 	return delivered
 }
@@ -251,8 +258,12 @@ func (st *replyStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 	if r.done.Load() {
 		s.acc.shares.replies.remove(r)
 	}
-	if r.sampled {
-		r.measure(s)
+	switch {
+	case r.sample == nil:
+	case delivered:
+		r.sample.answered(s)
+	default:
+		r.sample.failed(nobodyWaits)
 	}
 	return delivered
 }
