@@ -91,7 +91,7 @@ func (a *Authenticator) verdict(ctx context.Context, d *directory, r *Request) (
 	if !ok {
 		return nil, ErrProxyNotTrusted
 	}
-	r.TrustedProxy = key != ""
+	r.TrustedProxy = r.TrustedProxy || key != ""
 	id, err := a.judge(ctx, d, r)
 	return id.through(key), err
 }
@@ -138,7 +138,7 @@ func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*
 	if !ok || key == "" && id.ProxyKey != "" {
 		return nil, ErrProxyNotTrusted // it was trusted when the connection came
 	}
-	r.TrustedProxy = key != ""
+	r.TrustedProxy = r.TrustedProxy || key != ""
 	now, err := a.recall(ctx, d, id, r)
 	if err != nil && id.by != byCallout && d.gone(r) {
 		return nil, ErrMoved

@@ -273,6 +273,9 @@ func finishCluster(d *decoder, at place, v *confparse.Value, block any) {
 	if a.Callout.Defined {
 		d.fail(at, where("authorization.auth_callout"), "cluster authorization does not support callouts")
 	}
+	if a.ProxyRequired {
+		d.warn(where("authorization.proxy_required"), "proxy_required has no effect between servers")
+	}
 	if a.DefaultPermissions.Defined {
 		d.warn(where("authorization.default_permissions"), `setting "permissions" within cluster authorization block is deprecated`)
 		if !c.Permissions.Defined {

@@ -71,7 +71,8 @@ func clusterAuthRows() []*Option {
 		&Option{Name: "auth_callout", Aliases: []string{"auth_hook"}, Kind: Block,
 			Doc: "Not possible between servers.", Fields: calloutRows(), finish: finishCallout,
 			bind: field(func(a *Authorization) *Callout { return &a.Callout })},
-		&Option{Name: "proxy_required", Kind: Boolean, Feature: Proxies, Doc: "Has no effect between servers."},
+		&Option{Name: "proxy_required", Kind: Boolean, Default: "false", Doc: "Has no effect between servers.",
+			bind: field(func(a *Authorization) *bool { return &a.ProxyRequired })},
 	)
 }
 
