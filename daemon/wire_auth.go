@@ -17,7 +17,9 @@ import (
 // the accounts, for the deciding part.
 func authOptions(o *config.Options, book *auth.Book) auth.Options {
 	if o.Operator.Enabled() {
-		return auth.Options{Operator: &auth.Operator{Book: book, Sentinel: o.Operator.Sentinel, Pinned: o.Operator.Pinned}}
+		return auth.Options{TrustedProxies: trustedProxies(o), Operator: &auth.Operator{
+			Book: book, Sentinel: o.Operator.Sentinel, Pinned: o.Operator.Pinned, Tags: lower(o.Tags),
+		}}
 	}
 	a := &o.Authorization
 	opts := auth.Options{
@@ -39,11 +41,16 @@ func authOptions(o *config.Options, book *auth.Book) auth.Options {
 	if opts.Anonymous = onlySystemUsers(o); opts.Anonymous && opts.Users == nil {
 		opts.Users = []auth.User{}
 	}
-	for _, p := range o.Proxies {
-		opts.TrustedProxies = append(opts.TrustedProxies, p.Key)
-	}
+	opts.TrustedProxies = trustedProxies(o)
 	opts.Callout = calloutOptions(o)
 	return opts
+}
+
+func trustedProxies(o *config.Options) (keys []string) {
+	for _, p := range o.Proxies {
+		keys = append(keys, p.Key)
+	}
+	return keys
 }
 
 // onlySystemUsers reports whether the only account there is is the system's, and

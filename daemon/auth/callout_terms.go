@@ -107,6 +107,9 @@ func (t claimTerms) place(ctx context.Context, u *jwt.UserClaims) (*place, error
 	if err != nil {
 		return nil, fmt.Errorf("no valid account %q for auth callout response on account %q: %w", issuer, t.acc.ID, err)
 	}
+	if _, known := target.signers[u.Issuer]; !known {
+		return nil, fmt.Errorf("user JWT issuer %q is not known", u.Issuer)
+	}
 	scope, err := target.scoped(u)
 	if err != nil {
 		return nil, err
