@@ -33,13 +33,19 @@ func accountOptions(o *config.Options) []broker.AccountOptions {
 		return list
 	}
 	for i := range list {
-		if list[i].Name != system {
-			addSystemServices(&list[i], system)
-		} else {
-			addSystemExports(&list[i])
-		}
+		addSystemShares(&list[i], system)
 	}
 	return list
+}
+
+// addSystemShares adds what an account imports of the system account, or what the
+// system account exports, without saying so.
+func addSystemShares(a *broker.AccountOptions, system string) {
+	if a.Name == system {
+		addSystemExports(a)
+	} else {
+		addSystemServices(a, system)
+	}
 }
 
 // addSystemServices adds what an account imports of the system account without saying

@@ -41,8 +41,10 @@ type claimedAccounts struct {
 // Share makes accounts be as described.
 func (c *claimedAccounts) Share(list []*auth.SharedAccount) {
 	opts := make([]broker.AccountOptions, len(list))
+	system := c.broker.System().Name()
 	for i, a := range list {
 		opts[i] = sharedAccount(a)
+		addSystemShares(&opts[i], system)
 	}
 	if err := c.broker.UpdateAccounts(opts); err != nil {
 		c.log.Error("Account claims cannot be put into effect: "+err.Error(), logging.Err(err))

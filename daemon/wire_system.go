@@ -54,6 +54,7 @@ func (d *Daemon) systemSource() system.Source {
 		},
 		Reload:      d.reloadByRequest,
 		CommandLine: func() []string { return monitor.MaskArguments(os.Args) },
+		AccountName: d.accountName,
 		Permissions: userPermissions,
 	}
 }
@@ -166,6 +167,16 @@ func (d *Daemon) reloadByRequest(ctx context.Context, cause string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// accountName is an account's name for people: that in its JWT, if there is one.
+func (d *Daemon) accountName(account string) string {
+	if b := d.operator.book; b != nil {
+		if a := b.Known(account); a != nil && a.Name != "" {
+			return a.Name
+		}
+	}
+	return account
 }
 
 // userPermissions lists what a client may do, as it is configured.

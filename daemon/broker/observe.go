@@ -138,14 +138,14 @@ func (c *Client) tellRefused(why Reason) {
 }
 
 // About describes the connection for an event: who the client says it is, but no
-// secret of it. Stop and RTT are left to the caller, Server and Cluster go without
-// saying.
+// secret of it. Stop, RTT and NameTag (the account's) are left to the caller, Server
+// and Cluster go without saying.
 func (c *Client) About() *ClientInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	start := c.start
 	i := &ClientInfo{
-		Start: &start, Host: c.ip, ID: c.cid, Account: c.acc.name, NameTag: c.acc.name,
+		Start: &start, Host: c.ip, ID: c.cid, Account: c.acc.name,
 		Kind: "Client", ClientType: "nats",
 	}
 	if o := c.connect; o != nil {
@@ -153,9 +153,6 @@ func (c *Client) About() *ClientInfo {
 	}
 	if w := c.who; w != nil {
 		i.IssuerKey, i.Tags = w.IssuerKey, w.Tags
-		if w.AccountLabel != "" {
-			i.NameTag = w.AccountLabel
-		}
 		if c.connect != nil && i.User == "" && c.connect.JWT != "" {
 			i.User = w.User
 		}

@@ -36,7 +36,7 @@ func (s *Service) accountStat(a *broker.Account) AccountStat {
 	st := a.Stats()
 	none := func() *Amount { return &Amount{} }
 	return AccountStat{
-		Account: st.Name, Name: st.Name, Conns: st.Connections, TotalConns: st.Connections,
+		Account: st.Name, Name: s.nameOf(st.Name), Conns: st.Connections, TotalConns: st.Connections,
 		Subscriptions: uint32(st.Subscriptions), SlowConsumers: st.SlowConsumers,
 		Sent:     Traffic{Amount{st.OutMsgs, st.OutBytes}, none(), none(), none()},
 		Received: Traffic{Amount{st.InMsgs, st.InBytes}, none(), none(), none()},

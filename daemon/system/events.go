@@ -42,6 +42,7 @@ func (o observer) Joined(c *broker.Client) {
 	if !s.in.Load().Interested(subject) {
 		return
 	}
+	i.NameTag = s.nameOf(i.Account)
 	e := connectEvent{Event: s.newEvent(connectSchema), Client: i}
 	s.Emit(subject, func(si ServerInfo) any { e.Server = si; return e })
 }
@@ -93,6 +94,6 @@ func (s *Service) ended(c *broker.Client, d *broker.ConnInfo, why string) discon
 	if stop.IsZero() {
 		stop = time.Now().UTC()
 	}
-	e.Client.Stop, e.Client.RTT = &stop, d.RTT
+	e.Client.Stop, e.Client.RTT, e.Client.NameTag = &stop, d.RTT, s.nameOf(d.Account)
 	return e
 }

@@ -21,8 +21,18 @@ type Source struct {
 	Reload func(ctx context.Context, cause string) error
 	// CommandLine is that of the process, with secrets masked.
 	CommandLine func() []string
+	// AccountName is the name of an account for people, where it is not its own.
+	AccountName func(account string) string
 	// Permissions lists what a client may do; nil for everything.
 	Permissions func(*broker.Client) *Permissions
+}
+
+// nameOf is the name of an account for people.
+func (s *Service) nameOf(account string) string {
+	if s.source.AccountName != nil {
+		return s.source.AccountName(account)
+	}
+	return account
 }
 
 // Report computes the data of an answer, or the error: [ErrNoAnswer] for none. Data

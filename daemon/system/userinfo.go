@@ -23,7 +23,7 @@ func (s *Service) userInfo(r *Request) (any, error) {
 		return nil, ErrNoAnswer
 	}
 	d := c.Info(false)
-	u := &UserInfo{User: d.User, Account: d.Account, UserName: d.NameTag, AccountName: d.Account}
+	u := &UserInfo{User: d.User, Account: d.Account, UserName: d.NameTag, AccountName: s.nameOf(d.Account)}
 	id := c.Identity()
 	if id == nil {
 		return nil, &Error{Code: http.StatusBadRequest}
