@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,11 +238,17 @@ func TestUnknownFieldsArePassedOver(t *testing.T) {
 }
 
 // keeper knows users that may be taken away, and carries their names.
-type keeper struct{ users map[string]*Identity }
+type keeper struct {
+	users map[string]*Identity
+	nonce atomic.Value // of the request before
+}
 
-func (*keeper) Requires() AuthRequirements { return AuthRequirements{Auth: true, Told: true} }
+func (*keeper) Requires() AuthRequirements {
+	return AuthRequirements{Auth: true, Told: true, Nonce: true}
+}
 
 func (k *keeper) Authenticate(_ context.Context, r *AuthRequest) (*Identity, error) {
+	k.nonce.Store(r.Nonce)
 	if id := k.users[r.Connect.User]; id != nil {
 		return id, nil
 	}
@@ -268,7 +275,7 @@ func (o onlyOn) Responses() *ResponsePermission                   { return nil }
 // The new configuration decides who goes on, and with what.
 func TestHandoverAsksAgain(t *testing.T) {
 	id := func(user, account string) *Identity { return &Identity{User: user, Account: account} }
-	a, addr := start(t, Options{Authenticator: &keeper{map[string]*Identity{
+	a, addr := start(t, Options{Authenticator: &keeper{users: map[string]*Identity{
 		"stays": id("stays", ""), "goes": id("goes", ""), "moves": id("moves", ""), "less": id("less", ""),
 	}}})
 	peers := map[string]*peer{}
@@ -281,9 +288,12 @@ func TestHandoverAsksAgain(t *testing.T) {
 	late := dial(t, addr) // has not said who it is
 	less := id("less", "")
 	less.Permissions = onlyOn("foo")
-	b := successor(t, Options{Port: a.Options().Port, Authenticator: &keeper{map[string]*Identity{
+	all := a.Clients()
+	nonce := all[len(all)-1].nonce
+	keep := &keeper{users: map[string]*Identity{
 		"stays": id("stays", ""), "moves": id("moves", "other"), "less": less, "late": id("late", ""),
-	}}})
+	}}
+	b := successor(t, Options{Port: a.Options().Port, Authenticator: keep})
 	b.AddAccount("other")
 	r := passOver(t, a, b)
 	if r.Moved != 3 || r.Lost["Authentication Failure"] != 1 || r.Lost["Client Closed"] != 1 {
@@ -295,6 +305,9 @@ func TestHandoverAsksAgain(t *testing.T) {
 	peers["less"].expect(`-ERR 'Permissions Violation for Subscription to "bar" (sid "2")'`)
 	late.send(`CONNECT {"verbose":false,"user":"late"}` + "\r\nPUB foo 1\r\nf\r\nPUB bar 1\r\nb\r\n")
 	late.sync()
+	if nonce == "" || keep.nonce.Load() != nonce {
+		t.Errorf("who signs %q is checked against %q", nonce, keep.nonce.Load())
+	}
 	peers["stays"].expect("MSG foo 1 1", "f", "MSG bar 2 1", "b")
 	peers["less"].expect("MSG foo 1 1", "f")
 	peers["less"].sync()
