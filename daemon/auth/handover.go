@@ -49,7 +49,9 @@ func (a *Authenticator) Readmit(ctx context.Context, proof []byte, r *Request) (
 	was, ok := readCarried(proof)
 	if ok && slices.Contains(recallable, was.by) && d.operator == nil {
 		if id, err := d.recall(was, r); err == nil {
-			id.from = d
+			if id.from != d {
+				id.from = d
+			}
 			return id, nil
 		}
 	}

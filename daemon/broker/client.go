@@ -228,6 +228,7 @@ func (c *Client) teardown(err error) {
 	b := c.broker
 	b.remember(c, r)
 	c.dropAll()
+	c.sender.retire()
 	acc.leave(c)
 	b.unregister(c)
 	c.Conn.Close(r != ReadFailed && r != WriteFailed && r != SlowConsumerPendingBytes &&

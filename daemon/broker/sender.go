@@ -79,6 +79,14 @@ func (s *sender) forget() {
 	s.once = nil
 }
 
+// retire lets go of everything at the end of the connection. Plans name receivers: were
+// they kept, a connection that has ended would keep those alive that ended before it, and
+// so on, for as long as an old plan of another sender names it.
+func (s *sender) retire() {
+	s.forget()
+	s.found, s.chosen, s.groups, s.stage = nil, nil, nil, transport.Stage{}
+}
+
 // settle adds the messages not counted yet to the counters of their patterns.
 func (s *sender) settle() {
 	if s.uncounted == 0 {

@@ -7,10 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
-// contender is one of the two servers compared.
+// contenders is how many servers take part at most: nats-broker, what it is
+// compared with, and the floor.
+const contenders = 3
+
+// contender is one of the servers compared.
 type contender struct {
 	name   string // as the table shows it
 	binary string
@@ -26,7 +31,9 @@ func repository() string {
 func command(dir, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as both are released
+	if !slices.Contains(args, "-race") {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as both are released
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%s %s in %s: %w\n%s", name, strings.Join(args, " "), dir, err, out)
@@ -35,9 +42,10 @@ func command(dir, name string, args ...string) (string, error) {
 }
 
 // buildOurs builds nats-broker from the tree at root into dir.
-func buildOurs(root, dir, name string) (string, error) {
+func buildOurs(root, dir, name string, flags ...string) (string, error) {
 	binary := filepath.Join(dir, name)
-	_, err := command(root, "go", "build", "-trimpath", "-o", binary, "./cmd/nats-broker")
+	args := append(append([]string{"build", "-trimpath", "-o", binary}, flags...), "./cmd/nats-broker")
+	_, err := command(root, "go", args...)
 	return binary, err
 }
 
@@ -46,6 +54,13 @@ func buildTheirs(dir string) (string, error) {
 	binary := filepath.Join(dir, "nats-server")
 	_, err := command(filepath.Join(repository(), "scripts", "peers"), "go", "build", "-trimpath", "-o", binary,
 		"github.com/nats-io/nats-server/v2")
+	return binary, err
+}
+
+// buildRelay builds the floor into dir.
+func buildRelay(dir string) (string, error) {
+	binary := filepath.Join(dir, "relay")
+	_, err := command(filepath.Join(repository(), "scripts", "bench"), "go", "build", "-trimpath", "-o", binary, "./relay")
 	return binary, err
 }
 

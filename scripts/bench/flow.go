@@ -13,9 +13,16 @@ import (
 // writeSize is how much a flooding publisher hands to the kernel at once.
 const writeSize = 64 << 10
 
-// inFlight bounds what the server may hold for all subscribers together, well
-// below max_pending (64 MiB), so that no server has a reason to drop or stall.
-const inFlight = 8 << 20
+// inFlight bounds what the server may hold for all subscribers together, and
+// inFlightEach what it may hold for each of many, well below max_pending (64 MiB
+// for each), so that no server has a reason to drop or stall.
+const (
+	inFlight     = 8 << 20
+	inFlightEach = 64 << 10
+)
+
+// inFlightFor is how much may be on its way to fan subscribers.
+func inFlightFor(fan int) int { return max(inFlight, fan*inFlightEach) }
 
 // flowSpec describes a traffic pattern: who publishes what and who gets it.
 type flowSpec struct {
@@ -28,6 +35,8 @@ type flowSpec struct {
 	subs     []subSpec
 	fan      int       // deliveries a published message causes
 	far      []*server // where subscribers are, in turn; nil: where publishers are
+	logins   []login   // of publisher i, repeated; nil: as the server asks
+	even     bool      // at a fixed rate, publishers take turns instead of sending all at once
 }
 
 // subSpec is one subscribing connection.
@@ -35,6 +44,7 @@ type subSpec struct {
 	subscribe []byte   // SUB lines to send
 	sids      []string // sid per subject; nil: "1"
 	from      int      // only publisher, -1: any
+	login     *login   // nil: as the server asks
 	ordered   bool     // gets every message of its publishers; otherwise one group shares them
 }
 
@@ -79,10 +89,14 @@ func newFlow(s *server, spec flowSpec) (*flow, error) {
 	}
 	chunk := writeSize
 	if spec.fan > 0 {
-		chunk = min(chunk, inFlight/2/spec.fan)
+		chunk = min(chunk, inFlightFor(spec.fan)/2/spec.fan)
 	}
 	for i := range spec.pubs {
-		ear, err := f.listen(s, subSpec{from: -1})
+		as := subSpec{from: everything}
+		if len(spec.logins) > 0 {
+			as.login = &spec.logins[i%len(spec.logins)]
+		}
+		ear, err := f.listen(s, as)
 		if err != nil {
 			f.close()
 			return nil, err
@@ -100,7 +114,11 @@ func newFlow(s *server, spec flowSpec) (*flow, error) {
 // listen connects, subscribes, and starts the reader; it returns when the
 // server has answered a PING sent behind the last SUB.
 func (f *flow) listen(s *server, sub subSpec) (*receiver, error) {
-	conn, err := s.connect()
+	as := s.as
+	if sub.login != nil {
+		as = *sub.login
+	}
+	conn, err := s.dial(as)
 	if err != nil {
 		return nil, err
 	}
@@ -173,9 +191,9 @@ func (p *publisher) flood(until time.Time) error {
 	frame := len(r.data) / len(r.ends)
 	limit := writeSize
 	if p.flow.fan > 0 {
-		limit = min(limit, inFlight/2/p.flow.fan)
+		limit = min(limit, inFlightFor(p.flow.fan)/2/p.flow.fan)
 	}
-	window := uint64(inFlight / frame)
+	window := uint64(inFlightFor(p.flow.fan) / frame)
 	for time.Now().Before(until) {
 		from, first := p.at, r.start(p.at)
 		to := from
@@ -205,6 +223,9 @@ func (p *publisher) flood(until time.Time) error {
 // deliveries, sorted, in nanoseconds.
 func (f *flow) paced(rate float64, d time.Duration) ([]int64, error) {
 	pace := &pacing{gap: time.Duration(float64(time.Second) / rate)}
+	if f.even {
+		pace.turn = pace.gap / time.Duration(len(f.pubs))
+	}
 	for _, p := range f.pubs {
 		pace.first = append(pace.first, p.seq)
 	}
@@ -241,11 +262,11 @@ func (f *flow) sendPaced(pace *pacing, count int) error {
 		return err
 	}
 	for n := range count {
-		if wait := pace.gap*time.Duration(n) - time.Since(pace.began); wait > 0 {
-			ts := unix.NsecToTimespec(wait.Nanoseconds())
-			_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &ts, nil) // early by a signal: sent early
-		}
-		for _, p := range f.pubs {
+		for i, p := range f.pubs {
+			if wait := pace.gap*time.Duration(n) + pace.turn*time.Duration(i) - time.Since(pace.began); wait > 0 {
+				ts := unix.NsecToTimespec(wait.Nanoseconds())
+				_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &ts, nil) // early by a signal: sent early
+			}
 			r := p.ring
 			r.fill(p.at, p.seq)
 			p.seq++

@@ -1,11 +1,12 @@
 // Command bench runs nats-broker and nats-server side by side under one
 // generator and compares what they cost.
 //
-//	go run -C scripts/bench .                          everything, about ten minutes on two cores
-//	go run -C scripts/bench . -quick                   a look at everything, about two minutes
+//	go run -C scripts/bench .                          everything, about a quarter of an hour on two cores
+//	go run -C scripts/bench . -quick                   a look at everything, about three minutes
 //	go run -C scripts/bench . -run '^pair' -pairs 7    some scenarios, more exactly
 //	go run -C scripts/bench . -o RESULTS.md            and keep the tables
 //	go run -C scripts/bench . -baseline HEAD~5         against an older nats-broker
+//	go run -C scripts/bench . -soak 30m                does anything grow under churn?
 //
 // Both servers run with their defaults on 127.0.0.1, one at a time, a fresh
 // process for every run, in alternation. The generator speaks to sockets
@@ -22,6 +23,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,26 +40,35 @@ type settings struct {
 	ours     string
 	theirs   string
 	list     bool
+	soak     time.Duration
+	race     bool
 }
 
 func main() {
 	var s settings
 	flag.StringVar(&s.only, "run", "", "run only scenarios whose `name` matches this expression")
 	flag.IntVar(&s.pairs, "pairs", 3, "how `often` both servers are measured in a scenario")
-	flag.DurationVar(&s.load, "duration", 1200*time.Millisecond, "how long a server is loaded in a run")
-	flag.DurationVar(&s.pace, "pace", 600*time.Millisecond, "how long messages are sent at a fixed rate for the latencies")
+	flag.DurationVar(&s.load, "duration", time.Second, "how long a server is loaded in a run")
+	flag.DurationVar(&s.pace, "pace", 500*time.Millisecond, "how long messages are sent at a fixed rate for the latencies")
 	flag.BoolVar(&s.quick, "quick", false, "one pair, a third of the duration, a tenth of the connections and subscriptions")
 	flag.StringVar(&s.output, "o", "", "write the tables to this `file` too")
 	flag.StringVar(&s.baseline, "baseline", "", "compare with this nats-broker, a binary or a git `revision`, instead of nats-server")
 	flag.StringVar(&s.ours, "ours", "", "measure this `binary` instead of building nats-broker")
 	flag.StringVar(&s.theirs, "theirs", "", "compare with this `binary` instead of building nats-server")
 	flag.BoolVar(&s.list, "list", false, "list the scenarios and end")
+	flag.DurationVar(&s.soak, "soak", 0, "instead of measuring, run nats-broker under traffic and churn for so long and see whether anything grows")
+	flag.BoolVar(&s.race, "race", false, "with -soak: build nats-broker with the race detector")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: unexpected argument %q\n", flag.Arg(0))
 		os.Exit(2)
 	}
-	ok, err := bench(s)
+	ok, err := false, error(nil)
+	if s.soak > 0 {
+		ok, err = soakOurs(s)
+	} else {
+		ok, err = bench(s)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -65,6 +76,25 @@ func main() {
 	if !ok {
 		os.Exit(1)
 	}
+}
+
+// soakOurs builds nats-broker, unless a binary is given, and soaks it.
+func soakOurs(s settings) (ok bool, err error) {
+	dir, err := os.MkdirTemp("", "nats-broker-bench-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	if s.ours == "" {
+		var flags []string
+		if s.race {
+			flags = append(flags, "-race")
+		}
+		if s.ours, err = buildOurs(repository(), dir, "nats-broker", flags...); err != nil {
+			return false, err
+		}
+	}
+	return runSoak(s.ours, s.soak)
 }
 
 // bench measures and prints; ok is false when a run failed.
@@ -91,17 +121,19 @@ func bench(s settings) (ok bool, err error) {
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(interrupted)
-	sides, err := contenders(s, dir)
+	sides, err := prepare(s, chosen, dir)
 	if err != nil {
 		return false, err
 	}
 	rep := newReport(s, sides)
-	total := len(chosen) * s.pairs * 2
+	total := 0
+	for _, sc := range chosen {
+		total += len(order(sc, sides, 0)) * s.pairs
+	}
 	done := 0
 	for _, sc := range chosen {
 		for pair := range s.pairs {
-			order := []int{pair % 2, 1 - pair%2}
-			for _, side := range order {
+			for _, side := range order(sc, sides, pair) {
 				select {
 				case <-interrupted:
 					return false, fmt.Errorf("interrupted")
@@ -146,9 +178,19 @@ func choose(expression string) ([]scenario, error) {
 	return chosen, nil
 }
 
-// contenders builds, or takes as given, the two servers: ours first.
-func contenders(s settings, dir string) ([2]contender, error) {
-	sides := [2]contender{{"nats-broker", s.ours}, {"nats-server", s.theirs}}
+// order says which servers run a scenario in a pair, in which order: the first two
+// in turn, the floor behind them.
+func order(sc scenario, sides []contender, pair int) []int {
+	list := []int{pair % 2, 1 - pair%2}
+	if len(sides) > 2 && slices.Contains(floored, sc.name) {
+		list = append(list, 2)
+	}
+	return list
+}
+
+// prepare builds, or takes as given, the servers: ours first, the floor last.
+func prepare(s settings, chosen []scenario, dir string) ([]contender, error) {
+	sides := []contender{{"nats-broker", s.ours}, {"nats-server", s.theirs}}
 	var err error
 	if s.ours == "" {
 		fmt.Fprintln(os.Stderr, "building nats-broker")
@@ -165,7 +207,12 @@ func contenders(s settings, dir string) ([2]contender, error) {
 		fmt.Fprintln(os.Stderr, "building nats-server")
 		sides[1].binary, err = buildTheirs(dir)
 	}
-	return sides, err
+	if err != nil || s.baseline != "" || !slices.ContainsFunc(chosen, func(sc scenario) bool { return slices.Contains(floored, sc.name) }) {
+		return sides, err
+	}
+	fmt.Fprintln(os.Stderr, "building the relay")
+	relay, err := buildRelay(dir)
+	return append(sides, contender{"relay", relay}), err
 }
 
 // once runs a scenario on a fresh server process.

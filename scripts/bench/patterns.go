@@ -48,6 +48,15 @@ func fanOut(n, payload int, distinct bool) func(int) flowSpec {
 	}
 }
 
+// manyPairs: n pairs of which each has little to say, at different moments.
+func manyPairs(n int) func(int) flowSpec {
+	return func(scale int) flowSpec {
+		spec := pairs(n/scale, 128)(1)
+		spec.even = true
+		return spec
+	}
+}
+
 // pairs: n publishers and n subscribers, each pair on a subject of its own.
 func pairs(n, payload int) func(int) flowSpec {
 	return func(int) flowSpec {

@@ -14,7 +14,7 @@ import (
 // receiver is one subscribing connection. Its goroutine reads, checks every
 // byte of every message and counts; all other fields are set before it starts.
 type receiver struct {
-	conn    *net.TCPConn
+	conn    net.Conn
 	buf     []byte
 	flow    *flow
 	sids    []string // sid of subject k; nil: subscription "1" gets everything
@@ -209,12 +209,13 @@ type pacing struct {
 	began time.Time
 	first []uint64 // per publisher: number of the first message of the run
 	gap   time.Duration
+	turn  time.Duration // between two publishers; 0: all send at once
 }
 
 // due returns the moment of message seq of publisher pub in nanoseconds after
 // began: what a message waits because an earlier one was late counts as well.
 func (p *pacing) due(pub int, seq uint64) int64 {
-	return int64(seq-p.first[pub]) * p.gap.Nanoseconds()
+	return int64(seq-p.first[pub])*p.gap.Nanoseconds() + int64(pub)*p.turn.Nanoseconds()
 }
 
 // counter is an atomic counter on a cache line of its own.

@@ -12,7 +12,7 @@ import (
 // report collects results and makes the tables of them.
 type report struct {
 	settings settings
-	sides    [2]contender
+	sides    []contender
 	began    time.Time
 	rows     []*row
 }
@@ -20,11 +20,11 @@ type report struct {
 // row is what is known about one scenario.
 type row struct {
 	scenario scenario
-	results  [][2]result // per pair
-	problem  string      // first failure
+	results  [][contenders]result // per pair
+	problem  string               // first failure
 }
 
-func newReport(s settings, sides [2]contender) *report {
+func newReport(s settings, sides []contender) *report {
 	return &report{settings: s, sides: sides, began: time.Now()}
 }
 
@@ -34,7 +34,7 @@ func (r *report) add(sc scenario, side, pair int, res result, err error) {
 	}
 	last := r.rows[len(r.rows)-1]
 	if len(last.results) <= pair {
-		last.results = append(last.results, [2]result{})
+		last.results = append(last.results, [contenders]result{})
 	}
 	if err != nil {
 		if last.problem == "" {
@@ -91,6 +91,7 @@ func (r *report) text() string {
 	ours, theirs := r.sides[0].name, r.sides[1].name
 	fmt.Fprintf(&b, "# %s and %s side by side\n\n", ours, theirs)
 	r.circumstances(&b)
+	r.verdicts(&b)
 	fmt.Fprintf(&b, "\n## Cost\n\nProcessor time of the server per unit; the ratio is the median of the pairs with the least and the largest.\n\n")
 	fmt.Fprintf(&b, "| scenario | unit | %s | %s | ratio | target | |\n|---|---|---:|---:|---|---|---|\n", ours, theirs)
 	for _, w := range r.rows {
@@ -111,6 +112,8 @@ func (r *report) text() string {
 		}
 	}
 	r.scales(&b)
+	r.floor(&b)
+	r.besidePlain(&b)
 	r.scraped(&b)
 	r.problems(&b)
 	return b.String()
@@ -151,11 +154,6 @@ func (r *report) costRow(b *strings.Builder, w *row, m metric, show func(float64
 	if _, ok := w.ratio(m); ok {
 		r.lineOf(b, w, w.scenario.unit, m, show)
 	}
-	if _, asked := w.scenario.targets[p50]; asked {
-		if _, ok := w.ratio(p50); ok {
-			r.lineOf(b, w, "latency p50", p50, show)
-		}
-	}
 }
 
 // lineOf writes one line with a target: met, or missed by how much.
@@ -169,11 +167,8 @@ func (r *report) lineOf(b *strings.Builder, w *row, what string, m metric, show 
 		return
 	}
 	ratio, _ := w.ratio(m)
-	verdict := "met"
-	if ratio.median > target*1.005 {
-		verdict = fmt.Sprintf("**missed: %.2f times the target**", ratio.median/target)
-	}
-	fmt.Fprintf(b, "| %s | %s | %s | ≤ %.2f | %s |\n", w.scenario.about, what, w.cells(m, show), target, verdict)
+	bound, text, _ := verdict(m, ratio.median, target)
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", w.scenario.about, what, w.cells(m, show), bound, text)
 }
 
 // cells writes ours, theirs and the ratio.

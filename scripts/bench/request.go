@@ -22,19 +22,24 @@ const (
 // requests makes the run of inFlight requests at a time, closed loop: each
 // answer sends the next request.
 func requests(inFlight int) func(*run) (result, error) {
+	return requestsBetween(inFlight, login{}, login{})
+}
+
+// requestsBetween is requests of one user to another.
+func requestsBetween(inFlight int, asker, answerer login) func(*run) (result, error) {
 	return func(r *run) (result, error) {
-		answer, err := newAnswerer(r.srv)
+		answer, err := newAnswerer(r.srv, answerer)
 		if err != nil {
 			return nil, err
 		}
 		defer answer.stop()
-		q, err := newRequester(r.srv)
+		q, err := newRequester(r.srv, asker)
 		if err != nil {
 			return nil, err
 		}
 		defer q.conn.Close()
 		if err := q.ask(inFlight, r.load/6); err != nil {
-			return nil, err
+			return nil, errors.Join(err, answer.failure())
 		}
 		q.samples = q.samples[:0]
 		used, took, err := r.costs(func() error { return q.ask(inFlight, r.load) })
@@ -59,8 +64,8 @@ type answerer struct {
 	done chan error
 }
 
-func newAnswerer(s *server) (*answerer, error) {
-	conn, err := s.connect()
+func newAnswerer(s *server, as login) (*answerer, error) {
+	conn, err := s.dial(as)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +81,7 @@ func newAnswerer(s *server) (*answerer, error) {
 func (a *answerer) run() error {
 	var out []byte
 	return eachFrame(a.conn, func(line, body []byte) error {
-		if f := bytes.Fields(line); len(f) == 5 && string(f[2]) == "1" {
+		if f := bytes.Fields(line); len(f) >= 5 && string(f[2]) == "1" {
 			out = append(append(out, "PUB "...), f[3]...)
 			out = append(strconv.AppendInt(append(out, ' '), int64(len(body)), 10), "\r\n"...)
 			out = append(append(out, body...), "\r\n"...)
@@ -110,8 +115,8 @@ type requester struct {
 	samples []int64
 }
 
-func newRequester(s *server) (*requester, error) {
-	conn, err := s.connect()
+func newRequester(s *server, as login) (*requester, error) {
+	conn, err := s.dial(as)
 	if err != nil {
 		return nil, err
 	}
@@ -223,13 +228,17 @@ func oneFrame(conn net.Conn, b []byte, message func(line, body []byte) error) (i
 	}
 	line := b[:nl+1]
 	switch {
-	case bytes.HasPrefix(line, []byte("MSG ")):
+	case bytes.HasPrefix(line, []byte("MSG ")), bytes.HasPrefix(line, []byte("HMSG ")):
 		size, err := strconv.Atoi(string(bytes.TrimSpace(line[bytes.LastIndexByte(line, ' '):])))
 		end := len(line) + size + 2
 		if err != nil || len(b) < end {
 			return 0, err
 		}
-		return end, message(line, b[len(line):end-2])
+		body := b[len(line) : end-2]
+		if line[0] == 'H' { // a server may tell the service who asks
+			_, body, _ = bytes.Cut(body, []byte("\r\n\r\n"))
+		}
+		return end, message(line, body)
 	case string(line) == "PING\r\n":
 		_, err := conn.Write([]byte("PONG\r\n"))
 		return len(line), err

@@ -37,6 +37,7 @@ type run struct {
 	srv    *server
 	others []*server // further nodes of srv's cluster, measured with it
 	binary string
+	conf   string        // the server's configuration file, of those that have one
 	load   time.Duration // how long to flood
 	pace   time.Duration // how long to send at a fixed rate
 	scale  int           // divides the number of connections and subscriptions; 1 in full runs
@@ -137,10 +138,10 @@ func (f *flow) units() uint64 {
 	return n
 }
 
-// paced makes the run of a 1:1 flow at a fixed rate only.
-func pacedOnly(perSecond float64) func(*run) (result, error) {
+// pacedOnly makes the run of a traffic pattern at a fixed rate only, of each publisher.
+func pacedOnly(perSecond float64, spec func(scale int) flowSpec) func(*run) (result, error) {
 	return func(r *run) (result, error) {
-		f, err := newFlow(r.srv, pair(128, false)(1))
+		f, err := newFlow(r.srv, spec(r.scale))
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -24,6 +25,7 @@ const patience = 30 * time.Second
 type server struct {
 	cmd  *exec.Cmd
 	port int
+	as   login        // how connect logs in
 	log  bytes.Buffer // written by os/exec until done is closed
 	done chan struct{}
 }
@@ -32,11 +34,16 @@ type server struct {
 // a PING. It also returns the time from exec to that answer. More are further
 // arguments.
 func startServer(binary string, more ...string) (*server, time.Duration, error) {
+	return startServerFor(login{}, binary, more...)
+}
+
+// startServerFor is startServer for a server that asks who connects.
+func startServerFor(as login, binary string, more ...string) (*server, time.Duration, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, 0, err
 	}
-	s := &server{port: port, done: make(chan struct{})}
+	s := &server{port: port, as: as, done: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{"-a", "127.0.0.1", "-p", strconv.Itoa(port)}, more...)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -49,7 +56,7 @@ func startServer(binary string, more ...string) (*server, time.Duration, error) 
 		close(s.done)
 	}()
 	for {
-		c, err := s.connect()
+		c, err := s.dial(s.as)
 		if err == nil {
 			took := time.Since(began)
 			c.Close()
@@ -144,44 +151,69 @@ func (s *server) settledMemory() (int64, error) {
 	return last, nil
 }
 
+// login is how a connection begins: in plain or encrypted, as whom.
+type login struct {
+	user, pass string
+	tls        bool
+}
+
+// line returns CONNECT and a PING behind it.
+func (l login) line() []byte {
+	who := ""
+	if l.user != "" {
+		who = fmt.Sprintf(`"user":%q,"pass":%q,`, l.user, l.pass)
+	}
+	return []byte(`CONNECT {` + who + `"verbose":false,"pedantic":false,"lang":"bench","version":"1",` +
+		`"protocol":1,"headers":true,"no_responders":true,"echo":true}` + "\r\nPING\r\n")
+}
+
 // connect opens a connection and goes through INFO, CONNECT, PING and PONG.
 func (s *server) connect() (*net.TCPConn, error) {
-	nc, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.port))
+	c, err := s.dial(login{user: s.as.user, pass: s.as.pass})
 	if err != nil {
 		return nil, err
 	}
-	c := nc.(*net.TCPConn)
-	if err := handshake(c); err != nil {
+	return c.(*net.TCPConn), nil
+}
+
+// dial is connect with a login.
+func (s *server) dial(as login) (net.Conn, error) {
+	c, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.port))
+	if err != nil {
+		return nil, err
+	}
+	made, err := handshake(c, as)
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	return c, nil
+	return made, nil
 }
-
-const connectLine = `CONNECT {"verbose":false,"pedantic":false,"lang":"bench","version":"1",` +
-	`"protocol":1,"headers":true,"no_responders":true,"echo":true}` + "\r\nPING\r\n"
 
 // handshake reads INFO, sends CONNECT and PING and reads up to the PONG and
 // whatever INFO the server sends behind it.
-func handshake(c *net.TCPConn) error {
+func handshake(c net.Conn, as login) (net.Conn, error) {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		return err
+		return nil, err
 	}
 	buf := make([]byte, 4096)
 	if _, err := readUntil(c, buf, "\r\n"); err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := c.Write([]byte(connectLine)); err != nil {
-		return err
+	if as.tls {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // a certificate of our own, made for the run
+	}
+	if _, err := c.Write(as.line()); err != nil {
+		return nil, err
 	}
 	got, err := readUntil(c, buf, "PONG\r\n")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if bytes.Contains(got, []byte("-ERR")) {
-		return fmt.Errorf("server says %q", got)
+		return nil, fmt.Errorf("server says %q", got)
 	}
-	return c.SetDeadline(time.Time{})
+	return c, c.SetDeadline(time.Time{})
 }
 
 // readUntil reads until mark has come and returns all that was read.
