@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"crypto/tls"
 	"fmt"
 	"math"
 	"slices"
@@ -87,23 +88,54 @@ type usedCertificate struct {
 	transport.CertificateInfo
 }
 
-// certificates lists those in use, by listener.
-func (d *Daemon) certificates() (list []usedCertificate) {
-	add := func(use string, shown []transport.CertificateInfo) {
-		for _, c := range shown {
-			list = append(list, usedCertificate{use, c})
-		}
-	}
+// usedTLS is the TLS material of one kind of listener.
+type usedTLS struct {
+	use string
+	*transport.TLS
+}
+
+// tlsInUse lists the material in use. The monitor shows the certificates that
+// clients are shown.
+func (d *Daemon) tlsInUse() (list []usedTLS) {
 	if t := d.broker.Options().TLS; t != nil {
-		add("client", t.Presented())
-		if act := d.active.Load(); act != nil && act.cfg.Options.Monitor.HTTPSPort != 0 { // it shows the same
-			add("monitor", t.Presented())
+		list = append(list, usedTLS{"client", t})
+		if act := d.active.Load(); act != nil && act.cfg.Options.Monitor.HTTPSPort != 0 {
+			list = append(list, usedTLS{"monitor", t})
 		}
 	}
-	if hub := d.cluster.hub; hub != nil {
-		add("cluster", hub.Certificates())
+	if hub := d.cluster.hub; hub != nil && hub.TLS() != nil {
+		list = append(list, usedTLS{"cluster", hub.TLS()})
 	}
 	return list
+}
+
+// certificates lists those in use, by listener.
+func (d *Daemon) certificates() (list []usedCertificate) {
+	for _, t := range d.tlsInUse() {
+		for _, c := range t.Presented() {
+			list = append(list, usedCertificate{t.use, c})
+		}
+	}
+	return list
+}
+
+// reportUnusable says of each pair in use that it cannot be loaded from its
+// files any more. It is called after a refused reload: the files may be why.
+func (d *Daemon) reportUnusable() {
+	seen := make(map[transport.KeyPair]bool)
+	for _, t := range d.tlsInUse() {
+		for _, pair := range t.Options().Certificates {
+			if seen[pair] {
+				continue
+			}
+			seen[pair] = true
+			if _, err := tls.LoadX509KeyPair(pair.CertFile, pair.KeyFile); err != nil {
+				d.log.Event(logging.Error, logging.CertificateReloadRefused,
+					fmt.Sprintf("Certificate %s cannot be used as it is now, the one it replaces stays in use: %v", pair.CertFile, err),
+					logging.String(logging.FieldCertificate, pair.CertFile), logging.Err(err))
+			}
+		}
+	}
 }
 
 // presented lists the certificates in use, each once.

@@ -94,7 +94,7 @@ func (p *clusterPart) listen(o *config.Options) (list []net.Listener, shown []st
 	if l == nil {
 		e := endpoint{host, c.Port}
 		if l, err = e.open(); err != nil {
-			return nil, nil, fmt.Errorf("Error listening on router port: %d - %v", c.Port, err)
+			return nil, nil, &listenError{e.String(), fmt.Sprintf("Error listening on router port: %d - %v", c.Port, err), err}
 		}
 	}
 	p.core.d.keepStored("cluster", l)

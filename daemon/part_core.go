@@ -70,7 +70,7 @@ func (p *corePart) start(cfg *config.Config) error {
 	if l == nil {
 		e := endpoint{o.Host, o.Port}
 		if l, err = e.open(); err != nil {
-			return fmt.Errorf("Error listening on port: %s, %q", e, err)
+			return &listenError{e.String(), fmt.Sprintf("Error listening on port: %s, %q", e, err), err}
 		}
 	}
 	p.d.keepStored("client", l)

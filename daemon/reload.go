@@ -139,6 +139,7 @@ func (d *Daemon) refuse(cause string, check bool, err error) control.Response {
 	d.active.Store(&act)
 	d.log.Event(logging.Error, logging.ReloadRefused, "Failed to reload server configuration: "+plainErrors(err),
 		logging.String("NATS_CAUSE", cause), logging.Err(err))
+	d.reportUnusable()
 	return resp
 }
 

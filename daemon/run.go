@@ -55,7 +55,7 @@ func (d *Daemon) Run() (int, error) {
 	}
 	if err != nil {
 		d.tellPredecessor(err)
-		d.log.Event(logging.Fatal, logging.NoID, err.Error(), logging.Err(err))
+		d.reportStart(err)
 		d.notify.Failure(err, 1)
 		d.logs.Close()
 		return 1, err

@@ -183,8 +183,8 @@ func clusterVarz(o *config.Options, hub *cluster.Hub) monitor.ClusterVarz {
 	if c.WriteDeadline != o.WriteDeadline { // shown where it is one of its own
 		v.WriteDeadline = c.WriteDeadline
 	}
-	if shown := hub.Certificates(); len(shown) > 0 {
-		v.TLSCertNotAfter = shown[0].NotAfter.UTC()
+	if t := hub.TLS(); t != nil && len(t.Presented()) > 0 {
+		v.TLSCertNotAfter = t.Presented()[0].NotAfter.UTC()
 	}
 	for _, u := range c.Routes {
 		v.URLs = append(v.URLs, u.Host)

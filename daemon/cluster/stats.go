@@ -91,13 +91,8 @@ func (r *Route) count(t *broker.Traffic) {
 	t.OutBytes += int64(out.Bytes)
 }
 
-// Certificates lists those shown to peers.
-func (h *Hub) Certificates() []transport.CertificateInfo {
-	if t := h.opts.Load().TLS; t != nil {
-		return t.Presented()
-	}
-	return nil
-}
+// TLS is what routes are encrypted with; nil when they are not.
+func (h *Hub) TLS() *transport.TLS { return h.opts.Load().TLS }
 
 // Port is where peers connect.
 func (h *Hub) Port() int { return h.opts.Load().Port }
