@@ -137,6 +137,15 @@ func (p *clusterPart) figures() (servers, connections int, t broker.Traffic) {
 	return servers, connections, t
 }
 
+// troubles counts the connections to peers that took in too little in time, and those
+// that said nothing any more.
+func (p *clusterPart) troubles() (slow, stale int64) {
+	if p.hub == nil {
+		return 0, 0
+	}
+	return p.hub.SlowRoutes(), p.hub.StaleRoutes()
+}
+
 func (p *clusterPart) stop() {
 	if p.hub != nil {
 		p.hub.Stop()

@@ -26,6 +26,7 @@ func brokerOptions(o *config.Options) broker.Options {
 		MaxSubTokens:     o.Limits.MaxSubTokens,
 		MaxClosedClients: o.Limits.MaxClosedClients,
 		WriteDeadline:    o.WriteDeadline,
+		KeepLate:         o.WriteTimeout == "retry",
 		PingInterval:     o.PingInterval,
 		PingMax:          o.PingMax,
 		AuthTimeout:      o.Authorization.Timeout,

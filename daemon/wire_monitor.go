@@ -108,6 +108,10 @@ func (s serverSource) counted(v *monitor.Varz) {
 	v.InClientMsgs, v.InClientBytes, v.OutClientMsgs, v.OutClientBytes = st.InMsgs, st.InBytes, st.OutMsgs, st.OutBytes
 	v.SlowConsumers, v.StaleConnections = st.SlowConsumers, st.StaleConnections
 	v.SlowConsumerStats.Clients, v.StaleConnectionStats.Clients = uint64(st.SlowConsumers), uint64(st.StaleConnections)
+	slow, stale := s.d.cluster.troubles()
+	v.SlowConsumers += slow
+	v.StaleConnections += stale
+	v.SlowConsumerStats.Routes, v.StaleConnectionStats.Routes = uint64(slow), uint64(stale)
 }
 
 // clientPort is the port clients are told, or that of the first listener.

@@ -23,6 +23,7 @@ type Options struct {
 	MaxSubscriptions int           // per connection: 0, no limit
 	MaxSubTokens     int           // of a subject subscribed to: 0, no limit
 	WriteDeadline    time.Duration // 10 s
+	KeepLate         bool          // who misses the deadline, but takes something in, is kept
 	PingInterval     time.Duration // 2 min
 	PingMax          int           // unanswered PINGs: 2
 	AuthTimeout      time.Duration // for CONNECT, where authentication is required: 2 s

@@ -58,6 +58,11 @@ func toldChanged(a, b *Options) bool {
 // tighter, into effect for a connection.
 func (c *Client) applyLimits(o *Options) {
 	c.Out.Limits(o.MaxPending, o.WriteDeadline)
+	if o.KeepLate {
+		c.Out.Forgive(c.overdue)
+	} else {
+		c.Out.Forgive(nil)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var payload, subs int

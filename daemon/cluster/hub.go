@@ -23,6 +23,8 @@ type Hub struct {
 	opts   atomic.Pointer[Options]
 
 	lastRID  atomic.Uint64
+	slow     atomic.Int64
+	stale    atomic.Int64
 	epoch    atomic.Uint64 // counts changes of the broker's accounts
 	wake     chan struct{} // there is something for the teller
 	stopping chan struct{}

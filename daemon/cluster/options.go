@@ -54,7 +54,10 @@ type Options struct {
 	PingInterval  time.Duration // 30 s
 	PingMax       int           // unanswered PINGs: 2
 	WriteDeadline time.Duration // 10 s
-	MaxPending    int64         // bytes waiting to be sent to a peer: 64 MiB
+	// CloseLate closes a connection that misses the deadline. Otherwise that is logged,
+	// and only a peer that has taken in nothing at all until then is given up.
+	CloseLate  bool
+	MaxPending int64 // bytes waiting to be sent to a peer: 64 MiB
 
 	// About the server, for INFO.
 	ServerName, Version, GoVersion, GitCommit string

@@ -3,7 +3,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"runtime/debug"
@@ -85,6 +84,7 @@ type Route struct {
 
 	ended bool
 
+	late    atomic.Bool // the peer does not take in what waits for it in time
 	guarded atomic.Bool // some of what the peer wants is denied: each message is looked at
 
 	inMsgs, inBytes atomic.Int64
@@ -120,6 +120,9 @@ func (h *Hub) serve(nc net.Conn, t target) {
 		return
 	}
 	r.Out.Limits(o.MaxPending, o.WriteDeadline)
+	if !o.CloseLate {
+		r.Out.Forgive(r.overdue)
+	}
 	h.mu.Lock()
 	stopped := h.stopped
 	if !stopped {
@@ -221,27 +224,6 @@ func (r *Route) teardown(why error) {
 		h.tellClients()
 	}
 	h.again(r, was, why)
-}
-
-// report logs the end of a connection.
-func (h *Hub) report(r *Route, why error, registered bool) {
-	reason := "Client Closed"
-	var ref *refusal
-	switch {
-	case errors.As(why, &ref):
-		reason = ref.reason
-		if ref.log != "" {
-			h.log.Error(r.label+" - "+ref.log, logging.Err(why))
-		}
-	case why != nil && !errors.Is(why, io.EOF):
-		reason = why.Error()
-	}
-	line := r.label + " - Router connection closed: " + reason
-	if registered && reason != "Server Shutdown" {
-		h.log.Event(logging.Info, logging.RouteLost, line)
-		return
-	}
-	h.log.Info(line)
 }
 
 // watch starts the timer of PINGs, of which the first ones are early, to learn the

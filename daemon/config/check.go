@@ -187,7 +187,6 @@ func (d *decoder) checkClusterStart(o *Options) {
 		}
 		d.checkThresholds(&c.Compression)
 	}
-	d.refuseClusterLater(o)
 	if c.PoolSize < 0 && len(c.Accounts) > 0 {
 		d.unable("cluster.pool_size", "pool_size cannot be negative if pinned accounts are specified")
 	}
@@ -227,15 +226,6 @@ func (d *decoder) checkThresholds(c *Compression) {
 		d.unable(path, "compression mode %q should have no more than 4 RTT thresholds: %v", c.Mode, c.RTTThresholds)
 	}
 	c.RTTThresholds = list[:used]
-}
-
-// refuseClusterLater refuses what routes cannot do yet.
-func (d *decoder) refuseClusterLater(o *Options) {
-	c := &o.Cluster
-	const text = "%s: not supported yet by nats-broker"
-	if c.WriteTimeout == "retry" {
-		d.wrong("cluster.write_timeout", text, "write_timeout: retry")
-	}
 }
 
 // wrongRoutes: routes on the command line need a route listener. Routes of a file without one are only not used, as in

@@ -53,7 +53,7 @@ func clusterRow() *Option {
 			{Name: "write_deadline", Kind: Duration, Class: NewConnections, Doc: "Longest time a write to a route may block; by default as for clients.",
 				bind: field(func(c *Cluster) *time.Duration { return &c.WriteDeadline })},
 			{Name: "write_timeout", Kind: Word, Values: []string{"default", "close", "retry"}, Class: NewConnections,
-				Doc:  "What follows a write that missed its deadline: the route is closed, and dialled again.",
+				Doc:  "What follows a write that missed its deadline: close ends the route, and it is dialled again; retry, the default, goes on as long as the other server takes in something.",
 				bind: field(func(c *Cluster) *string { return &c.WriteTimeout })},
 		}}
 }

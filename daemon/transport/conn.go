@@ -358,7 +358,12 @@ func (c *Conn) writeOut() {
 	o := &c.Out
 	w := writeRun{c: c}
 	w.begin()
+	w.moved = o.takeMoved()
 	err := c.raw.Write(func(uintptr) bool { return w.step() })
+	for errors.Is(err, os.ErrDeadlineExceeded) && w.forgiven() {
+		err = c.raw.Write(func(uintptr) bool { return w.step() })
+	}
+	w.caughtUp(err)
 	_ = c.nc.SetWriteDeadline(time.Time{})
 	o.mu.Lock()
 	if o.holder != nil && w.errno == 0 && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
@@ -398,6 +403,50 @@ type writeRun struct {
 	chunks int
 	bytes  int64
 	errno  syscall.Errno
+
+	moved   bool           // the write before took something
+	started time.Time      // when the deadline began that was missed first; zero: none was
+	missed  *DeadlineError // what it was about
+}
+
+// forgiven reports whether to go on after a missed deadline, and sets the next one.
+func (w *writeRun) forgiven() bool {
+	o := &w.c.Out
+	o.mu.Lock()
+	f, held := o.forgive, o.holder != nil || o.dead
+	o.mu.Unlock()
+	if f == nil || held || w.left == w.bytes && !w.moved {
+		return false
+	}
+	w.moved = false
+	e := &DeadlineError{Deadline: w.limit, Chunks: w.chunks, Bytes: w.bytes}
+	if w.missed == nil {
+		w.missed, w.started = e, time.Now().Add(-w.limit)
+	}
+	f(e, 0)
+	w.begin()
+	return true
+}
+
+// takeMoved reports whether the write before took something.
+func (o *Outbound) takeMoved() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.moved
+}
+
+// caughtUp tells that nothing is overdue any more.
+func (w *writeRun) caughtUp(err error) {
+	if w.missed == nil || err != nil || w.errno != 0 {
+		return
+	}
+	o := &w.c.Out
+	o.mu.Lock()
+	f := o.forgive
+	o.mu.Unlock()
+	if f != nil {
+		f(w.missed, time.Since(w.started))
+	}
 }
 
 func (w *writeRun) begin() {

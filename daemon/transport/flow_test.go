@@ -259,3 +259,50 @@ func TestSharedInputIsKept(t *testing.T) {
 	<-fromDone
 	<-toDone
 }
+
+// A peer that takes in something before each deadline is spared, if that is asked for,
+// and one that takes in nothing is not.
+func TestForgive(t *testing.T) {
+	c, other := pair(t)
+	c.Out.Limits(1<<30, 50*time.Millisecond)
+	const size, misses = 64 << 20, 3
+	caught, read, missed := make(chan time.Duration, 1), make(chan error, 1), 0
+	c.Out.Forgive(func(e *DeadlineError, took time.Duration) { // on the writer's goroutine
+		if took > 0 {
+			caught <- took
+			return
+		}
+		if e.Deadline != 50*time.Millisecond || e.Bytes <= 0 || e.Chunks <= 0 {
+			t.Errorf("missed: %+v", e)
+		}
+		switch missed++; {
+		case missed < misses: // makes room, of which all is used before the next deadline
+			if _, err := io.CopyN(io.Discard, other, 512<<10); err != nil {
+				t.Error(err)
+			}
+		case missed == misses:
+			go func() { // ends with the rest
+				_, err := io.CopyN(io.Discard, other, size-(misses-1)*512<<10)
+				read <- err
+			}()
+		}
+	})
+	done := serve(c, swallow)
+	c.Out.Send(make([]byte, size))
+	select {
+	case took := <-caught:
+		if took < misses*50*time.Millisecond {
+			t.Errorf("caught up after %v, having missed %d deadlines", took, misses)
+		}
+	case err := <-done:
+		t.Fatal("ended with", err)
+	}
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+	c.Out.Send(make([]byte, size)) // nobody reads it
+	var de *DeadlineError
+	if err := <-done; !errors.As(err, &de) {
+		t.Errorf("ended with %v", err)
+	}
+}

@@ -26,6 +26,7 @@ type Outbound struct {
 	tailEnd int
 	pending int64 // bytes accepted and not yet written
 
+	moved   bool // the write before writeOut began took something
 	busy    bool // somebody writes, or waits for the descriptor to be writable
 	dead    bool // nothing is accepted any more
 	closing bool // the connection is closed when all is written
@@ -34,6 +35,7 @@ type Outbound struct {
 
 	maxPending    int64
 	writeDeadline time.Duration
+	forgive       func(e *DeadlineError, took time.Duration) // nil: a missed deadline ends the connection
 	msgs, bytes   uint64
 }
 
@@ -79,6 +81,16 @@ func (e *WriteError) Unwrap() error { return e.Err }
 func (o *Outbound) Limits(maxPending int64, writeDeadline time.Duration) {
 	o.mu.Lock()
 	o.maxPending, o.writeDeadline = maxPending, writeDeadline
+	o.mu.Unlock()
+}
+
+// Forgive has the connection go on when a deadline is missed, as long as the peer took in
+// some of what was waiting. f is told of each deadline that is missed, with 0, and when
+// nothing is waiting any more, with the time since the first one began. It must be quick;
+// it runs on the goroutine that writes.
+func (o *Outbound) Forgive(f func(e *DeadlineError, took time.Duration)) {
+	o.mu.Lock()
+	o.forgive = f
 	o.mu.Unlock()
 }
 
@@ -134,6 +146,7 @@ func (o *Outbound) put(l *Lane) {
 	left := advance(l.segs, n)
 	o.mu.Lock()
 	o.pending -= int64(n)
+	o.moved = n > 0
 	if len(left) > 0 && !o.dead {
 		o.prepend(left)
 	} else {
@@ -216,6 +229,7 @@ func (o *Outbound) writeSome() (int, syscall.Errno) {
 		return w, 0
 	}
 	o.pending -= int64(w)
+	o.moved = w > 0
 	o.head -= len(left)
 	copy(o.queue[o.head:], left)
 	if o.head == len(o.queue) {

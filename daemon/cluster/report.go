@@ -1,0 +1,120 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// How connections end, as nats-server 2.15.2 names it, beyond what refusals say.
+const (
+	reasonClosed   = "Client Closed"
+	reasonShutdown = "Server Shutdown"
+	reasonStale    = "Stale Connection"
+	reasonPending  = "Slow Consumer (Pending Bytes)"
+	reasonDeadline = "Slow Consumer (Write Deadline)"
+	reasonRead     = "Read Error"
+	reasonWrite    = "Write Error"
+)
+
+// reasonOf says why a connection ended that ended with err.
+func reasonOf(err error) string {
+	var ref *refusal
+	var pe *transport.PendingError
+	var de *transport.DeadlineError
+	var we *transport.WriteError
+	switch {
+	case errors.As(err, &ref):
+		return ref.reason
+	case err == nil, errors.Is(err, io.EOF):
+		return reasonClosed
+	case errors.As(err, &pe):
+		return reasonPending
+	case errors.As(err, &de):
+		return reasonDeadline
+	case errors.As(err, &we):
+		return reasonWrite
+	}
+	return reasonRead
+}
+
+// report logs and counts the end of a connection.
+func (h *Hub) report(r *Route, why error, registered bool) {
+	reason := reasonOf(why)
+	var ref *refusal
+	cause, refused := reason, false
+	if errors.As(why, &ref) {
+		refused = !registered && reason != duplicateRoute && reason != reasonShutdown
+		if ref.log != "" {
+			cause = ref.log
+		}
+	}
+	fields := []logging.Field{logging.String(logging.FieldRemote, r.remote.String()), logging.String(logging.FieldReason, cause)}
+	line := r.label + " - Router connection closed: " + reason
+	if registered {
+		name := r.info.Name
+		line += " - Remote: " + name
+		fields = append(fields, logging.String(logging.FieldRoute, name))
+	}
+	h.reportCause(r, why, reason, cause)
+	switch {
+	case refused:
+		if ref.log != "" {
+			h.log.Error(r.label + " - " + ref.log)
+		}
+		h.log.Event(logging.Info, logging.RouteRefused, line, fields...)
+	case registered && reason != reasonShutdown:
+		if ref != nil && ref.log != "" {
+			h.log.Error(r.label + " - " + ref.log)
+		}
+		h.log.Event(logging.Info, logging.RouteLost, line, fields...)
+	default:
+		h.log.Info(line, fields...)
+	}
+}
+
+// reportCause counts what is counted, and logs what the reason does not say.
+func (h *Hub) reportCause(r *Route, why error, reason, cause string) {
+	switch reason {
+	case reasonPending, reasonDeadline:
+		if !r.late.Load() {
+			h.slow.Add(1)
+		}
+		h.log.Info(r.label+" - "+why.Error(), logging.Err(why))
+	case reasonStale:
+		h.stale.Add(1)
+	case reasonWrite, reasonRead:
+		h.log.Error(fmt.Sprintf("%s - %v", r.label, why), logging.Err(why))
+	}
+}
+
+// overdue is told when the peer takes in what waits for it, but not in time, and when it
+// has caught up after all: see [transport.Outbound.Forgive].
+func (r *Route) overdue(e *transport.DeadlineError, took time.Duration) {
+	h := r.hub
+	if took > 0 {
+		r.late.Store(false)
+		h.log.Info(fmt.Sprintf("%s - Slow Consumer Recovered: Flush took %.3fs with %d chunks of %d total bytes.",
+			r.label, took.Seconds(), e.Chunks, e.Bytes))
+		return
+	}
+	state := "Detected"
+	if r.late.Swap(true) {
+		state = "State"
+	} else {
+		h.slow.Add(1)
+	}
+	h.log.Info(fmt.Sprintf("%s - Slow Consumer %s: WriteDeadline of %v exceeded with %d chunks of %d total bytes.",
+		r.label, state, e.Deadline, e.Chunks, e.Bytes))
+}
+
+// SlowRoutes and StaleRoutes count the connections to peers that did not take in what
+// waited for them in time, and those that said nothing any more.
+func (h *Hub) SlowRoutes() int64 { return h.slow.Load() }
+
+// StaleRoutes is described at [Hub.SlowRoutes].
+func (h *Hub) StaleRoutes() int64 { return h.stale.Load() }
