@@ -80,7 +80,8 @@ func Open(o Options, log *logging.Logger) (*Directory, error) {
 	if err := d.scan(); err != nil {
 		return nil, fmt.Errorf("resolver: %w", err)
 	}
-	d.done.Go(func() { d.expire(d.quit) }) // ended by Close
+	quit := d.quit
+	d.done.Go(func() { d.expire(quit) }) // ended by Close
 	return d, nil
 }
 
