@@ -214,7 +214,9 @@ func (d *Daemon) healthTarget() control.Response {
 	if d.inState() != stateRunning || len(h.Addrs) == 0 {
 		return control.Response{Error: "the broker is " + d.inState()}
 	}
-	h.TLS = d.broker.Options().TLS != nil
+	if t := d.broker.Options().TLS; t != nil {
+		h.TLS, h.First = true, t.Options().First
+	}
 	if d.gate.Requires().Auth {
 		ticket := d.gate.tickets.issue()
 		h.User, h.Token, h.Subject = ticketUser, ticket.secret, ticket.subject

@@ -29,6 +29,8 @@ where clients need credentials, lets this one connection in for one subject.
     --nkey FILE        seed file to connect with
     --tlsca FILE       authorities to trust (default: the system's; a broker that
                        was found through its control socket is trusted as it is)
+    --tlscert FILE, --tlskey FILE
+                       certificate and key to present where clients need one
     --subject SUBJECT  subject to use (default: a new inbox)
     --quiet            print nothing when all is well
 ` + commonFlags + `
@@ -38,8 +40,9 @@ line, 3 no broker is running.
 
 // healthFlags are how to connect.
 type healthFlags struct {
-	server, user, passwordFile, tokenFile, creds, nkey, ca, subject string
-	quiet                                                           bool
+	server, user, passwordFile, tokenFile, creds, nkey string
+	ca, cert, key, subject                             string
+	quiet                                              bool
 }
 
 // runHealth makes the round trip.
@@ -53,10 +56,16 @@ func runHealth(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	t.fs.StringVar(&f.creds, "creds", "", "")
 	t.fs.StringVar(&f.nkey, "nkey", "", "")
 	t.fs.StringVar(&f.ca, "tlsca", "", "")
+	t.fs.StringVar(&f.cert, "tlscert", "", "")
+	t.fs.StringVar(&f.key, "tlskey", "", "")
 	t.fs.StringVar(&f.subject, "subject", "", "")
 	t.fs.BoolVar(&f.quiet, "quiet", false, "")
 	if code, done := t.parse(args, stdout); done {
 		return code
+	}
+	if (f.cert == "") != (f.key == "") {
+		fmt.Fprintln(stderr, "nats-broker health: --tlscert and --tlskey belong together\nTry 'nats-broker health --help'.")
+		return exitUsage
 	}
 	target := &control.Health{Addrs: []string{f.server}}
 	if f.server == "" {
@@ -89,6 +98,9 @@ func roundTrip(target *control.Health, f healthFlags, timeout time.Duration) (ti
 	}
 	nc, err := nats.Connect(serverURL(target), opts...)
 	if err != nil {
+		if f.cert == "" && strings.Contains(err.Error(), "certificate required") {
+			err = fmt.Errorf("%w; clients need a certificate here, give one with --tlscert and --tlskey", err)
+		}
 		return 0, fmt.Errorf("connecting to %s: %w", serverURL(target), err)
 	}
 	defer nc.Close()
@@ -168,6 +180,12 @@ func connectOptions(target *control.Health, f healthFlags, timeout time.Duration
 		opts = append(opts, nats.UserInfo(f.user, password))
 	case target.User != "":
 		opts = append(opts, nats.UserInfo(target.User, target.Token))
+	}
+	if f.cert != "" {
+		opts = append(opts, nats.ClientCert(f.cert, f.key))
+	}
+	if target.First {
+		opts = append(opts, nats.TLSHandshakeFirst())
 	}
 	switch {
 	case f.ca != "":
