@@ -101,8 +101,15 @@ upgraded() {
 	load_judge 'upgrade'
 	same 'upgrade: no connection was refused' 0 "$(load_field refused)"
 	scripts/box push "$box" "$(deb old)" /var/tmp/old.deb
+	carry_start 200,10000
 	check 'downgrade' apt_in install --allow-downgrades /var/tmp/old.deb
+	carry_end
+	carry_judge 'downgrade, 200 clients' 1000
 	check 'the older version serves again' probe
+	carry_start 200,10000
+	check 'upgrade again' apt_in install nats-broker
+	carry_end
+	carry_judge 'upgrade, 200 clients' 1000
 }
 
 sockets() {

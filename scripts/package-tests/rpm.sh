@@ -51,15 +51,15 @@ matches 'the manual pages are documentation' '/usr/share/man/man8/nats-broker.8.
 inside_sh "echo 'max_connections: 5000' >>$conf"
 eventually 10 inside_sh 'journalctl -u nats-broker -o cat | grep -q max_connections' || bad 'the edit is live' ''
 repository new
-load_start
+carry_start 200,10000
 check 'dnf upgrade under load' dnf_in upgrade nats-broker
-load_end
+carry_end
 matches 'the new version is installed' '^1\.0\.0~test2-1$' "$(inside rpm -q --qf '%{VERSION}-%{RELEASE}\n' nats-broker)"
 same 'the new version runs' "$(inside_sh 'stat -Lc %i /usr/bin/nats-broker')" \
 	"$(inside_sh 'stat -Lc %i /proc/$(systemctl show -P MainPID nats-broker)/exe')"
 matches 'the edited configuration is kept' '^max_connections: 5000' "$(inside cat $conf)"
 check 'the new one lies beside it' inside test -f $conf.rpmnew
-load_judge 'dnf upgrade'
+carry_judge 'dnf upgrade, 200 clients' 1000
 check 'still enabled' inside systemctl is-enabled nats-broker.service
 check 'reinstall' dnf_in reinstall nats-broker
 check 'it serves' probe
