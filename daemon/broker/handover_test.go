@@ -74,7 +74,7 @@ const conversation = "CONNECT {\"verbose\":false,\"headers\":true,\"no_responder
 // broker is exchanged after the first n bytes.
 func overheard(t *testing.T, n int) string {
 	t.Helper()
-	a, err := New(Options{}, logging.Discard())
+	a, err := New(Options{NoShortFirstPing: true}, logging.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func overheard(t *testing.T, n int) string {
 	defer p.nc.Close()
 	p.send("%s", conversation[:n])
 	if n > 0 && n < len(conversation) {
-		b, err := New(Options{Port: a.Options().Port}, logging.Discard())
+		b, err := New(Options{Port: a.Options().Port, NoShortFirstPing: true}, logging.Discard())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestHandoverAtEveryByte(t *testing.T) {
 // What waits for a slow consumer waits on, and comes out whole and in order, also what
 // a publisher adds behind it in the new process.
 func TestHandoverOfFullQueue(t *testing.T) {
-	a, addr := start(t, Options{})
+	a, addr := start(t, Options{NoShortFirstPing: true})
 	slow, pub := connect(t, addr), connect(t, addr)
 	slow.send("SUB foo 1\r\n")
 	slow.sync()
@@ -154,7 +154,7 @@ func TestHandoverOfFullQueue(t *testing.T) {
 	if slowOne.Out.Stats().Pending < 1<<20 {
 		t.Fatalf("only %d bytes wait", slowOne.Out.Stats().Pending)
 	}
-	b := successor(t, Options{})
+	b := successor(t, Options{NoShortFirstPing: true})
 	if r := passOver(t, a, b); r.Moved != 2 {
 		t.Fatalf("%+v", r)
 	}
@@ -275,7 +275,7 @@ func (o onlyOn) Responses() *ResponsePermission                   { return nil }
 // The new configuration decides who goes on, and with what.
 func TestHandoverAsksAgain(t *testing.T) {
 	id := func(user, account string) *Identity { return &Identity{User: user, Account: account} }
-	a, addr := start(t, Options{Authenticator: &keeper{users: map[string]*Identity{
+	a, addr := start(t, Options{NoShortFirstPing: true, Authenticator: &keeper{users: map[string]*Identity{
 		"stays": id("stays", ""), "goes": id("goes", ""), "moves": id("moves", ""), "less": id("less", ""),
 	}}})
 	peers := map[string]*peer{}
@@ -293,7 +293,7 @@ func TestHandoverAsksAgain(t *testing.T) {
 	keep := &keeper{users: map[string]*Identity{
 		"stays": id("stays", ""), "moves": id("moves", "other"), "less": less, "late": id("late", ""),
 	}}
-	b := successor(t, Options{Port: a.Options().Port, Authenticator: keep})
+	b := successor(t, Options{Port: a.Options().Port, NoShortFirstPing: true, Authenticator: keep})
 	b.AddAccount("other")
 	r := passOver(t, a, b)
 	if r.Moved != 3 || r.Lost["Authentication Failure"] != 1 || r.Lost["Client Closed"] != 1 {
