@@ -146,6 +146,9 @@ func (c *Client) Connect() *ConnectOptions {
 // Close closes the connection for a reason. If text is not empty, the client is
 // told it as an error before.
 func (c *Client) Close(r Reason, text string) {
+	if c.has(flagClosed) {
+		return // for another reason, which it was told
+	}
 	if text != "" {
 		c.tellErr(text)
 	}

@@ -39,6 +39,9 @@ func (c *Client) Readmit(id *Identity) {
 // Revoke closes a connection that has lost the right to be there, as one that never
 // had it: err says what monitoring shows, see [Denied].
 func (c *Client) Revoke(err error) {
+	if c.has(flagClosed) {
+		return
+	}
 	reason, line := c.violation(err)
 	c.tellErr("Authorization Violation")
 	c.tellRefused(reason)
