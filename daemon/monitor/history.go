@@ -17,6 +17,7 @@ type Sample struct {
 	Subs     uint32  `json:"subs"`
 	Mem      int64   `json:"mem"`
 	CPU      float64 `json:"cpu"`
+	Slow     int64   `json:"slow"` // slow consumers since the start
 }
 
 // history remembers samples, so that the dashboard has something to draw when
@@ -74,7 +75,7 @@ func (h *history) stop() {
 func (h *history) sample() {
 	v := h.r.Varz()
 	s := Sample{Time: v.Now.UnixMilli(), InMsgs: v.InMsgs, OutMsgs: v.OutMsgs, InBytes: v.InBytes, OutBytes: v.OutBytes,
-		Conns: v.Connections, Subs: v.Subscriptions, Mem: v.Mem, CPU: v.CPU}
+		Conns: v.Connections, Subs: v.Subscriptions, Mem: v.Mem, CPU: v.CPU, Slow: v.SlowConsumers}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.ring) < historySize {

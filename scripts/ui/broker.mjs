@@ -24,11 +24,23 @@ async function freePort() {
   return port;
 }
 
-/** real starts nats-broker with a configuration that holds a secret. */
-export async function real(dir) {
+/** cluster starts so many brokers with routes to each other; the first one's URL is that of its dashboard. */
+export async function cluster(dir, size) {
+  const ports = [];
+  for (let i = 0; i < size; i++) ports.push(await freePort());
+  const routes = ports.map((p) => `"nats-route://127.0.0.1:${p}"`).join(', ');
+  const servers = [];
+  for (let i = 0; i < size; i++) {
+    servers.push(await real(dir, `node-${i + 1}`, `cluster { name: harbour, listen: "127.0.0.1:${ports[i]}", routes: [${routes}], pool_size: 2 }\n`));
+  }
+  return { url: servers[0].url, servers, async stop() { await Promise.all(servers.map((b) => b.stop())); } };
+}
+
+/** real starts nats-broker. */
+export async function real(dir, name = 'ui-test', more = 'monitor { user: ops, password: "planted-secret" }\n') {
   const [client, monitor] = [await freePort(), await freePort()];
-  writeFileSync(`${dir}/ui.conf`, `server_name: ui-test\nhost: 127.0.0.1\nport: ${client}\nhttp: "127.0.0.1:${monitor}"\nmonitor { user: ops, password: "planted-secret" }\n`);
-  const child = spawn(process.env.UI_BROKER, ['-c', `${dir}/ui.conf`], { stdio: ['ignore', 'ignore', 'pipe'] });
+  writeFileSync(`${dir}/${name}.conf`, `server_name: ${name}\nhost: 127.0.0.1\nport: ${client}\nhttp: "127.0.0.1:${monitor}"\n${more}`);
+  const child = spawn(process.env.UI_BROKER, ['-c', `${dir}/${name}.conf`], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   for await (const line of readline.createInterface(child.stderr)) {
     said += `${line}\n`;

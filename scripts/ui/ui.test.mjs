@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
-import { fake, real } from './broker.mjs';
+import { cluster, fake, real } from './broker.mjs';
 import { launch, open } from './browser.mjs';
 import { pages } from './pages.mjs';
 
@@ -112,6 +112,8 @@ test('a refresh keeps focus and selection', async () => {
 
 test('subjects, accounts, routes, configuration, log and health tell what they should', async () => {
   const { page, close } = await open(browser, `${big.url}#/subjects`);
+  await page.getByRole('button', { name: 'Delivered/s' }).click();
+  await page.locator('th[aria-sort=descending]', { hasText: 'Delivered/s' }).waitFor();
   await page.getByLabel('Search').fill('orders.*.done');
   await page.locator('.pager', { hasText: '1–3 of 3 subjects' }).waitFor();
   await page.goto(`${big.url}#/accounts`);
@@ -191,4 +193,25 @@ test('the real broker: password asked for, its own figures, no secret', async ()
     await page.getByText('Server is ready').waitFor();
     await close();
   } finally { await broker.stop(); }
+});
+
+test('a real cluster is drawn, and a server that leaves it disappears', async () => {
+  const mesh = await cluster(shots, 3);
+  try {
+    const { page, close } = await open(browser, `${mesh.url}#/routes`);
+    await page.getByText('Cluster harbour: 2 other servers').waitFor();
+    await page.getByRole('img', { name: /node-1 has routes to node-2, round trip .*; node-3, round trip/ }).waitFor();
+    await page.locator('.mesh text', { hasText: '0 msgs/s' }).first().waitFor();
+    assert.equal(await page.locator('.mesh circle').count(), 3);
+    const servers = await page.locator('tbody th').allTextContents();
+    assert.deepEqual(servers, [...servers].sort(), 'routes are listed by server');
+    await page.screenshot({ path: `${shots}/real-mesh.png` });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.waitForResponse((r) => r.url().includes('api/routes'));
+    await page.screenshot({ path: `${shots}/real-mesh-narrow.png` });
+    await mesh.servers[2].stop();
+    await page.getByText('Cluster harbour: 1 other server,').waitFor();
+    assert.equal(await page.locator('.mesh circle').count(), 2);
+    await close();
+  } finally { await mesh.stop(); }
 });

@@ -40,7 +40,10 @@ export function chart(title, series, format, incrs) {
       padding: [8, 24, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
       legend: { show: false },
-      scales: { x: { time: true, range: (_, min, max) => [Math.min(min, max - shortest), max] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.12 : 10] } },
+      scales: { x: { time: true, range: (_, min, max) => {
+        const end = data[0].length ? max : Date.now() / 1000; // before there is anything to draw
+        return [data[0].length ? Math.min(min, end - shortest) : end - shortest, end];
+      } }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.12 : 10] } },
       axes: [
         { stroke: muted, grid, ticks: grid, font: '11px system-ui', space: 90, size: 32, values: (_, ticks) => ticks.map(time), incrs: [10, 20, 30, 60, 120, 300, 600, 1800, 3600] },
         { stroke: muted, grid, ticks: grid, font: '11px system-ui', size: 62, values: (_, ticks) => ticks.map((n) => round(format(n))), ...(incrs && { incrs }) },

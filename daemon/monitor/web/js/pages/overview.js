@@ -17,7 +17,6 @@ function make(frame) {
     tiles[key] = (value, note = '', alert = false) => { setText(big, value); setText(small, note); box.classList.toggle('alert', alert); };
     tileList.append(box);
   }
-  const rate = (n) => `${short(n)}/s`;
   const charts = {
     msgs: chart('Messages per second', ['in', 'out'], short),
     data: chart('Data per second', ['in', 'out'], bytes, powers),
@@ -41,21 +40,23 @@ function make(frame) {
     frame.server(v, o.health);
     const t = samples.slice(1).map((s) => s.t / 1000);
     const r = { im: rates('in_msgs'), om: rates('out_msgs'), ib: rates('in_bytes'), ob: rates('out_bytes') };
-    const now = (list) => list.at(-1) ?? 0;
-    tiles.conns(count(v.connections), `of ${count(v.max_connections)}, ${short(v.total_connections)} so far`);
-    tiles.in(rate(now(r.im)), `${short(v.in_msgs)} since start`);
-    tiles.out(rate(now(r.om)), `${short(v.out_msgs)} since start`);
-    tiles.inBytes(`${bytes(now(r.ib))}/s`, `${bytes(v.in_bytes)} since start`);
-    tiles.outBytes(`${bytes(now(r.ob))}/s`, `${bytes(v.out_bytes)} since start`);
+    const now = (list, write) => (list.length ? `${write(list.at(-1))}/s` : '–'); // one sample is no rate
+    const slowNow = v.slow_consumers - (samples[0]?.slow ?? v.slow_consumers);
+    tiles.conns(count(v.connections), `of ${count(v.max_connections)}, ${count(v.total_connections)} since start`);
+    tiles.in(now(r.im, short), `${short(v.in_msgs)} since start`);
+    tiles.out(now(r.om, short), `${short(v.out_msgs)} since start`);
+    tiles.inBytes(now(r.ib, bytes), `${bytes(v.in_bytes)} since start`);
+    tiles.outBytes(now(r.ob, bytes), `${bytes(v.out_bytes)} since start`);
     tiles.subs(count(v.subscriptions), v.routes ? `${count(v.remotes)} other servers` : '');
     tiles.rtt(micros(o.rtt.p50), o.rtt.measured ? `p99 ${micros(o.rtt.p99)}, max ${micros(o.rtt.max)}` : 'not measured yet');
-    tiles.slow(count(v.slow_consumers), `${count(v.stale_connections)} stale`, v.slow_consumers > 0);
+    tiles.slow(count(v.slow_consumers), slowNow > 0 ? `${count(slowNow)} in the last minutes` : `since start; ${count(v.stale_connections)} stale`, slowNow > 0);
     tiles.cpu(`${v.cpu} %`, `of one core, ${v.gomaxprocs} usable`);
     tiles.mem(bytes(v.mem), v.gomemlimit ? `limit ${bytes(v.gomemlimit)}` : 'resident');
     charts.msgs.set([t, r.im, r.om]);
     charts.data.set([t, r.ib, r.ob]);
-    charts.conns.set([t, samples.slice(1).map((s) => s.conns)]);
-    charts.cpu.set([t, samples.slice(1).map((s) => s.cpu)]);
+    const all = samples.map((s) => s.t / 1000);
+    charts.conns.set([all, samples.map((s) => s.conns)]);
+    charts.cpu.set([all, samples.map((s) => s.cpu)]);
     setText(head.line, `Since ${when(v.start)}, looked at each second.`);
     describe(v);
   }
