@@ -9,7 +9,9 @@
 // holds wildcards, a walk over the branches that fit.
 //
 // Both end in a [Node], one for each distinct pattern. It holds the members that
-// subscribed to it: one directly, more of them in an immutable [List].
+// subscribed to it: one directly, more of them in an immutable [List]. Of very many a
+// list is made only when somebody looks, so that each of them comes and goes in the
+// same time.
 //
 // # Concurrency
 //

@@ -79,6 +79,24 @@ func TestIndexAgainstModel(t *testing.T) {
 				model = slices.Delete(model, k, k+1)
 				continue
 			}
+			if rapid.IntRange(0, 15).Draw(t, "crowd") == 0 {
+				subject := pattern(t, "crowd's pattern")
+				for range crowdFrom + 10 {
+					m := &member{subject: subject, kind: uint8(len(model) % 2), id: 1000 + len(model)}
+					if _, err := x.Insert(m); err == nil {
+						model = append(model, m)
+					}
+				}
+				for range rapid.SampledFrom([]int{0, 20, crowdFrom}).Draw(t, "leave again") {
+					if k := len(model) - 1 - i%3; k >= 0 {
+						if !x.Remove(model[k]) {
+							t.Fatalf("%+v was not there", model[k])
+						}
+						model = slices.Delete(model, k, k+1)
+					}
+				}
+				compare(t, x, model)
+			}
 			m := &member{subject: pattern(t, "pattern"), queue: rapid.SampledFrom([]string{"", "", "q", "r"}).Draw(t, "queue"),
 				kind: uint8(rapid.IntRange(0, 1).Draw(t, "kind")), id: i}
 			s := pattern(t, "stamped")
@@ -144,6 +162,7 @@ func compare(t *rapid.T, x *testIndex, model []*member) {
 				want = append(want, m.id)
 			}
 		}
+		slices.Sort(want)
 		if got := matched(x, s); !slices.Equal(got, want) {
 			t.Fatalf("Match(%q) = %v, want %v of %d", s, got, want, len(model))
 		}
@@ -212,7 +231,7 @@ func TestReadersBesideWriters(t *testing.T) {
 	}
 	for round := range 20 {
 		var some []*member
-		for i := range 300 {
+		for i := range 600 {
 			m := &member{subject: fmt.Sprintf("keep.%d", i%50), id: i}
 			switch i % 3 {
 			case 0:
@@ -251,6 +270,26 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 		found = x.Match(miss, Hash(miss), found[:0])
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// However many subscribe to a pattern, one more comes and goes in the same time.
+func BenchmarkComeAndGo(b *testing.B) {
+	for _, n := range []int{1, 100, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			x := New[member, int]()
+			for i := range n {
+				if _, err := x.Insert(&member{subject: "a.b", id: i}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			m := &member{subject: "a.b", id: n}
+			for b.Loop() {
+				if _, err := x.Insert(m); err != nil || !x.Remove(m) {
+					b.Fatal("not there", err)
+				}
+			}
+		})
 	}
 }
 

@@ -10,9 +10,8 @@ type Member[E any] interface {
 	Subject() string
 	// Queue names the queue group; empty for none.
 	Queue() string
-	// Kind is a class of receivers, a bit of the mask in [List.Kinds]; 0 is the
-	// common one. Members of it, and those whose kind has [Announced] in it, are
-	// counted for the watcher.
+	// Kind is a class of receivers; 0 is the common one. Members of it, and those
+	// whose kind has [Announced] in it, are counted for the watcher.
 	Kind() uint8
 }
 
@@ -29,10 +28,12 @@ func told(kind uint8) bool { return kind == 0 || kind&Announced != 0 }
 type List[E, A any] struct {
 	Plain  []*E       // each gets the message
 	Queues []Group[E] // one of each group gets it
-	Kinds  uint8      // the kinds of all members or-ed together
 	Own    int        // plain members that the watcher is told of
 
 	Derived atomic.Pointer[A] // set by readers, dropped with the list
+
+	crowd *crowd[E]   // nil: there are few plain members
+	stale atomic.Bool // the crowd has changed since the list was made of it
 }
 
 // Group is a queue group of one pattern.
@@ -54,7 +55,11 @@ type Node[E, A any] struct {
 // Members returns what is subscribed to the pattern: either one plain member, or
 // a list, or neither.
 func (n *Node[E, A]) Members() (one *E, list *List[E, A]) {
-	if l := n.list.Load(); l != nil {
+	l := n.list.Load()
+	for l != nil && l.crowd != nil && l.stale.Load() {
+		l = n.renew(l.crowd)
+	}
+	if l != nil {
 		return nil, l
 	}
 	return n.one.Load(), nil
@@ -65,17 +70,20 @@ func (n *Node[E, A]) empty() bool { return n.list.Load() == nil && n.one.Load() 
 // add puts m into the node and returns how many members with m's queue that the
 // watcher is told of it has now.
 func add[E, A any, P Member[E]](n *Node[E, A], m P) int {
+	if l := n.list.Load(); l != nil && l.crowd != nil && m.Queue() == "" {
+		return join(n, l.crowd, m)
+	}
 	one, old := n.Members()
 	if one == nil && old == nil && m.Queue() == "" {
 		n.one.Store(m)
 		return own[E](m)
 	}
-	l := &List[E, A]{Kinds: m.Kind()}
+	l := &List[E, A]{}
 	switch {
 	case old != nil:
-		l.Plain, l.Queues, l.Kinds, l.Own = old.Plain, old.Queues, old.Kinds|m.Kind(), old.Own
+		l.Plain, l.Queues, l.Own, l.crowd = old.Plain, old.Queues, old.Own, old.crowd
 	case one != nil:
-		l.Plain, l.Kinds, l.Own = []*E{one}, P(one).Kind()|m.Kind(), own[E](P(one))
+		l.Plain, l.Own = []*E{one}, own[E](P(one))
 	}
 	count := 0
 	if q := m.Queue(); q == "" {
@@ -83,10 +91,13 @@ func add[E, A any, P Member[E]](n *Node[E, A], m P) int {
 		l.Plain = append(l.Plain, m)
 		l.Own += own[E](m)
 		count = l.Own
+		if len(l.Plain) >= crowdFrom {
+			l.crowd = newCrowd[E, P](l.Plain)
+		}
 	} else {
 		l.Queues, count = joinGroup[E, P](l.Queues, q, m)
 	}
-	n.list.Store(l)
+	n.replace(l)
 	return count
 }
 
@@ -105,6 +116,9 @@ func joinGroup[E any, P Member[E]](old []Group[E], name string, m P) ([]Group[E]
 
 // drop takes m out of the node. ok is false if it was not there; count is as in add.
 func drop[E, A any, P Member[E]](n *Node[E, A], m P) (count int, ok bool) {
+	if l := n.list.Load(); l != nil && l.crowd != nil && m.Queue() == "" {
+		return leave(n, l.crowd, m)
+	}
 	one, old := n.Members()
 	if old == nil {
 		if one != (*E)(m) {
@@ -113,7 +127,7 @@ func drop[E, A any, P Member[E]](n *Node[E, A], m P) (count int, ok bool) {
 		n.one.Store(nil)
 		return 0, true
 	}
-	l := &List[E, A]{Plain: old.Plain, Queues: old.Queues, Own: old.Own, Kinds: old.Kinds}
+	l := &List[E, A]{Plain: old.Plain, Queues: old.Queues, Own: old.Own, crowd: old.crowd}
 	if q := m.Queue(); q == "" {
 		if l.Plain, ok = without(old.Plain, m); !ok {
 			return 0, false
@@ -132,10 +146,7 @@ func drop[E, A any, P Member[E]](n *Node[E, A], m P) (count int, ok bool) {
 		n.list.Store(nil)
 		return count, true
 	}
-	if m.Kind() != 0 {
-		l.Kinds = kinds[E, A, P](l)
-	}
-	n.list.Store(l)
+	n.replace(l)
 	return count, true
 }
 
@@ -181,16 +192,4 @@ func own[E any, P Member[E]](m P) int {
 		return 1
 	}
 	return 0
-}
-
-func kinds[E, A any, P Member[E]](l *List[E, A]) (k uint8) {
-	for _, e := range l.Plain {
-		k |= P(e).Kind()
-	}
-	for _, g := range l.Queues {
-		for _, e := range g.Subs {
-			k |= P(e).Kind()
-		}
-	}
-	return k
 }
