@@ -22,6 +22,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
+
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
 )
@@ -199,6 +202,26 @@ func examples(t *testing.T, page string) []string {
 	}
 }
 
+// operator makes the JWT of an operator with the system account of the example.
+func operator(t *testing.T) string {
+	t.Helper()
+	key, err := nkeys.CreateOperator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := key.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jwt.NewOperatorClaims(id)
+	c.SystemAccount = "ADGOFHUDQLMBF5WLWHTQQ6RGBHSF2AVZOI6ESUJVX2CFJTIBICNSYVNJ"
+	text, err := c.Encode(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // supply puts the files into dir that the examples name.
 func supply(t *testing.T, dir string) {
 	t.Helper()
@@ -212,6 +235,7 @@ func supply(t *testing.T, dir string) {
 		}
 	}
 	write("app.password", "secret\n")
+	write("operator.jwt", operator(t))
 	write("orders.password", "secret\n")
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
