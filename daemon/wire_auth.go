@@ -303,7 +303,10 @@ func (g *gate) review(b *broker.Broker, log *logging.Logger, limit time.Duration
 	for range reviewers { // end when all clients are dealt out
 		done.Go(func() {
 			for c := range work {
-				g.reviewOne(ctx, c)
+				// A callout service may have to be asked, and may be silent.
+				one, cancel := context.WithTimeout(ctx, b.Options().AuthTimeout)
+				g.reviewOne(one, c)
+				cancel()
 			}
 		})
 	}

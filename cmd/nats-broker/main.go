@@ -22,7 +22,10 @@ import (
 // version is set when the command is linked (-X main.version=…).
 var version = "0.0.0-dev"
 
-func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	concealArguments()
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is main with everything it depends on as an argument; it returns the
 // exit code.

@@ -112,6 +112,9 @@ func (a *Authenticator) judge(ctx context.Context, d *directory, r *Request) (*I
 	if !yes {
 		return id, err
 	}
+	if account := d.callout.Account; !d.callout.Accounts[account] {
+		return nil, a.refuse(fmt.Errorf("no valid account %q for auth callout request: account missing", account))
+	}
 	return a.call(ctx, d.callout.service(), r, proxied)
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"github.com/nats-io/nkeys"
 )
 
 // GlobalAccount is the account of users that are in no other.
@@ -39,7 +41,11 @@ func (r *Request) claim() *Identity {
 	id := &Identity{Account: GlobalAccount}
 	switch {
 	case r.Nkey != "":
-		id.User, id.Label = r.Nkey, "nkey:"+r.Nkey
+		shown := r.Nkey
+		if !nkeys.IsValidPublicKey(shown) {
+			shown = hidden // a seed, perhaps
+		}
+		id.User, id.Label = shown, "nkey:"+shown
 	case r.User != "":
 		id.User, id.Label = r.User, "user:"+r.User
 	case r.Token != "":

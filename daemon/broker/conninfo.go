@@ -96,7 +96,7 @@ func (c *Client) Describe(ci *ConnInfo) {
 		NumSubs: c.subs.n, Account: c.acc.name, TLS: c.tlsInfo,
 	}
 	if o := c.connect; o != nil {
-		ci.Name, ci.Lang, ci.Version, ci.JWT = o.Name, o.Lang, o.Version, o.JWT
+		ci.Name, ci.Lang, ci.Version, ci.JWT = o.Name, o.Lang, o.Version, unsigned(o.JWT)
 	}
 	if w := c.who; w != nil {
 		ci.User, ci.IssuerKey, ci.NameTag, ci.Tags, ci.ProxyKey = w.User, w.IssuerKey, w.NameTag, w.Tags, w.ProxyKey
@@ -113,4 +113,10 @@ func (s *Subscription) info(a *Account) SubInfo {
 		i.CID = s.client.cid
 	}
 	return i
+}
+
+// unsigned returns a JWT up to its signature: what it says can be read, but nobody can log in by it, as they could by
+// that of a bearer. nats-server 2.15.2 shows the whole.
+func unsigned(token string) string {
+	return token[:strings.LastIndexByte(token, '.')+1]
 }

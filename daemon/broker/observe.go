@@ -3,6 +3,7 @@ package broker
 import (
 	"slices"
 
+	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 )
@@ -165,7 +166,7 @@ func (c *Client) About() *ClientInfo {
 func (o *ConnectOptions) claimed() string {
 	switch {
 	case o.Nkey != "":
-		return o.Nkey
+		return string(logging.RedactPayload([]byte(o.Nkey)))
 	case o.User != "":
 		return o.User
 	case o.JWT == "" && o.Token != "":

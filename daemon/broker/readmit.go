@@ -85,7 +85,7 @@ func (c *Client) claims() string {
 	case o == nil:
 		return ""
 	case o.Nkey != "":
-		return fmt.Sprintf("Nkey %q", o.Nkey)
+		return fmt.Sprintf("Nkey %q", logging.RedactPayload([]byte(o.Nkey)))
 	case o.User != "":
 		return fmt.Sprintf("User %q", o.User)
 	case o.JWT != "" && c.who != nil:

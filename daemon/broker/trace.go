@@ -92,10 +92,10 @@ func (b *Broker) tracedPayload(body []byte, hdr int) string {
 	case n <= 0:
 		return ""
 	case o.MaxTracedLen > 0 && n > o.MaxTracedLen:
-		text := strconv.Quote(string(body[:o.MaxTracedLen]))
+		text := strconv.Quote(string(logging.RedactPayload(body[:o.MaxTracedLen])))
 		return "MSG_PAYLOAD: [" + text[:len(text)-1] + "...\"]"
 	default:
-		return "MSG_PAYLOAD: [" + strconv.Quote(string(body[:n])) + "]"
+		return "MSG_PAYLOAD: [" + strconv.Quote(string(logging.RedactPayload(body[:n]))) + "]"
 	}
 }
 

@@ -3,7 +3,9 @@ package logging
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
+	"sync"
 )
 
 // redacted stands where a secret was, as nats-server writes it.
@@ -84,4 +86,20 @@ func isSecretKey(quoted []byte) bool {
 		}
 	}
 	return false
+}
+
+// secretText finds what is a secret wherever it stands: JWTs, whose first part is a JSON object in base64, cut off or not,
+// and nkey seeds.
+var secretText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`eyJ[A-Za-z0-9_-]{12,}(\.[A-Za-z0-9_-]*){0,2}|\bS[ACNOUX][A-Z2-7]{20,}`)
+})
+
+// RedactPayload returns the content of a message, or a text that a client gave, with the JWTs and seeds in it replaced by
+// "[REDACTED]": requests to and answers of authorization services and account resolvers hold them. The result aliases
+// text when there is nothing to hide.
+func RedactPayload(text []byte) []byte {
+	if !bytes.Contains(text, []byte("eyJ")) && !bytes.ContainsRune(text, 'S') {
+		return text
+	}
+	return secretText().ReplaceAll(text, []byte("[REDACTED]"))
 }
