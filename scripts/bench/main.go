@@ -1,7 +1,7 @@
 // Command bench runs nats-broker and nats-server side by side under one
 // generator and compares what they cost.
 //
-//	go run -C scripts/bench .                          everything, about a quarter of an hour on two cores
+//	go run -C scripts/bench .                          everything, about twelve minutes on two cores
 //	go run -C scripts/bench . -quick                   a look at everything, about three minutes
 //	go run -C scripts/bench . -run '^pair' -pairs 7    some scenarios, more exactly
 //	go run -C scripts/bench . -o RESULTS.md            and keep the tables
@@ -48,7 +48,7 @@ func main() {
 	var s settings
 	flag.StringVar(&s.only, "run", "", "run only scenarios whose `name` matches this expression")
 	flag.IntVar(&s.pairs, "pairs", 3, "how `often` both servers are measured in a scenario")
-	flag.DurationVar(&s.load, "duration", time.Second, "how long a server is loaded in a run")
+	flag.DurationVar(&s.load, "duration", 800*time.Millisecond, "how long a server is loaded in a run")
 	flag.DurationVar(&s.pace, "pace", 500*time.Millisecond, "how long messages are sent at a fixed rate for the latencies")
 	flag.BoolVar(&s.quick, "quick", false, "one pair, a third of the duration, a tenth of the connections and subscriptions")
 	flag.StringVar(&s.output, "o", "", "write the tables to this `file` too")
