@@ -2,6 +2,8 @@ package daemon_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
@@ -197,4 +200,57 @@ func TestOperatorLogins(t *testing.T) {
 		{name: "system account", who: r.sys.user("sys", nil), sends: pubs("x")},
 	}
 	both(t, func(t *testing.T, binary string) string { return play(t, binary, r.memory(), list) })
+}
+
+// TestOperatorSecrets: neither JWTs nor signatures nor seeds are in a log that holds everything, whether users get in or
+// not, and not in what monitoring says.
+func TestOperatorSecrets(t *testing.T) {
+	r := newRealm(t, nil)
+	a := r.account("A", nil)
+	port := brokertest.FreePort(t)
+	o := &office{t: t, r: r, s: brokertest.Start(t, brokertest.Options{
+		Config: r.resolved(t.TempDir(), "full", ""), Args: []string{"-DVV", "-m", fmt.Sprint(port)},
+	})}
+	admin := r.sys.user("push", nil)
+	creds := admin.creds(t)
+	nc, err := nats.Connect(o.s.URL(), nats.UserCredentials(creds))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	o.nc = nc
+	good, bad := a.user("good", nil), a.user("bad", func(c *jwt.UserClaims) { c.Expires = in(-time.Hour) })
+	o.ask("push", "$SYS.REQ.CLAIMS.UPDATE", []byte(a.jwt))
+	secrets := []string{good.jwt, bad.jwt, admin.jwt}
+	for _, m := range []*member{good, bad} {
+		login(t, o.s, m, nil).Sync()
+		seed, err := m.key.Seed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets = append(secrets, string(seed))
+	}
+	login(t, o.s, &member{jwt: good.jwt}, map[string]any{"sig": "cGxhbnRlZCBzaWduYXR1cmU"}).Sync()
+	secrets = append(secrets, "cGxhbnRlZCBzaWduYXR1cmU")
+	said := o.s.Logs()
+	for _, page := range []string{"varz", "connz", "accountz", "healthz"} {
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/%s", port, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		said += string(body)
+	}
+	if !strings.Contains(said, "CONNECT {") {
+		t.Error("the log does not hold everything")
+	}
+	for _, s := range secrets {
+		if strings.Contains(said, s) {
+			t.Errorf("%.30q… is shown", s)
+		}
+	}
 }
