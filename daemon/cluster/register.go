@@ -24,13 +24,18 @@ func (h *Hub) register(r *Route, i *info) error {
 			out.Abort(duplicate(true))
 		}
 	}()
+	missing := i.Account != "" && h.broker.Account(i.Account) == nil
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
-		return &refusal{reason: "Server Shutdown"}
+		return &refusal{reason: reasonShutdown}
 	}
 	if !r.solicited {
 		r.account = i.Account
+		if missing && !h.pins(r.account) {
+			text := fmt.Sprintf("Unable to lookup account %q: account missing", r.account)
+			return &refusal{reason: "Missing Account", tell: text, log: text}
+		}
 	}
 	p := h.peers[i.ID]
 	if p == nil {

@@ -91,8 +91,8 @@ type Route struct {
 	heard           atomic.Int64 // unix nanoseconds
 }
 
-// serve makes a route of a connection and serves it to its end.
-func (h *Hub) serve(nc net.Conn, t target) {
+// newRoute makes a route of a connection that is not served yet.
+func (h *Hub) newRoute(nc net.Conn, t target) *Route {
 	o := h.opts.Load()
 	r := &Route{
 		hub: h, rid: h.lastRID.Add(1), remote: nc.RemoteAddr(), start: time.Now(),
@@ -111,6 +111,13 @@ func (h *Hub) serve(nc net.Conn, t target) {
 	if r.hs.verify == nil {
 		r.hs.verify = func(a, b string) bool { return a == b }
 	}
+	return r
+}
+
+// serve makes a route of a connection and serves it to its end.
+func (h *Hub) serve(nc net.Conn, t target) {
+	o := h.opts.Load()
+	r := h.newRoute(nc, t)
 	if err := transport.NewConn(&r.Conn, nc); err != nil {
 		h.log.Error(fmt.Sprintf("Route Accept Error: %v", err), logging.Err(err))
 		_ = nc.Close()
