@@ -52,13 +52,15 @@ function show() {
   main.replaceChildren(shown.view.el);
   document.title = page.title;
   if (!first) { main.focus({ preventScroll: true }); scrollTo(0, 0); }
-  if (page !== overview) introduce();
   look(true);
 }
 
-/** introduce fills in the header once when the first page is not the overview. */
+/** introduce fills in the header on pages that do not learn of it themselves, now and then. */
+const headerAge = 5000; // ms
+let introduced = -headerAge;
 async function introduce() {
-  if ($('version').textContent) return;
+  if (performance.now() - introduced < headerAge) return;
+  introduced = performance.now();
   try {
     const { get } = await import('./api.js');
     const o = await get('overview', { since: 9e15 });
@@ -75,6 +77,7 @@ async function look(now = false) {
     looking = true;
     try {
       await current.view.update();
+      if (current.page !== overview) introduce();
       $('trouble').hidden = true;
     } catch (err) {
       setText($('trouble'), `Cannot ask the broker: ${err.message}. Trying again.`);
