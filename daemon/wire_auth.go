@@ -170,6 +170,9 @@ type gate struct {
 	turns   atomic.Uint64 // how often the users have been exchanged
 	last    atomic.Pointer[verdict]
 	tickets tickets
+
+	readmitting sync.Once
+	readmitEnd  time.Time // set once, by the first of the connections of the process before
 }
 
 // Requires tells what INFO says.
@@ -188,13 +191,18 @@ func (g *gate) Authenticate(ctx context.Context, r *broker.AuthRequest) (*broker
 	if err != nil {
 		return nil, denied(err)
 	}
+	return g.known(id, turn), nil
+}
+
+// known is the core's form of a decision of this turn.
+func (g *gate) known(id *auth.Identity, turn uint64) *broker.Identity {
 	if last := g.last.Load(); last != nil && last.of == id && last.turn == turn {
-		return last.who, nil
+		return last.who
 	}
 	who := identity(id)
 	who.Stale = func() bool { return g.turns.Load() != turn || g.book != nil && !g.book.Current(id) }
 	g.last.Store(&verdict{id, turn, who})
-	return who, nil
+	return who
 }
 
 // verdict is the core's form of a decision. Connections of one user that need no proof
@@ -213,8 +221,9 @@ func (g *gate) Carry(id *broker.Identity) []byte {
 	return nil
 }
 
-// readmitLimit bounds the verdict on one connection of the process before this one.
-const readmitLimit = 2 * time.Second
+// readmitLimit bounds the verdicts on all connections of the process before this one:
+// when thousands of passwords have changed, those left have to log in again.
+const readmitLimit = 5 * time.Second
 
 // Readmit decides on a connection that the process before this one let in.
 func (g *gate) Readmit(r *broker.AuthRequest, proof []byte) (*broker.Identity, error) {
@@ -222,15 +231,17 @@ func (g *gate) Readmit(r *broker.AuthRequest, proof []byte) (*broker.Identity, e
 		return nil, denied(auth.ErrCredentials)
 	}
 	turn := g.turns.Load()
-	ctx, cancel := context.WithTimeout(context.Background(), readmitLimit)
+	g.readmitting.Do(func() { g.readmitEnd = time.Now().Add(readmitLimit) })
+	ctx, cancel := context.WithDeadline(context.Background(), g.readmitEnd)
 	defer cancel()
 	id, err := g.auth.Readmit(ctx, proof, authRequest(r))
-	if err != nil {
+	switch {
+	case errors.Is(err, auth.ErrMoved):
+		return nil, &broker.Denied{Reason: broker.ClientClosed}
+	case err != nil:
 		return nil, denied(err)
 	}
-	who := identity(id)
-	who.Stale = func() bool { return g.turns.Load() != turn }
-	return who, nil
+	return g.known(id, turn), nil
 }
 
 func authRequest(r *broker.AuthRequest) *auth.Request {

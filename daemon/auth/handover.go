@@ -43,22 +43,35 @@ func readCarried(b []byte) (id *Identity, ok bool) {
 // Readmit decides on a connection that another process has let in, by what is
 // configured now: it may stay if the secret that it proved to know is the same, without
 // being asked again; otherwise its credentials are looked at once more. Claims always
-// are.
+// are. A callout service cannot be asked, since it is a client that waits as well: with
+// ErrMoved, the connection is to be closed without a word and comes back to be asked
+// about.
 func (a *Authenticator) Readmit(ctx context.Context, proof []byte, r *Request) (*Identity, error) {
 	d := a.users.Load()
 	was, ok := readCarried(proof)
+	if ok && was.by == byCallout || d.callout != nil && !d.callout.spares(d.entry(r)) {
+		return nil, ErrMoved
+	}
+	key, trusted := d.proxyOf(r)
+	if !trusted {
+		return nil, ErrProxyNotTrusted
+	}
+	r.TrustedProxy = r.TrustedProxy || key != ""
+	var id *Identity
+	err := ErrCredentials
 	if ok && slices.Contains(recallable, was.by) && d.operator == nil {
-		if id, err := d.recall(was, r); err == nil {
-			if id.from != d {
-				id.from = d
-			}
-			return id, nil
-		}
+		id, err = d.recall(was, r)
 	}
-	id, err := d.decide(ctx, r, a.pool)
 	if err != nil {
-		return nil, err
+		id, err = d.decide(ctx, r, a.pool)
 	}
+	switch {
+	case err != nil:
+		return nil, err
+	case id.claim != nil && id.claim.account.External != nil:
+		return nil, ErrMoved
+	}
+	id = id.through(key)
 	if id.from != d {
 		id.from = d
 	}
