@@ -17,7 +17,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -29,10 +28,6 @@ import (
 var update = flag.Bool("update", false, "record the transcripts anew, from nats-server")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// refused lists the scripts about options that nats-broker does not have yet
-// and refuses to start with. A script whose options are taken may not be here.
-var refused []string
 
 func TestScripts(t *testing.T) {
 	files := scripts(t, "testdata/*.txt")
@@ -96,33 +91,12 @@ func playFile(t *testing.T, file string) {
 		{"nats-broker-bytewise", brokertest.PlayOptions{Bytewise: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.opts.Binary == "" {
-				skipRefused(t, name(file), script)
-			}
 			got := brokertest.Play(t, script, c.opts)
 			if diff := difference(want, got); diff != "" {
 				t.Errorf("%s: not what nats-server answers (- nats-server, + %s)\n%s", file, c.name, diff)
 			}
 		})
 	}
-}
-
-// skipRefused skips a script in refused, as long as nats-broker refuses it.
-func skipRefused(t *testing.T, name string, script *brokertest.Script) {
-	t.Helper()
-	if !slices.Contains(refused, name) {
-		return
-	}
-	said, refuses := brokertest.Refuses(t, brokertest.Options{
-		Config: strings.Join(script.Config, "\n"), Args: script.Flags,
-	})
-	if !refuses {
-		t.Fatalf("nats-broker takes the options of %s now: remove it from refused", name)
-	}
-	if !strings.Contains(said, "not supported yet") {
-		t.Fatalf("nats-broker does not start and does not say why: %s", said)
-	}
-	t.Skipf("nats-broker refuses the options of this script: %s", said)
 }
 
 // difference shows two texts line by line, with the lines that only one has
