@@ -288,3 +288,91 @@ func TestClusterNameReload(t *testing.T) {
 		t.Errorf("/varz has the name %q", v.Cluster.Name)
 	}
 }
+
+// TestDynamicNameReload: a name that was made up, and given up for a peer's, stays what
+// clients are told when the server is reloaded.
+func TestDynamicNameReload(t *testing.T) {
+	a := join(t, "", "a", "")
+	b := join(t, "", "b", "name: ''", a)
+	nc := connectAs(t, b, "one")
+	until(t, "the peer's name", func() bool { return nc.ConnectedClusterName() == "C" })
+	for _, block := range []string{"name: '', pool_size: 2", "name: '', ping_interval: 5s"} {
+		b.reload(t, block)
+		if got := connectAs(t, b, "one").ConnectedClusterName(); got != "C" {
+			t.Errorf("after a reload, clients are told of the cluster %q", got)
+		}
+	}
+}
+
+// TestRoutezAsTheirs: /routez and the cluster of /varz have the fields, of the same
+// types, that a nats-server shows of the same cluster.
+func TestRoutezAsTheirs(t *testing.T) {
+	block := `permissions { import: {deny: "a"}, export: {allow: [">"], deny: ["b", "c"]} }, compression: s2_fast, accounts: [ONE],
+		write_deadline: 5s, ping_interval: 10s, connect_retries: 2, authorization { user: u, password: p, timeout: 2 }`
+	a := join(t, "", "a", block)
+	b := &clusterMember{name: "b", route: brokertest.FreePort(t), http: brokertest.FreePort(t)}
+	b.Server = brokertest.Start(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: strings.Replace(b.config(block),
+		"routes: []", fmt.Sprintf("routes: ['nats://u:p@127.0.0.1:%d']", a.route), 1)})
+	reached(t, "one", a, b)
+	for _, m := range []*clusterMember{a, b} {
+		nc := connectAs(t, m, "two")
+		if _, err := nc.SubscribeSync("x"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := nc.QueueSubscribeSync("x", "q"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reached(t, "two", a, b)
+	until(t, "round-trip times", func() bool {
+		z := [2]struct{ Routes []struct{ RTT string } }{}
+		a.get(t, "/routez", &z[0])
+		b.get(t, "/routez", &z[1])
+		for _, s := range z {
+			if len(s.Routes) != 5 || slices.ContainsFunc(s.Routes, func(r struct{ RTT string }) bool { return r.RTT == "" }) {
+				return false
+			}
+		}
+		return true
+	})
+	for _, path := range []string{"/routez", "/routez?subs=1", "/routez?subs=detail", "/varz"} {
+		var ours, theirs map[string]any
+		a.get(t, path, &ours)
+		b.get(t, path, &theirs)
+		if path == "/varz" {
+			ours, theirs = ours["cluster"].(map[string]any), theirs["cluster"].(map[string]any)
+			delete(theirs, "urls") // of who dials
+			delete(ours, "urls")
+		}
+		got, want := map[string]string{}, map[string]string{}
+		shape("", ours, got)
+		shape("", theirs, want)
+		for k, v := range want {
+			if got[k] != v {
+				t.Errorf("%s: %s is %q, nats-server has %q", path, k, got[k], v)
+			}
+		}
+		for k, v := range got {
+			if want[k] == "" {
+				t.Errorf("%s: %s is %q, which nats-server does not have", path, k, v)
+			}
+		}
+	}
+}
+
+// shape lists the fields of a JSON value with their types, those of all elements of a
+// list together.
+func shape(path string, v any, into map[string]string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			shape(path+"."+k, e, into)
+		}
+	case []any:
+		for _, e := range v {
+			shape(path+"[]", e, into)
+		}
+	default:
+		into[path] = fmt.Sprintf("%T", v)
+	}
+}

@@ -35,7 +35,7 @@ func newClusterPart(cfg *config.Config, b *broker.Broker, core *corePart, socks 
 	if p.hub, err = cluster.New(b, opts, log); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	nameCluster(b, p.clusterName())
+	b.SetClusterName(p.clusterName())
 	return p, nil
 }
 
@@ -107,7 +107,8 @@ func (p *clusterPart) prepare(_, new *config.Config) (*change, error) {
 		return nil, errors.New("config reload not supported for cluster: it needs a restart")
 	}
 	if p.hub == nil {
-		return nil, nil
+		name := new.Options.Cluster.Name
+		return &change{commit: func() { p.broker.SetClusterName(name) }}, nil
 	}
 	opts, err := clusterOptions(new.Options, p.broker)
 	if err != nil {

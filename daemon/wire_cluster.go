@@ -30,7 +30,7 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 		ServerName: b.Options().ServerName, Version: CompatVersion, GoVersion: runtime.Version(),
 		Headers: !o.NoHeaderSupport, MaxPayload: int(o.Limits.MaxPayload),
 		LazyAccounts: o.Operator.Enabled(),
-		Renamed:      func(name string) { nameCluster(b, name) },
+		Renamed:      b.SetClusterName,
 	}
 	if c.Permissions.Defined {
 		opts.Import, opts.Export = clusterRules(&c.Permissions.Import), clusterRules(&c.Permissions.Export)
@@ -70,18 +70,6 @@ func clusterHost(c *config.Cluster) string {
 		return "0.0.0.0"
 	}
 	return c.Host
-}
-
-// nameCluster has clients told the cluster's name.
-func nameCluster(b *broker.Broker, name string) {
-	o := b.Options()
-	if o.Cluster == name {
-		return
-	}
-	o.Cluster = name
-	if commit, err := b.Prepare(o); err == nil { // the options in effect were accepted before
-		commit()
-	}
 }
 
 // clientURLs are the addresses at which clients find this server, as peers and
@@ -178,9 +166,7 @@ func clusterVarz(o *config.Options, hub *cluster.Hub) monitor.ClusterVarz {
 		Name: name, Host: clusterHost(c), Port: hub.Port(), AuthTimeout: c.Authorization.Timeout.Seconds(), PoolSize: max(c.PoolSize, 0),
 		TLSRequired: c.TLS.Defined, TLSVerify: c.TLS.Defined,
 	}
-	if c.TLS.Defined {
-		v.TLSTimeout = orElse(c.TLS.Timeout, transport.DefaultTLSTimeout).Seconds()
-	}
+	v.TLSTimeout = orElse(c.TLS.Timeout, transport.DefaultTLSTimeout).Seconds()
 	if c.WriteDeadline != o.WriteDeadline { // shown where it is one of its own
 		v.WriteDeadline = c.WriteDeadline
 	}

@@ -6,7 +6,8 @@ import (
 
 // Prepare checks new options and returns what puts them into effect, for
 // connections that are there already too. Nothing changes before commit is called;
-// it cannot fail. The server's name stays what it is, and an Authenticator that is
+// it cannot fail. The names of the server and the cluster stay what they are, see
+// [Broker.SetClusterName], and an Authenticator that is
 // nil lets everyone in, as in [New]. Who was let in by another authenticator is not
 // asked again: see [Client.SetPermissions] and [Broker.Clients].
 func (b *Broker) Prepare(o Options) (commit func(), err error) {
@@ -34,6 +35,7 @@ const maxFrame = 999_999_999
 func (b *Broker) commit(o *Options) {
 	b.mu.Lock()
 	old := b.opts.Load()
+	o.Cluster = old.Cluster // which may have changed since Prepare
 	b.opts.Store(o)
 	b.system = b.addAccount(o.SystemAccount)
 	b.mu.Unlock()
@@ -44,6 +46,20 @@ func (b *Broker) commit(o *Options) {
 		c.applyLimits(o)
 	}
 	if toldChanged(old, o) {
+		b.tellAll()
+	}
+}
+
+// SetClusterName changes the name of the cluster that clients are told.
+func (b *Broker) SetClusterName(name string) {
+	b.mu.Lock()
+	o := *b.opts.Load()
+	same := o.Cluster == name
+	o.Cluster = name
+	b.opts.Store(&o)
+	b.mu.Unlock()
+	if !same {
+		b.refreshInfo()
 		b.tellAll()
 	}
 }
