@@ -200,7 +200,7 @@ func (g *gate) known(id *auth.Identity, turn uint64) *broker.Identity {
 		return last.who
 	}
 	who := identity(id)
-	who.Stale = func() bool { return g.turns.Load() != turn || g.book != nil && !g.book.Current(id) }
+	who.Stale = g.stale(turn, id)
 	g.last.Store(&verdict{id, turn, who})
 	return who
 }
@@ -242,6 +242,11 @@ func (g *gate) Readmit(r *broker.AuthRequest, proof []byte) (*broker.Identity, e
 		return nil, denied(err)
 	}
 	return g.known(id, turn), nil
+}
+
+// stale tells whether a decision was overtaken: by other users, or by other claims of the account.
+func (g *gate) stale(turn uint64, id *auth.Identity) func() bool {
+	return func() bool { return g.turns.Load() != turn || g.book != nil && !g.book.Current(id) }
 }
 
 func authRequest(r *broker.AuthRequest) *auth.Request {

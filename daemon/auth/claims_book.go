@@ -142,29 +142,39 @@ func (b *Book) tooSoon(e *page) bool {
 	return !e.incomplete && time.Since(e.updated) < fetchAgain
 }
 
-// once has one of those who look an account up at the same time do it.
+// once has one of those who look an account up at the same time do it. If that one runs out of time, another goes on.
 func (b *Book) once(ctx context.Context, id string) (*ClaimAccount, error) {
-	b.mu.Lock()
-	f, waits := b.calls[id]
-	if !waits {
-		f = &fetching{done: make(chan struct{})}
-		b.calls[id] = f
-	}
-	b.mu.Unlock()
-	if waits {
+	for {
+		f, first := b.join(id)
+		if first {
+			f.acc, f.err = b.bring(ctx, id)
+			b.mu.Lock()
+			delete(b.calls, id)
+			b.mu.Unlock()
+			close(f.done)
+			return f.acc, f.err
+		}
 		select {
 		case <-f.done:
-			return f.acc, f.err
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+		if !errors.Is(f.err, context.Canceled) && !errors.Is(f.err, context.DeadlineExceeded) {
+			return f.acc, f.err
+		}
 	}
-	f.acc, f.err = b.bring(ctx, id)
+}
+
+// join returns the look-up of an account that is under way, or begins one.
+func (b *Book) join(id string) (f *fetching, first bool) {
 	b.mu.Lock()
-	delete(b.calls, id)
-	b.mu.Unlock()
-	close(f.done)
-	return f.acc, f.err
+	defer b.mu.Unlock()
+	if f = b.calls[id]; f != nil {
+		return f, false
+	}
+	f = &fetching{done: make(chan struct{})}
+	b.calls[id] = f
+	return f, true
 }
 
 // bring fetches an account, with those it imports from that are not in the book, and enters them.
