@@ -41,6 +41,10 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 	if c.TLS.Defined {
 		t := tlsOptions(&c.TLS)
 		t.Verify = true // between servers, both sides present a certificate
+		t.KnownOnly = c.TLS.CheckKnownURLs
+		for _, u := range c.Routes {
+			t.KnownHosts = append(t.KnownHosts, u.Hostname())
+		}
 		var err error
 		if opts.TLS, err = transport.LoadTLS(t); err != nil {
 			return opts, fmt.Errorf("cluster: tls: %w", err)

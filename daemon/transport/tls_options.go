@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"time"
@@ -20,6 +21,11 @@ type TLSOptions struct {
 
 	Verify   bool // the peer must present a certificate that verifies
 	Insecure bool // dialling: take any certificate
+
+	// KnownOnly takes a certificate from a peer that dials only if one of its DNS names is among KnownHosts; hosts that
+	// are addresses count for nothing. It goes with Verify.
+	KnownOnly  bool
+	KnownHosts []string
 
 	CipherSuites []uint16 // of TLS 1.2; empty: Go's default list
 	Curves       []tls.CurveID
@@ -115,7 +121,25 @@ func (t *TLS) Server() *tls.Config {
 	if t.opts.Verify {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
+	if t.opts.KnownOnly {
+		c.VerifyConnection = t.verifyKnown
+	}
 	return c
+}
+
+var errUnknownPeer = errors.New("the peer's certificate has none of the names that are configured")
+
+// verifyKnown holds that the peer's certificate is one of a host that we know.
+func (t *TLS) verifyKnown(state tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 {
+		return errUnknownPeer
+	}
+	for _, host := range t.opts.KnownHosts {
+		if net.ParseIP(host) == nil && state.PeerCertificates[0].VerifyHostname(host) == nil {
+			return nil
+		}
+	}
+	return errUnknownPeer
 }
 
 // Client gives a configuration for the side that dials host. The caller owns it.
