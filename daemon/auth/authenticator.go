@@ -115,7 +115,7 @@ func (a *Authenticator) judge(ctx context.Context, d *directory, r *Request) (*I
 	if account := d.callout.Account; !d.callout.Accounts[account] {
 		return nil, a.refuse(fmt.Errorf("no valid account %q for auth callout request: account missing", account))
 	}
-	return a.call(ctx, d.callout.service(), r, proxied)
+	return a.call(ctx, d.callout.service(), d.named(r), proxied)
 }
 
 func shown(r *Request) string {

@@ -81,6 +81,21 @@ func (d *directory) delegates(ctx context.Context, r *Request, p *pool) (yes, pr
 	return true, acc.proxied, nil, nil
 }
 
+// named returns the request under the name of no_auth_user, if that is whom it would be without a callout: the service is
+// to decide about that user.
+func (d *directory) named(r *Request) *Request {
+	if !d.isNameless(r) {
+		return r
+	}
+	c := *r
+	if name := d.nameless.name; d.users[name] == d.nameless {
+		c.User = name
+	} else {
+		c.Nkey = name
+	}
+	return &c
+}
+
 // entry returns the user, nkey or single user that a request names, whether or not it proves to be that; nil for none.
 func (d *directory) entry(r *Request) *account {
 	switch {

@@ -109,6 +109,28 @@ func TestCalloutReview(t *testing.T) {
 	if err != nil || service.Permissions == nil || service.Permissions.CanPublish(CalloutSubject) || !service.Permissions.CanPublish("x") {
 		t.Errorf("the service may ask itself, or nothing at all: %v", err)
 	}
+	var told string
+	yes := p.answer
+	p.answer = func(account, key string, request []byte) ([]byte, error) {
+		q, err := jwt.DecodeAuthorizationRequestClaims(string(request))
+		if err != nil {
+			return nil, err
+		}
+		told = q.ConnectOptions.Username + "/" + q.ClientInformation.User + "/" + q.ConnectOptions.Password
+		return yes(account, key, request)
+	}
+	guests := options(nil)
+	guests.Users, guests.NoAuthUser = append(guests.Users, User{Name: "guest", Password: "secret"}), "guest"
+	b, err := New(guests, logging.Discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.SetDelegate(p)
+	guest, err := b.Authenticate(ctx, &Request{Remote: r.Remote})
+	if err != nil || guest.User != "guest" || told != "guest/guest/" {
+		t.Errorf("a connection without a name is %+v, the service was told %q: %v", guest, told, err)
+	}
+	p.answer = yes
 	review := func(change func(*Callout)) (*Identity, error) {
 		t.Helper()
 		commit, err := a.Prepare(options(change))
