@@ -103,9 +103,10 @@ load_judge() {
 
 # carry_start CLIENTS,RATE; carry_end: clients that never reconnect, meanwhile; the report is in $work/carry.json.
 carry_start() {
+	rm -f "$work/carry.json" # what it says must be of this run
 	scripts/box run "$box" probe carry nats://127.0.0.1:4222 "$1" >"$work/carry.json" 2>"$work/carry.err" &
 	carry_pid=$!
-	eventually 60 grep -q running "$work/carry.json" || bad 'the clients run' "$(cat "$work/carry.err")"
+	eventually 90 grep -q running "$work/carry.json" || bad 'the clients run' "$(cat "$work/carry.err")"
 	sleep 1
 }
 carry_end() {
@@ -118,6 +119,7 @@ carry_field() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/carry.json"; }
 # carry_judge NAME MILLISECONDS: nobody has noticed anything but a pause, which is shown beside its target.
 carry_judge() {
 	local what
+	[ "0$(carry_field received)" -gt 0 ] && ok "$1: messages flow" || bad "$1: messages flow" "$(cat "$work/carry.json")"
 	for what in disconnects lost doubled disordered; do same "$1: $what" 0 "$(carry_field $what)"; done
 	echo "measured: $1: a message was delayed by at most $(carry_field delay_ms) ms (target $2 ms), between two of a client were at most $(carry_field gap_ms) ms, without a restart $(carry_field mean_gap_ms) ms: $(tail -1 "$work/carry.json")"
 }
