@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,8 +28,12 @@ const memoryShare = 0.9
 
 // gcPercent is how much the heap may grow before it is collected. Messages allocate
 // nothing, so that a smaller figure than Go's costs next to nothing, and the garbage of
-// many connections that come at once stays small.
-const gcPercent = 50
+// many connections that come at once stays small. It holds from a moment after the start
+// on: a start makes some garbage, and is over sooner without collecting it.
+const (
+	gcPercent = 50
+	startOver = time.Second
+)
 
 // arrangeLimits raises the number of files to the hard limit and adapts the
 // runtime to the cgroup. What the administrator set in the environment
@@ -44,7 +49,7 @@ func arrangeLimits() (limits, []string) {
 	l.files = files
 	l.processors = runtime.GOMAXPROCS(0) // Go reads the cgroup's cpu.max by itself
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		time.AfterFunc(startOver, func() { debug.SetGCPercent(gcPercent) })
 	}
 	switch current := debug.SetMemoryLimit(-1); {
 	case os.Getenv("GOMEMLIMIT") != "":
