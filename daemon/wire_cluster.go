@@ -27,6 +27,7 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 		PingInterval: orElse(c.PingInterval, o.PingInterval), PingMax: orElse(c.PingMax, o.PingMax),
 		WriteDeadline: orElse(c.WriteDeadline, o.WriteDeadline), MaxPending: o.Limits.MaxPending,
 		CloseLate:  c.WriteTimeout == "close",
+		NoStall:    o.NoFastProducerStall,
 		ServerName: b.Options().ServerName, Version: CompatVersion, GoVersion: runtime.Version(),
 		Headers: !o.NoHeaderSupport, MaxPayload: int(o.Limits.MaxPayload),
 		LazyAccounts: o.Operator.Enabled(),

@@ -184,3 +184,23 @@ func (i *interested) step(t *rapid.T) {
 		i.subs = append(i.subs, s)
 	}
 }
+
+// TestMuchInterest has a server join whose peer has more to tell than may wait for it.
+func TestMuchInterest(t *testing.T) {
+	a := ours(t, "a", func(o *Options) { o.MaxPending = 64 << 10 })
+	c := a.raw(t)
+	const n = 100_000
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "SUB much.interest.in.subjects.with.long.names.%d %d\r\n", i, i)
+	}
+	c.say(b.String())
+	joined := ours(t, "b", nil, a.route)
+	eventually(t, "all of it", func() bool {
+		have := 0
+		for _, s := range joined.hub.Stats(false) {
+			have += s.Subscriptions
+		}
+		return have == n
+	})
+}

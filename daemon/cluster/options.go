@@ -58,6 +58,7 @@ type Options struct {
 	// and only a peer that has taken in nothing at all until then is given up.
 	CloseLate  bool
 	MaxPending int64 // bytes waiting to be sent to a peer: 64 MiB
+	NoStall    bool  // publishers do not wait for a peer for which much waits
 
 	// About the server, for INFO.
 	ServerName, Version, GoVersion, GitCommit string

@@ -191,6 +191,7 @@ func (h *Hub) introduce(r *Route, i *info) {
 		tell = h.audience(r, i)
 	}
 	h.mu.Unlock()
+	r.makeRoom()
 	r.flush()
 	if next {
 		r.ping()

@@ -126,7 +126,7 @@ func (h *Hub) serve(nc net.Conn, t target) {
 		}
 		return
 	}
-	r.Out.Limits(o.MaxPending, o.WriteDeadline)
+	r.limit(o, 0)
 	if !o.CloseLate {
 		r.Out.Forgive(r.overdue)
 	}
@@ -244,6 +244,29 @@ func (r *Route) watch(o *Options) {
 	defer r.mu.Unlock()
 	r.timer = time.AfterFunc(limit, r.tick) // stopped by teardown
 }
+
+// limit bounds what may wait for the peer. more is the size of what waits in any case.
+func (r *Route) limit(o *Options, more int64) {
+	r.Out.Limits(o.MaxPending+more, o.WriteDeadline)
+	if !o.NoStall {
+		r.Out.Brake(o.MaxPending/brakeShare + more)
+	}
+}
+
+// makeRoom sees to it that all there is to tell a new peer may wait: however much
+// clients here are subscribed to, there must be a route.
+func (r *Route) makeRoom() {
+	r.outMu.Lock()
+	n := int64(len(r.pending))
+	r.outMu.Unlock()
+	if o := r.hub.opts.Load(); n > o.MaxPending/brakeShare {
+		r.limit(o, n)
+	}
+}
+
+// brakeShare is the part of what may wait for a peer beyond which publishers wait too:
+// there must be room for what all of them have just read.
+const brakeShare = 4
 
 const handshakeTime = 10 * time.Second
 

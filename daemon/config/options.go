@@ -18,7 +18,8 @@ type Options struct {
 	FeatureFlags    map[string]bool
 
 	// NoHeaderSupport refuses message headers. NoSublistCache is accepted for compatibility: the index keeps no
-	// cache of its own that it could switch off. NoFastProducerStall likewise: publishers are never stalled.
+	// cache of its own that it could switch off. NoFastProducerStall concerns peers of the cluster only: no publisher
+	// is ever stalled for a subscriber.
 	NoHeaderSupport     bool
 	NoSublistCache      bool
 	NoFastProducerStall bool

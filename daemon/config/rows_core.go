@@ -44,7 +44,7 @@ func coreRows() []*Option {
 			Doc:  "Accepted for compatibility: the subscription index has no cache that could be switched off.",
 			bind: field(func(o *Options) *bool { return &o.NoSublistCache })},
 		{Name: "no_fast_producer_stall", Kind: Boolean, Default: "false",
-			Doc:  "Accepted for compatibility: a publisher is never stalled for a slow subscriber.",
+			Doc:  "Do not hold up publishers for a server of the cluster that takes messages more slowly than they come. For slow subscribers nobody is ever held up.",
 			bind: field(func(o *Options) *bool { return &o.NoFastProducerStall })},
 		{Name: "connect_error_reports", Kind: Integer, Default: "3600", zeroIsDefault: true,
 			Doc:  "A first connection to a peer that fails is logged at the first and at every n-th attempt.",

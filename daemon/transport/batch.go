@@ -10,6 +10,8 @@ type Batch struct {
 	slots []*Lane // open addressing by the destination's id
 	self  *Outbound
 
+	braked []*Outbound // destinations that are to be waited for
+
 	// BeforeFlush, if set, is called before anything staged becomes visible to a
 	// peer, also in the middle of a batch. It must not use the batch.
 	BeforeFlush func()
@@ -28,7 +30,8 @@ type Lane struct {
 	cur     *Block // being filled: cur.buf[mark:n] is staged, what is before it is in segs
 	mark, n int
 	segs    []seg
-	staged  int // bytes in segs
+	staged  int  // bytes in segs
+	braked  bool // the destination is to be waited for
 
 	Msgs  int // messages among what is staged; the caller counts them
 	Bytes int // their size, as statistics count it
@@ -55,6 +58,8 @@ func getBatch(self *Outbound) *Batch {
 // put gives the batch back to the pool. It must be flushed.
 func (b *Batch) put() {
 	b.self, b.BeforeFlush = nil, nil
+	clear(b.braked)
+	b.braked = b.braked[:0]
 	if len(b.spare) > 4096 {
 		b.spare = nil
 	}
@@ -226,6 +231,12 @@ func (l *Lane) flush() {
 			l.batch.BeforeFlush()
 		}
 		l.out.put(l)
+		if l.braked {
+			l.braked = false
+			if l.batch != nil {
+				l.batch.braked = append(l.batch.braked, l.out)
+			}
+		}
 		l.segs = l.segs[:0]
 	}
 	l.staged, l.Msgs, l.Bytes = 0, 0, 0

@@ -254,6 +254,9 @@ func (r *reader) handle(b *Batch) error {
 		}
 		r.from += used
 		c.need = need
+		if len(b.braked) > 0 {
+			c.stall(b)
+		}
 		if c.unpack != nil {
 			c.unpack.feed(r.blk.buf[r.from:r.to])
 			c.src, c.unpack = c.unpack, nil
@@ -301,6 +304,7 @@ func (c *Conn) Close(flush bool) {
 	o := &c.Out
 	o.mu.Lock()
 	o.closing = true
+	o.release()
 	if !flush {
 		o.kill()
 	}

@@ -33,6 +33,11 @@ type Outbound struct {
 
 	holder chan struct{} // set once by Hold; closed when the one writer is the holder
 
+	brake   int64         // see Brake
+	drained uint64        // bytes written, with a brake
+	stuck   bool          // nothing was for too long
+	room    chan struct{} // closed when publishers need not wait any more; nil if none does
+
 	maxPending    int64
 	writeDeadline time.Duration
 	forgive       func(e *DeadlineError, took time.Duration) // nil: a missed deadline ends the connection
@@ -129,6 +134,7 @@ func (o *Outbound) put(l *Lane) {
 	if o.busy {
 		o.adopt(l.segs)
 		over := o.overflow()
+		l.braked = o.braking()
 		o.mu.Unlock()
 		if over != nil {
 			o.conn.Abort(over)
@@ -145,13 +151,14 @@ func (o *Outbound) put(l *Lane) {
 	}
 	left := advance(l.segs, n)
 	o.mu.Lock()
-	o.pending -= int64(n)
+	o.wrote(n)
 	o.moved = n > 0
 	if len(left) > 0 && !o.dead {
 		o.prepend(left)
 	} else {
 		releaseAll(left)
 	}
+	l.braked = o.braking()
 	o.carryOn(errno, writerRounds)
 }
 
@@ -228,7 +235,7 @@ func (o *Outbound) writeSome() (int, syscall.Errno) {
 		releaseAll(left)
 		return w, 0
 	}
-	o.pending -= int64(w)
+	o.wrote(w)
 	o.moved = w > 0
 	o.head -= len(left)
 	copy(o.queue[o.head:], left)
@@ -326,4 +333,5 @@ func (o *Outbound) kill() {
 	o.dead = true
 	releaseAll(o.queue[o.head:])
 	o.queue, o.head, o.tail, o.pending = nil, 0, nil, 0
+	o.release()
 }

@@ -142,3 +142,9 @@ func (w *network) dialContext(ctx context.Context, kind, address string) (c net.
 	})
 	return c, err
 }
+
+// slow limits what a node sends to a rate, as tc(8) spells it.
+func (w *network) slow(from int, rate string) {
+	w.t.Helper()
+	w.run("tc", "-n", w.of[from], "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", rate, "burst", "256k", "latency", "400ms")
+}

@@ -104,3 +104,13 @@ func (c *cluster) pending(n *node) (most int64) {
 	}
 	return most
 }
+
+// wait waits for something that must come.
+func wait(t *testing.T, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(brokertest.Patience):
+		t.Fatalf("not within %v", brokertest.Patience)
+	}
+}
