@@ -68,7 +68,7 @@ func (b *Broker) ConnectURLs() []string {
 func (b *Broker) tellAll() {
 	i := b.info()
 	for _, c := range b.snapshot() {
-		if c.has(flagAsyncInfo) && c.has(flagConnected) {
+		if c.has(flagAsyncInfo) && c.has(flagPonged) {
 			c.sendInfo(i)
 		}
 	}

@@ -24,7 +24,6 @@ type Client struct {
 	limits   proto.Limits
 	awaiting bool // nothing but CONNECT is taken
 	opening  *opening
-	ponged   bool // the first PONG was sent
 
 	broker *Broker
 	cid    uint64
@@ -67,6 +66,7 @@ const (
 	flagPedantic                 // wants subjects checked
 	flagNoResponders             // wants to know of requests that nobody gets
 	flagAsyncInfo                // takes INFO at any time
+	flagPonged                   // the first PONG was sent
 )
 
 func (c *Client) has(f uint32) bool { return c.flags.Load()&f != 0 }

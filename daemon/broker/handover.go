@@ -298,7 +298,7 @@ func (c *Client) describeMoved(p *transport.Parked) *movedClient {
 	m := &movedClient{
 		cid: c.cid, socket: p.ID, network: c.remote.Network(), remote: c.remote.String(),
 		start: c.start.UnixNano(), last: c.last.Load(), heard: c.heard.Load(),
-		nonce: c.nonce, connected: c.has(flagConnected), ponged: c.ponged,
+		nonce: c.nonce, connected: c.has(flagConnected), ponged: c.has(flagPonged),
 		account: c.acc.name, traffic: c.traffic(),
 		pings: uint64(c.ping.out), rtt: int64(c.ping.rtt), unread: p.Unread,
 	}

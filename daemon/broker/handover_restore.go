@@ -164,7 +164,8 @@ func (b *Broker) restoreClient(m *movedClient, fd int) restored {
 		return restored{lost: lostSocket}
 	}
 	c.prepare(c.NetConn())
-	c.nonce, c.ponged = m.nonce, m.ponged
+	c.nonce = m.nonce
+	c.set(flagPonged, m.ponged)
 	c.awaiting = !m.connected && b.opts.Load().Authenticator.Requires().Auth
 	r := restored{c: c}
 	if err := b.register(c); err != nil {

@@ -144,10 +144,13 @@ func (c *Client) processPing() {
 	c.heard.Store(time.Now().UnixNano())
 	c.traceOut("PONG")
 	c.reply(asBytes("PONG\r\n"))
-	if c.ponged || !c.has(flagConnected) {
+	if c.has(flagPonged) || !c.has(flagConnected) {
 		return
 	}
-	c.ponged = true
+	// A client that connects takes nothing but PONG at first: only when that is in the
+	// queue, others may send INFO.
+	c.sender.lane(c).Flush()
+	c.set(flagPonged, true)
 	if c.has(flagAsyncInfo) {
 		c.reply(c.connectInfo())
 	}
