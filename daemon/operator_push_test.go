@@ -97,6 +97,35 @@ func (o *office) push(what string, a *realmAccount, edit func(*jwt.AccountClaims
 	o.ask(what, "$SYS.REQ.CLAIMS.UPDATE", []byte(a.sign()))
 }
 
+// pull asks for all accounts as `nsc pull` does, and records what comes until the empty message.
+func (o *office) pull() {
+	o.t.Helper()
+	inbox := o.nc.NewInbox()
+	sub, err := o.nc.SubscribeSync(inbox)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if err := o.nc.PublishRequest("$SYS.REQ.CLAIMS.PACK", inbox, nil); err != nil {
+		o.t.Fatal(err)
+	}
+	var lines []string
+	for {
+		m, err := sub.NextMsg(brokertest.Patience)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		if len(m.Data) == 0 {
+			break
+		}
+		lines = append(lines, "  "+o.masked(m.Data))
+	}
+	slices.Sort(lines)
+	o.say("pull:\n%s", strings.Join(lines, "\n"))
+	if err := sub.Unsubscribe(); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
 // left records what a connection reads up to its end.
 func (o *office) left(who string, c *brokertest.Conn) {
 	o.t.Helper()
@@ -153,6 +182,7 @@ func TestOperatorPush(t *testing.T) {
 		o.ask("list", "$SYS.REQ.CLAIMS.LIST", nil)
 		o.ask("look-up", "$SYS.REQ.ACCOUNT."+a.id+".CLAIMS.LOOKUP", nil)
 		o.ask("look-up of nobody", "$SYS.REQ.ACCOUNT."+foreign.id+".CLAIMS.LOOKUP", nil)
+		o.pull()
 		files, err := os.ReadDir(dir)
 		if err != nil {
 			t.Fatal(err)

@@ -71,6 +71,7 @@ func TestOperatorShares(t *testing.T) {
 	reader("public", stream(jwt.Import{Subject: "pub.>"}))
 	reader("public, one subject", stream(jwt.Import{Subject: "pub.a"}))
 	reader("public, more than is exported", stream(jwt.Import{Subject: ">"}))
+	//lint:ignore SA1019 the old form is still in use
 	reader("prefixed", stream(jwt.Import{Subject: "pub.>", To: "from.x"}))
 	reader("renamed", stream(jwt.Import{Subject: "pub.*.*", LocalSubject: "here.$2.$1"}))
 	reader("private without a token", stream(jwt.Import{Subject: "priv.>"}))
@@ -91,6 +92,7 @@ func TestOperatorShares(t *testing.T) {
 	reader("service", service(jwt.Import{Subject: "svc.pub.a"}))
 	reader("service, wildcard", service(jwt.Import{Subject: "svc.pub.*"}))
 	reader("service, local subject", service(jwt.Import{Subject: "svc.pub.*", LocalSubject: "ask.*"}))
+	//lint:ignore SA1019 the old form is still in use
 	reader("service, old form", service(jwt.Import{Subject: "ask.it", To: "svc.pub.b"}))
 	reader("service that is private", service(jwt.Import{Subject: "svc.priv"}))
 	reader("service with a token", func(a *realmAccount) []*jwt.Import {

@@ -254,3 +254,25 @@ func TestOperatorSecrets(t *testing.T) {
 		}
 	}
 }
+
+// TestOperatorSentinel: who presents no JWT is taken for the sentinel, if there is one; and users of accounts that are not
+// pinned are refused.
+func TestOperatorSentinel(t *testing.T) {
+	r := newRealm(t, nil)
+	a, b := r.account("A", nil), r.account("B", nil)
+	sentinel := a.user("sentinel", func(c *jwt.UserClaims) {
+		c.BearerToken = true
+		c.Pub.Allow.Add("s")
+	})
+	list := []attempt{
+		{name: "nobody", sends: "PUB s 0\r\n\r\nPUB t 0\r\n\r\n"},
+		{name: "garbage", who: &member{jwt: "x"}, sends: "PUB s 0\r\n\r\nPUB t 0\r\n\r\n"},
+		{name: "a name", more: map[string]any{"user": "u", "pass": "p"}, sends: "PUB t 0\r\n\r\n"},
+		{name: "somebody", who: a.user("u", nil), sends: "PUB t 0\r\n\r\n"},
+		{name: "unsigned", who: &member{jwt: a.user("u", nil).jwt}},
+		{name: "not pinned", who: b.user("u", nil)},
+		{name: "system", who: r.sys.user("u", nil)},
+	}
+	config := r.memory() + "default_sentinel: " + sentinel.jwt + "\nresolver_pinned_accounts: [" + a.id + "]\n"
+	both(t, func(t *testing.T, binary string) string { return play(t, binary, config, list) })
+}
