@@ -237,6 +237,7 @@ func supply(t *testing.T, dir string) {
 	write("app.password", "secret\n")
 	write("operator.jwt", operator(t))
 	write("orders.password", "secret\n")
+	write("decider.password", "secret\n")
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
