@@ -118,7 +118,10 @@ func (p *clusterPart) prepare(_, new *config.Config) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &change{commit: commit}, nil
+	return &change{commit: func() {
+		commit()
+		p.hub.SetClientURLs(clientURLs(p.broker.Options(), p.core.current()))
+	}}, nil
 }
 
 // lameDuck tells peers that clients are about to be sent away.

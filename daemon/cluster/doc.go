@@ -22,9 +22,14 @@
 //	RS+ … ----------------------------->
 //	     <------------------------------ RS+ …
 //
+// Where both want compression, an INFO of each side goes in between, by which they
+// agree; the second one of who was dialled is the first that is compressed. See
+// compress.go. What may cross at all is limited by rules on both sides, see permit.go,
+// and accounts may have connections of their own, see pinned.go.
+//
 // Three kinds of locks, taken in this order: Hub.mu (who is connected), then
 // interest.mu (what clients of an account want), then Route.outMu (what is still to
-// be told). Route.mu (what the peer wants) is apart from them. None is held across a
+// be told). Route.mu (what the peer wants) is a leaf. None is held across a
 // call to the broker or a system call, but Route.outMu, across a write that does not
 // block: what a client subscribed to must be told before what it publishes next.
 package cluster

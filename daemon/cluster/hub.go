@@ -277,6 +277,36 @@ func (h *Hub) tellClients() {
 	h.broker.SetConnectURLs(slices.Compact(all), others)
 }
 
+// SetClientURLs changes where clients find this server, as clients and peers are told. A
+// nats-server heeds it for routes made from then on.
+func (h *Hub) SetClientURLs(clients []string) {
+	old := h.opts.Load()
+	if slices.Equal(old.ClientURLs, clients) {
+		return
+	}
+	o := *old
+	o.ClientURLs = clients
+	h.opts.Store(&o)
+	h.tellClients()
+	frame := h.ownInfo(nil).frame()
+	for _, r := range h.registered() {
+		r.Out.Send(frame)
+	}
+}
+
+// moved takes note of where clients find a peer now, and reports whether that is new.
+func (h *Hub) moved(p *peer, urls []string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if slices.Equal(p.info.ConnectURLs, urls) {
+		return false
+	}
+	i := *p.info
+	i.ConnectURLs = urls
+	p.info = &i
+	return true
+}
+
 // LameDuck tells the peers that this server is about to go, so that they send no
 // clients here.
 func (h *Hub) LameDuck() {

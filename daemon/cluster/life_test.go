@@ -112,6 +112,18 @@ func TestAdvertise(t *testing.T) {
 			}
 		}
 	}
+	c.hub.SetClientURLs([]string{"127.0.0.1:1"}) // as by a change of client_advertise
+	eventually(t, "the new address of c", func() bool {
+		nc := a.client(t)
+		defer nc.Close()
+		return slices.Contains(nc.Servers(), "nats://127.0.0.1:1") && !slices.Contains(nc.Servers(), c.url)
+	})
+	c.hub.SetClientURLs([]string{strings.TrimPrefix(c.url, "nats://")})
+	eventually(t, "the old address of c", func() bool {
+		nc := a.client(t)
+		defer nc.Close()
+		return slices.Contains(nc.Servers(), c.url)
+	})
 	c.hub.LameDuck()
 	for _, n := range []*node{a, b} {
 		eventually(t, "c is not advertised any more", func() bool {
