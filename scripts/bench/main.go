@@ -57,7 +57,7 @@ func main() {
 	flag.StringVar(&s.theirs, "theirs", "", "compare with this `binary` instead of building nats-server")
 	flag.BoolVar(&s.list, "list", false, "list the scenarios and end")
 	flag.DurationVar(&s.soak, "soak", 0, "instead of measuring, run nats-broker under traffic and churn for so long and see whether anything grows")
-	flag.BoolVar(&s.race, "race", false, "with -soak: build nats-broker with the race detector")
+	flag.BoolVar(&s.race, "race", false, "with -soak: build nats-broker with the race detector, whose own memory is not judged")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: unexpected argument %q\n", flag.Arg(0))
@@ -94,7 +94,7 @@ func soakOurs(s settings) (ok bool, err error) {
 			return false, err
 		}
 	}
-	return runSoak(s.ours, s.soak)
+	return runSoak(s.ours, s.soak, s.race)
 }
 
 // bench measures and prints; ok is false when a run failed.
