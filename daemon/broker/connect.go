@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
@@ -151,7 +152,7 @@ func (c *Client) admit(id *Identity, o *ConnectOptions) error {
 	}
 	opts := c.broker.opts.Load()
 	c.mu.Lock()
-	c.who, c.connect = id, o
+	c.who, c.connect, c.ping.admitted = id, o, time.Now()
 	c.relabel()
 	c.setPermissions(id.Permissions)
 	c.ping.expire(c, id.Expires)

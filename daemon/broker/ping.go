@@ -21,6 +21,12 @@ type pinger struct {
 	interval time.Duration
 	sent     time.Time
 	rtt      time.Duration
+	admitted time.Time // when it was found out who the client is
+}
+
+// justAdmitted reports whether the client may not have got the answer yet to the PING that it sent with its CONNECT.
+func (p *pinger) justAdmitted(interval time.Duration) bool {
+	return time.Since(p.admitted) < min(time.Second, interval/2)
 }
 
 // begin starts watching a new connection.
@@ -109,7 +115,7 @@ func (c *Client) pingDue() {
 	if c.enabled(logging.Debug) {
 		c.broker.log.Debug(c.label + " - Client Ping Timer")
 	}
-	if c.connect != nil && !c.has(flagConnected) {
+	if c.connect != nil && (!c.has(flagConnected) || p.justAdmitted(c.broker.opts.Load().PingInterval)) {
 		// Who it is is being found out, and the client waits for that: a PING now
 		// would come where it expects the answer to its own.
 		p.timer.Reset(firstPing)
