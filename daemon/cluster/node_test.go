@@ -45,7 +45,7 @@ func ours(t testing.TB, name string, change func(*Options), routes ...string) *n
 
 func oursAt(t testing.TB, name, at string, change func(*Options), routes ...string) *node {
 	t.Helper()
-	b := must2(broker.New(broker.Options{ServerName: name, Host: "127.0.0.1", Cluster: "C"}, logging.Discard()))(t)
+	b := must2(broker.New(broker.Options{ServerName: name, Host: "127.0.0.1", Cluster: "C", NoShortFirstPing: true}, logging.Discard()))(t)
 	l := must2(b.Listen("tcp", "127.0.0.1:0"))(t)
 	rl := must2(net.Listen("tcp", at))(t)
 	o := Options{Name: "C", Host: "127.0.0.1", ServerName: name, Version: "2.15.2", Headers: true,
