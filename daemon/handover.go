@@ -38,6 +38,7 @@ func (d *Daemon) findParcel() {
 	if p.In == nil && p.Out == nil && p.State == nil {
 		return
 	}
+	p.Expect()
 	d.succession.parcel = p
 }
 

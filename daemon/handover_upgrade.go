@@ -83,7 +83,7 @@ func (d *Daemon) startSuccessor(u *upgrade, program string) error {
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", program, err)
 	}
-	err = s.Send(handover.Message{Kind: handover.Hello, State: d.broker.Identify()})
+	err = s.Send(handover.Message{Kind: handover.Hello, State: d.broker.Identify(), Expect: d.broker.NumClients()})
 	var m handover.Message
 	if err == nil {
 		m, err = s.Receive(handover.Prepared, prepareMax)
@@ -201,6 +201,9 @@ func (d *Daemon) answerPredecessor() error {
 	d.succession.line = line
 	hello, err := line.Receive(handover.Hello, prepareMax)
 	d.succession.hello = hello.State
+	if err == nil && hello.Expect > 0 {
+		_ = handover.MakeRoom(hello.Expect) // without, taking over is slower
+	}
 	return err
 }
 

@@ -60,14 +60,14 @@ func (d *Daemon) Run() (int, error) {
 		d.logs.Close()
 		return 1, err
 	}
+	d.tellPredecessor(nil)
+	d.resume() // before all that clients need not wait for
 	if act.watch != nil {
 		d.watch(act.watch, act.refused)
 	} else {
 		d.watch(act.cfg, act.loaded)
 	}
 	d.keepLastGood(act)
-	d.tellPredecessor(nil)
-	d.resume()
 	d.setState(stateRunning)
 	d.log.Info("Server is ready")
 	d.warnOf("service manager", d.notify.Ready(d.statusText()))

@@ -30,6 +30,7 @@ type Line struct {
 type Message struct {
 	Kind      string   `json:"kind"`
 	State     []byte   `json:"state,omitempty"`     // of Hello: the broker's identity
+	Expect    int      `json:"expect,omitempty"`    // of Hello: how many connections there are, about
 	Listeners []string `json:"listeners,omitempty"` // of Parcel: the names of the descriptors behind its three
 	Version   string   `json:"version,omitempty"`   // of Prepared: the program's
 	Error     string   `json:"error,omitempty"`     // of Failed

@@ -18,7 +18,8 @@ type Parcel struct {
 	In, Out *os.File // the parking place
 	State   *os.File
 
-	state *state // once opened
+	state *state        // once opened
+	room  chan struct{} // closed when there is room for the descriptors; nil: nobody makes any
 }
 
 // Pack makes a parcel of descriptors, which stay the caller's, and of the state that
@@ -61,6 +62,7 @@ func (p *Parcel) Stale() bool { return p.state == nil || p.Age() > Patience || p
 // Take takes the descriptors out, in the order in which they went in. They are the
 // caller's, unless their number is not what the state says: then they are closed.
 func (p *Parcel) Take() ([]int, error) {
+	p.awaitRoom()
 	fds, err := unpark(p.Out)
 	if err == nil && len(fds) != p.state.count {
 		err = fmt.Errorf("%w: it is about %d connections, and there are %d", ErrState, p.state.count, len(fds))
@@ -104,6 +106,7 @@ func hangUp(fds []int) {
 
 // Close gives the parcel up. What is parked stays so as long as others hold it.
 func (p *Parcel) Close() {
+	p.awaitRoom()
 	if p.state != nil {
 		p.state.close()
 		p.state = nil
