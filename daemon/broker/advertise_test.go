@@ -23,3 +23,19 @@ func TestNoInfoBeforeTheFirstPong(t *testing.T) {
 		t.Error("after the change came", info)
 	}
 }
+
+// The first PONG, too, says that what came before the PING was delivered.
+func TestFirstPongDoesNotOvertake(t *testing.T) {
+	_, addr := start(t, Options{})
+	sub := connect(t, addr)
+	sub.send("SUB foo 1\r\n")
+	sub.sync()
+	for range 300 {
+		pub := dial(t, addr)
+		pub.send("CONNECT {\"verbose\":false,\"protocol\":1}\r\nPUB foo 2\r\nhi\r\nPING\r\n")
+		pub.expect("PONG")
+		sub.send("PING\r\n")
+		sub.expect("MSG foo 1 2", "hi", "PONG")
+		pub.nc.Close()
+	}
+}

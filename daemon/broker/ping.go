@@ -155,7 +155,7 @@ func (c *Client) processPing() {
 	}
 	// A client that connects takes nothing but PONG at first: only when that is in the
 	// queue, others may send INFO.
-	c.sender.lane(c).Flush()
+	c.sender.flush()
 	c.set(flagPonged, true)
 	if c.has(flagAsyncInfo) {
 		c.reply(c.connectInfo())

@@ -71,6 +71,16 @@ func (s *sender) end() {
 	s.in = nil
 }
 
+// flush hands everything staged to its destinations in the middle of a batch, the
+// client's own last as always: a PONG must not overtake what was published before it.
+func (s *sender) flush() {
+	if s.open != nil {
+		s.closeStage()
+	}
+	s.in.Batch.Flush()
+	s.epoch++ // lanes are not valid any more
+}
+
 // forget drops all plans, since the account or what is allowed has changed.
 func (s *sender) forget() {
 	s.settle()
