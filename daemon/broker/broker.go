@@ -19,6 +19,7 @@ type Broker struct {
 	log   *logging.Logger
 	id    string
 	xkey  string
+	node  string // NodeName at the start; kept through a handover, as what is subscribed to by it
 	keys  keys
 	start time.Time
 	opts  atomic.Pointer[Options]
@@ -86,6 +87,7 @@ func New(o Options, log *logging.Logger) (*Broker, error) {
 	b.clients = make(map[uint64]*Client)
 	b.listeners = make(map[*Listener]struct{})
 	orDefault(&o.ServerName, b.id)
+	b.node = NodeName(o.ServerName)
 	if o.Authenticator == nil {
 		o.Authenticator = everyone{}
 	}

@@ -120,7 +120,12 @@ func (p *Publisher) Deliver(a *Account, f *proto.Frame, all bool, queues []strin
 	}
 	p.last = s
 	s.allGroups, s.groups = all, queues
-	return s.publish(s.plan(f.Subject), f)
+	measured := tracked(f.Reply) && a.noteMeasured(f)
+	delivered := s.publish(s.plan(f.Subject), f)
+	if measured && !delivered {
+		a.shares.measured.take(string(f.Reply))
+	}
+	return delivered
 }
 
 // Again delivers the messages at the beginning of buf if they are on the subject of the

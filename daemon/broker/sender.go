@@ -185,6 +185,9 @@ func (s *sender) fillFrom(p *plan) {
 	for _, n := range nodes {
 		s.add(p, n)
 	}
+	if s.self != nil && s.depth == 0 {
+		s.addMeasured(p)
+	}
 	if len(p.fans) == 1 && len(p.plain)+len(p.groups)+len(p.steps)+len(p.renamed) == 0 && p.as == "" && !p.denied &&
 		p.fans[0].alike() {
 		p.fan = p.fans[0]

@@ -55,6 +55,7 @@ type sample struct {
 	asker  *ClientInfo
 	header http.Header // what asked for the sample; nil for the percentage
 	asked  time.Time
+	halves halves // if the answer comes from another server
 }
 
 // sampled decides whether a request is measured, nil if it is not.
@@ -79,7 +80,7 @@ func (st *serviceStep) sampled(f *proto.Frame) *sample {
 // answered publishes how long a request took, now that its answer has passed.
 func (m *sample) answered(s *sender) {
 	if s.self == nil {
-		return // answered on another server, which knows the responder
+		return // by a part of this broker, or on another server: see answeredElsewhere
 	}
 	now := time.Now()
 	l := m.event()

@@ -115,6 +115,9 @@ func (t *replyTable) add(st *serviceStep, from *Account, subject string, m *samp
 	name = append(name, t.prefix...)
 	name = append(name, digits62[at%62], digits62[c.now])
 	name = random62(name, 10)
+	if m != nil && !st.export.Streamed {
+		name = st.im.to.broker.trackedName(name)
+	}
 	r.id = string(name[len(t.prefix):])
 	if c.gens[c.now] == nil {
 		c.gens[c.now] = make(map[string]*reply)

@@ -255,6 +255,9 @@ func (st *replyStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 	delivered := s.within(r.to, st.plan, &g)
 	s.depth--
 	s.allGroups = all
+	if delivered && r.sample != nil && s.routed && tracked(f.Subject) {
+		r.sample.answeredElsewhere(string(f.Subject))
+	}
 	if r.done.Load() {
 		s.acc.shares.replies.remove(r)
 	}

@@ -73,6 +73,9 @@ type shares struct {
 	shadows map[*Subscription][]*Subscription
 
 	replies replyTable
+
+	measured held[time.Time] // when requests came that other servers measure
+	halved   held[*sample]   // answered on other servers, which have not told their half yet
 }
 
 // PrepareAccounts checks what accounts are to be and returns what makes them so:

@@ -1,9 +1,6 @@
 package system
 
-import (
-	"crypto/sha256"
-	"time"
-)
+import "time"
 
 // Options configure a [Service]. What the broker knows of itself (name, id, cluster)
 // is asked of it.
@@ -39,14 +36,3 @@ const (
 )
 
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-// nodeName is the short name by which servers address each other: eight digits of
-// the server's name.
-func nodeName(server string) string {
-	sum := sha256.Sum256([]byte(server))
-	b := sum[:8]
-	for i, c := range b {
-		b[i] = digits[int(c)%len(digits)]
-	}
-	return string(b)
-}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
 // servers are the others of the cluster, known by what they tell.
@@ -129,6 +131,7 @@ func (s *Service) serverHandlers() (list []*handler) {
 		"$SYS.SERVER.*.LAMEDUCK":        s.heardEnd,
 		"$SYS.SERVER.ACCOUNT.*.CONNS":   s.heardConns,
 		"$SYS._INBOX_." + s.broker.ID(): s.heardConns,
+		s.broker.LatencySubject():       s.heardLatency,
 	} {
 		list = append(list, &handler{pattern: subject, f: f, lane: News, remote: true})
 	}
@@ -196,5 +199,12 @@ func (s *Service) sweep(now time.Time) {
 	for _, id := range s.servers.silent(now.Add(-orphaned * s.opts.Load().ConnsInterval)) {
 		s.log.Debug(fmt.Sprintf("Detected orphan remote server: %q", id))
 		s.gone(id)
+	}
+}
+
+// heardLatency passes on what another server has measured of a request from here.
+func (s *Service) heardLatency(r *Request) {
+	if err := s.broker.MeasuredElsewhere(r.Body); err != nil {
+		s.log.Warn(err.Error(), logging.Err(err))
 	}
 }

@@ -71,7 +71,7 @@ func New(b *broker.Broker, o Options, src Source, log *logging.Logger) *Service 
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stopping = s.ctx.Done()
-	s.inboxes.prefix = "$SYS._INBOX." + nodeName(b.Options().ServerName) + "."
+	s.inboxes.prefix = "$SYS._INBOX." + broker.NodeName(b.Options().ServerName) + "."
 	for i := range s.lanes.all {
 		s.lanes.all[i] = newLane(laneNames[i], log)
 	}

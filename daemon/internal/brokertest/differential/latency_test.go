@@ -143,6 +143,11 @@ func nextSample(t *testing.T, what string, lat *nats.Subscription) string {
 	}
 	fields := map[string]string{"subject": m.Subject}
 	spread(v, "", fields)
+	return fieldLines(fields)
+}
+
+// fieldLines lists fields with their values.
+func fieldLines(fields map[string]string) string {
 	var list []string
 	for _, k := range slices.Sorted(maps.Keys(fields)) {
 		list = append(list, k+"="+fields[k])
