@@ -3,6 +3,7 @@ package daemon
 import (
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
 // responseTypes are /accountz' words for how a service answers.
@@ -14,9 +15,14 @@ var responseTypes = map[config.ResponseType]string{
 func (d *Daemon) accountDetail(name string, info *monitor.AccountInfo) {
 	act := d.active.Load()
 	info.LastUpdate = act.loaded.UTC()
+	if b := d.operator.book; b != nil {
+		if r := b.Report(name); r != nil {
+			describeClaims(r, info)
+		}
+	}
 	for i := range act.cfg.Options.Accounts {
 		if a := &act.cfg.Options.Accounts[i]; a.Name == name {
-			describeAccount(a, info)
+			describeAccount(act.cfg.Options.Accounts, a, info)
 		}
 	}
 	if !act.cfg.Options.NoSystemAccount {
@@ -24,7 +30,8 @@ func (d *Daemon) accountDetail(name string, info *monitor.AccountInfo) {
 	}
 }
 
-func describeAccount(a *config.Account, info *monitor.AccountInfo) {
+// describeAccount describes one of all accounts.
+func describeAccount(all []config.Account, a *config.Account, info *monitor.AccountInfo) {
 	for i := range a.Exports {
 		e := &a.Exports[i]
 		x := monitor.AccountExport{
@@ -33,14 +40,12 @@ func describeAccount(a *config.Account, info *monitor.AccountInfo) {
 		}
 		if e.Service != "" {
 			x.Type, x.ResponseType = "service", responseTypes[e.ResponseType]
-			if e.Latency.Defined {
-				x.Latency = &monitor.Latency{Sampling: e.Latency.Sampling, Results: e.Latency.Subject}
-			}
+			x.Latency = configuredLatency(e)
 		}
 		info.Exports = append(info.Exports, x)
 	}
 	for i := range a.Imports {
-		info.Imports = append(info.Imports, describeImport(&a.Imports[i]))
+		info.Imports = append(info.Imports, describeImport(all, &a.Imports[i]))
 	}
 	// Weights are shown as they are configured; nats-server shows them summed up.
 	for _, m := range a.Mappings {
@@ -57,7 +62,7 @@ func describeAccount(a *config.Account, info *monitor.AccountInfo) {
 
 // describeImport names the local subject as it works out: for a stream with a
 // prefix that is the prefix and the subject.
-func describeImport(i *config.Import) monitor.AccountImport {
+func describeImport(all []config.Account, i *config.Import) monitor.AccountImport {
 	from, kind := i.Stream, "stream"
 	if i.Service.Defined {
 		from, kind = i.Service, "service"
@@ -71,6 +76,36 @@ func describeImport(i *config.Import) monitor.AccountImport {
 	}
 	if kind == "service" {
 		x.To = x.LocalSubject
+		if e := exportFor(all, from); e != nil {
+			x.Latency = configuredLatency(e)
+		}
 	}
 	return x
+}
+
+// exportFor is the service that an import is of: the one of the same subject, or else
+// the first that covers it; nil if there is none.
+func exportFor(all []config.Account, from config.ImportSource) (covering *config.Export) {
+	for i := range all {
+		if all[i].Name != from.Account {
+			continue
+		}
+		for k := range all[i].Exports {
+			switch e := &all[i].Exports[k]; {
+			case e.Service == from.Subject:
+				return e
+			case covering == nil && e.Service != "" && subject.IsSubset(from.Subject, e.Service):
+				covering = e
+			}
+		}
+	}
+	return covering
+}
+
+// configuredLatency describes how an export is sampled; nil if it is not.
+func configuredLatency(e *config.Export) *monitor.Latency {
+	if !e.Latency.Defined {
+		return nil
+	}
+	return shownLatency(e.Latency.Subject, e.Latency.Sampling)
 }

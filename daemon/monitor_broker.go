@@ -96,7 +96,10 @@ func tlsState(t *broker.TLSInfo) *monitor.TLSState {
 }
 
 // subscriptionSource lists subscriptions.
-type subscriptionSource struct{ b *broker.Broker }
+type subscriptionSource struct {
+	b     *broker.Broker
+	label func(account string) string // its name for people
+}
 
 // accounts returns the named account, or all when name is empty.
 func (s subscriptionSource) accounts(name string) []*broker.Account {
@@ -133,6 +136,7 @@ func (s subscriptionSource) EachSubscription(account string, f func(*monitor.Sub
 	for _, a := range s.accounts(account) {
 		a.EachSubscription(func(i broker.SubInfo) bool {
 			sub := monitoredSub(&i)
+			sub.AccountTag = s.label(sub.Account)
 			more = f(&sub)
 			return more
 		})
@@ -145,6 +149,7 @@ func (s subscriptionSource) EachSubscription(account string, f func(*monitor.Sub
 // accountSource lists accounts.
 type accountSource struct {
 	b      *broker.Broker
+	label  func(account string) string                  // its name for people
 	detail func(name string, info *monitor.AccountInfo) // adds what the configuration says; may be nil
 }
 
@@ -162,7 +167,7 @@ func (s accountSource) EachAccount(f func(*monitor.AccountRow) bool) {
 	for _, a := range s.b.Accounts() {
 		st := a.Stats()
 		row := monitor.AccountRow{
-			Name: st.Name, Tag: st.Name, Clients: st.Connections, Subs: uint32(st.Subscriptions),
+			Name: st.Name, Tag: s.label(st.Name), Clients: st.Connections, Subs: uint32(st.Subscriptions),
 			Sent: monitor.Traffic{Msgs: st.OutMsgs, Bytes: st.OutBytes}, Received: monitor.Traffic{Msgs: st.InMsgs, Bytes: st.InBytes},
 			SlowConsumers: st.SlowConsumers, System: st.Name == system,
 		}
@@ -178,10 +183,10 @@ func (s accountSource) AccountDetail(name string) (*monitor.AccountInfo, bool) {
 		return nil, false
 	}
 	st := a.Stats()
-	index := subscriptionSource{s.b}.IndexStats(name).Info()
+	index := subscriptionSource{b: s.b}.IndexStats(name).Info()
 	info := &monitor.AccountInfo{
 		Name: name, IsSystem: name == s.SystemAccount(), Complete: true, Clients: st.Connections, Subs: uint32(st.Subscriptions),
-		NameTag: name, Index: &index,
+		NameTag: s.label(name), Index: &index,
 	}
 	if s.detail != nil {
 		s.detail(name, info)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
 // describeSystemServices adds to an account what it imports of the system account
@@ -15,7 +16,7 @@ func describeSystemServices(account, system string, info *monitor.AccountInfo) {
 	if account == system {
 		services = services[len(services)-1:] // its users have no need of the others
 		for _, e := range systemExports() {
-			if !slices.ContainsFunc(info.Exports, func(x monitor.AccountExport) bool { return x.Subject == e.Subject }) {
+			if !slices.ContainsFunc(info.Exports, func(x monitor.AccountExport) bool { return covers(&x, e.Subject) }) {
 				info.Exports = append(info.Exports, monitor.AccountExport{Subject: e.Subject, Type: "service", ResponseType: responseKind(e)})
 			}
 		}
@@ -27,6 +28,11 @@ func describeSystemServices(account, system string, info *monitor.AccountInfo) {
 			})
 		}
 	}
+}
+
+// covers reports whether an export is a service that holds a subject.
+func covers(x *monitor.AccountExport, subj string) bool {
+	return x.Type == "service" && subject.IsSubset(subj, x.Subject)
 }
 
 func responseKind(e broker.ServiceExport) string {

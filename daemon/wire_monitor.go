@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/nats-broker/nats-broker/daemon/auth"
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
@@ -16,8 +17,8 @@ func (d *Daemon) monitorSource() monitor.Source {
 	s := monitor.Source{
 		Server:        serverSource{d},
 		Connections:   connectionSource{d.broker},
-		Subscriptions: subscriptionSource{d.broker},
-		Accounts:      accountSource{b: d.broker, detail: d.accountDetail},
+		Subscriptions: subscriptionSource{d.broker, d.accountName},
+		Accounts:      accountSource{b: d.broker, label: d.accountName, detail: d.accountDetail},
 		Health:        healthSource{d},
 		Process:       processSource{d},
 		Config:        &configSource{active: func() *config.Config { return d.active.Load().cfg }},
@@ -67,9 +68,23 @@ func (s serverSource) Varz(v *monitor.Varz) {
 	if o.Authenticator != nil {
 		v.AuthRequired = o.Authenticator.Requires().Auth
 	}
+	s.operators(v, &act.cfg.Options.Operator)
 	v.ConfigLoadTime, v.ConfigDigest = act.loaded, act.cfg.Digest
 	s.configured(v, act.cfg.Options)
 	s.counted(v)
+}
+
+// operators fills in who signs accounts. JWTs are shown without their signatures.
+func (s serverSource) operators(v *monitor.Varz, o *config.Operator) {
+	for _, text := range o.JWTs {
+		v.TrustedOperatorsJWT = append(v.TrustedOperatorsJWT, auth.Unsigned(text))
+	}
+	for i := range o.Operators {
+		v.TrustedOperators = append(v.TrustedOperators, o.Operators[i].Decoded)
+	}
+	if b := s.d.operator.book; b != nil {
+		v.PinnedAccountFails = b.PinnedFails()
+	}
 }
 
 // configured fills in what the configuration says.

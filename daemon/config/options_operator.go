@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -36,9 +37,10 @@ type OperatorClaims struct {
 	Strict        bool // accounts must be signed by a signing key, and sign users by one of theirs
 	SystemAccount string
 	Issued        time.Time
-	Expires       time.Time // zero: never
-	MinVersion    string    // of the server, as written; empty: any
-	serverURL     string    // of an account server
+	Expires       time.Time       // zero: never
+	MinVersion    string          // of the server, as written; empty: any
+	Decoded       json.RawMessage // all that the JWT says
+	serverURL     string          // of an account server
 }
 
 // Keys are the keys that accounts may be signed with.
@@ -115,6 +117,7 @@ func newOperatorClaims(c *jwt.OperatorClaims) OperatorClaims {
 		Name: c.Name, Audience: c.Audience, Subject: c.Subject, SigningKeys: c.SigningKeys, Strict: c.StrictSigningKeyUsage,
 		SystemAccount: c.SystemAccount, Issued: time.Unix(c.IssuedAt, 0), MinVersion: c.AssertServerVersion, serverURL: c.AccountServerURL,
 	}
+	out.Decoded, _ = json.Marshal(c) // has been decoded from such a text
 	if c.Expires != 0 {
 		out.Expires = time.Unix(c.Expires, 0)
 	}

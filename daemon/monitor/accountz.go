@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -82,8 +83,20 @@ type AccountImport struct {
 
 // Latency is a service's latency sampling.
 type Latency struct {
-	Sampling int    `json:"sampling"` // per cent
-	Results  string `json:"results"`
+	Sampling Sampling `json:"sampling"`
+	Results  string   `json:"results"`
+}
+
+// Sampling is how many of the requests are sampled, in per cent. 0 stands for those
+// that ask for it by a header, and is written as the word.
+type Sampling int
+
+// MarshalJSON implements [json.Marshaler].
+func (s Sampling) MarshalJSON() ([]byte, error) {
+	if s == 0 {
+		return []byte(`"headers"`), nil
+	}
+	return strconv.AppendInt(nil, int64(s), 10), nil
 }
 
 // ClaimIssue is a finding of the validation of an account's claims.

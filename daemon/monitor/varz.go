@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"encoding/json"
 	"math"
 	"runtime"
 	"runtime/debug"
@@ -78,7 +79,7 @@ type Varz struct {
 	Metadata             map[string]string `json:"metadata,omitempty"`
 	FeatureFlags         map[string]bool   `json:"feature_flags,omitempty"`
 	TrustedOperatorsJWT  []string          `json:"trusted_operators_jwt,omitempty"`
-	TrustedOperators     []any             `json:"trusted_operators_claim,omitempty"`
+	TrustedOperators     []json.RawMessage `json:"trusted_operators_claim,omitempty"`
 	SystemAccount        string            `json:"system_account,omitempty"`
 	PinnedAccountFails   uint64            `json:"pinned_account_fails,omitempty"`
 	SlowConsumerStats    KindCounts        `json:"slow_consumer_stats"`
