@@ -75,6 +75,7 @@ func theirs(t testing.TB, name, extra string, routes ...string) *node {
 	conf := fmt.Sprintf("server_name: %s\nhttp: 127.0.0.1:%d\ncluster { name: C, listen: \"127.0.0.1:%d\", routes: [%s], %s }\n",
 		name, http, port, quoted(routes), extra)
 	s := brokertest.Start(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: conf, Args: []string{"-D"}})
+	s.WaitLog("Listening for route connections") // later than for clients, which is all that Start waits for
 	return &node{url: s.URL(), route: fmt.Sprintf("nats://127.0.0.1:%d", port), theirs: s, stop: func() { s.Kill() },
 		http: fmt.Sprintf("http://127.0.0.1:%d", http)}
 }
