@@ -219,6 +219,26 @@ func TestPinnedAccounts(t *testing.T) {
 	}
 }
 
+// TestPinnedUnknown: a reload does not give connections of its own to an account that there is not; the words are
+// nats-server's.
+func TestPinnedUnknown(t *testing.T) {
+	for name, binary := range map[string]string{"ours": "", "nats-server": brokertest.NATSServer(t)} {
+		t.Run(name, func(t *testing.T) {
+			m := join(t, binary, "a", "accounts: [NEVER]") // at the start nobody looks
+			refused := func(block string) {
+				t.Helper()
+				from := m.LogLen()
+				m.SetConfig(m.config(block))
+				m.Signal(syscall.SIGHUP)
+				m.WaitLogFrom(`unable to add account "NOBODY" to the list of dedicated routes: account missing`, from)
+			}
+			refused("accounts: [NEVER, NOBODY]")
+			m.reload(t, `accounts: [NEVER, ONE, "$SYS"]`)
+			refused("accounts: [ONE, NOBODY]")
+		})
+	}
+}
+
 // TestPinnedByOne: where all are ours, or we dial, a reload of one server is enough to
 // move the account; messages are not lost for good meanwhile.
 func TestPinnedByOne(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/cluster"
@@ -102,13 +103,16 @@ func (p *clusterPart) listen(o *config.Options) (list []net.Listener, shown []st
 }
 
 // prepare follows the configuration; accounts have changed before.
-func (p *clusterPart) prepare(_, new *config.Config) (*change, error) {
+func (p *clusterPart) prepare(old, new *config.Config) (*change, error) {
 	if (p.hub != nil) != new.Options.Cluster.Enabled() {
 		return nil, errors.New("config reload not supported for cluster: it needs a restart")
 	}
 	if p.hub == nil {
 		name := new.Options.Cluster.Name
 		return &change{commit: func() { p.broker.SetClusterName(name) }}, nil
+	}
+	if err := knownAccounts(old.Options, new.Options); err != nil {
+		return nil, err
 	}
 	opts, err := clusterOptions(new.Options, p.broker)
 	if err != nil {
@@ -122,6 +126,24 @@ func (p *clusterPart) prepare(_, new *config.Config) (*change, error) {
 		commit()
 		p.hub.SetClientURLs(clientURLs(p.broker.Options(), p.core.current()))
 	}}, nil
+}
+
+// knownAccounts refuses accounts that are to get connections of their own and are not
+// there, as nats-server 2.15.2 does in a reload; at the start it takes them, and those of
+// an operator may become known later.
+func knownAccounts(old, new *config.Options) error {
+	if new.Operator.Enabled() {
+		return nil
+	}
+	there := accountOptions(new)
+	for _, name := range new.Cluster.Accounts {
+		called := func(a broker.AccountOptions) bool { return a.Name == name }
+		if slices.Contains(old.Cluster.Accounts, name) || slices.ContainsFunc(there, called) {
+			continue
+		}
+		return fmt.Errorf("unable to add account %q to the list of dedicated routes: account missing", name)
+	}
+	return nil
 }
 
 // lameDuck tells peers that clients are about to be sent away.
