@@ -1,0 +1,67 @@
+package system_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// TestReportsOfCluster has operators look at a mixed cluster, from each of its servers: the tables are the same,
+// wherever they are asked for.
+func TestReportsOfCluster(t *testing.T) {
+	nodes := startCluster(t, accounts, "", brokertest.NATSServer(t))
+	for _, n := range nodes {
+		on := " on " + n.sys.ConnectedServerName()
+		n.a = n.connect("a", "first"+on)
+		n.connect("b", "second"+on)
+		sub, err := n.a.SubscribeSync("orders.*")
+		n.must(err)
+		n.must(n.a.Publish("orders.new", []byte("hello")))
+		_, err = sub.NextMsg(brokertest.Patience)
+		n.must(err)
+	}
+	first := []string{"first on a a C", "first on b b C"}
+	second := []string{"second on a a C", "second on b b C"}
+	for _, c := range []struct {
+		args string
+		has  []string // what must be shown
+		rids int      // and how many routes: three and one of the system account's own, from both ends
+	}{
+		{"server report routes", []string{"a C b", "b C a", "$SYS"}, 8},
+		{"server report connections", append(first, second...), 0},
+		{"server report connections --account A", first, 0},
+		{"server report connections --account A --subject orders.new --sort in-msgs", first, 0},
+		{"server report connections --account A --state closed", nil, 0},
+	} {
+		var tables []string
+		for _, n := range nodes {
+			var table string
+			for end := time.Now().Add(brokertest.Patience); time.Now().Before(end); { // all routes may not be there yet
+				table = ownRows(masked(n.nats("sys", append(strings.Fields(c.args), "--timeout=2s")...)))
+				if strings.Count(table, "rid:") == c.rids {
+					break
+				}
+			}
+			for _, has := range c.has {
+				if !strings.Contains(table, has) {
+					t.Errorf("nats %s, asked of %s: %q is missing in\n%s", c.args, n.sys.ConnectedServerName(), has, table)
+				}
+			}
+			tables = append(tables, table)
+		}
+		if tables[0] != tables[1] {
+			t.Errorf("nats %s: ours shows\n%s\nnats-server shows\n%s", c.args, tables[0], tables[1])
+		}
+	}
+}
+
+// ownRows sorts the lines of a table, since rows that are equal in what they are sorted by come in no order, and leaves
+// out the tool's own connection.
+func ownRows(table string) string {
+	lines := slices.DeleteFunc(strings.Split(table, "\n"), func(l string) bool { return strings.Contains(l, "NATS CLI") })
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
