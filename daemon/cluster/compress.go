@@ -143,6 +143,7 @@ func (r *Route) negotiate(theirs string) (again bool, err error) {
 	}
 	r.negotiated = true
 	c := &r.hub.opts.Load().Compression
+	r.agreed = c
 	if !c.wanted() {
 		mode := compressOff
 		if theirs == "" || c.Mode == compressNever {
@@ -216,22 +217,27 @@ func (r *Route) adapt(rtt time.Duration) {
 	}
 }
 
-// recompress follows a change of the configuration. Where a peer has to agree, the
-// connection begins anew.
+// recompress follows a change of the configuration.
 func (h *Hub) recompress(c *Compression) {
 	for _, r := range h.registered() {
-		r.mu.Lock()
-		now, rtt := r.packed, r.rtt
-		r.mu.Unlock()
-		switch {
-		case now == compressNever && c.Mode != compressNever && !h.mayCompress(r), now == c.Mode:
-		case !compressed(now), !c.wanted(), c.Mode == compressAccept:
-			r.Abort(&refusal{reason: "Compression Changed"})
-		case c.Mode == compressAuto:
-			r.repack(c.auto(rtt))
-		default:
-			r.repack(c.Mode)
-		}
+		r.follow(c)
+	}
+}
+
+// follow has a registered connection compressed as is wanted now. Where the peer has to
+// agree, the connection begins anew.
+func (r *Route) follow(c *Compression) {
+	r.mu.Lock()
+	now, rtt := r.packed, r.rtt
+	r.mu.Unlock()
+	switch {
+	case now == compressNever && c.Mode != compressNever && !r.hub.mayCompress(r), now == c.Mode:
+	case !compressed(now), !c.wanted(), c.Mode == compressAccept:
+		r.Abort(&refusal{reason: "Compression Changed"})
+	case c.Mode == compressAuto:
+		r.repack(c.auto(rtt))
+	default:
+		r.repack(c.Mode)
 	}
 }
 

@@ -156,6 +156,9 @@ func (r *Route) processInfo(i *info) error {
 		return err
 	}
 	r.known = true
+	if c := &h.opts.Load().Compression; !c.equal(r.agreed) {
+		r.follow(c) // it changed during the handshake, when nobody looked for this one
+	}
 	r.mu.Lock()
 	r.theirImport, r.theirExport = i.Import, i.Export
 	r.mu.Unlock()

@@ -25,9 +25,10 @@ type Route struct {
 	delayed bool // INFO waits for the peer's
 	greeted time.Time
 
-	negotiated bool // compression is settled
-	renewed    bool // what follows the INFO just read is compressed
-	known      bool // it is registered
+	negotiated bool         // compression is settled
+	agreed     *Compression // by what
+	renewed    bool         // what follows the INFO just read is compressed
+	known      bool         // it is registered
 	pub        *broker.Publisher
 	accounts   map[string]*broker.Account // what names in messages stand for
 	names      map[string]string          // queue groups in messages, so that they are made once

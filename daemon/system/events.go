@@ -70,11 +70,12 @@ func (o observer) Refused(c *broker.Client, why broker.Reason) {
 		return
 	}
 	e := s.ended(c, d, why.String())
+	toAll := e // each is changed when its turn to be sent has come
+	toAll.Event = s.newEvent(disconnectSchema)
 	if a != nil {
-		s.EmitIn(a, inAccount, func(si ServerInfo) any { e := e; e.Server = si; return e })
+		s.EmitIn(a, inAccount, func(si ServerInfo) any { e.Server = si; return e })
 	}
-	e.Event = s.newEvent(disconnectSchema)
-	s.Emit(everywhere, func(si ServerInfo) any { e := e; e.Server = si; return e })
+	s.Emit(everywhere, func(si ServerInfo) any { toAll.Server = si; return toAll })
 }
 
 // Counted tells of an account with more or fewer connections; of the global account

@@ -51,7 +51,7 @@ type got struct {
 // listen returns what arrives on a pattern of the system account.
 func (b *bench) listen(pattern string) <-chan got {
 	b.t.Helper()
-	c := make(chan got, 64)
+	c := make(chan got, maxEvents+64) // who sends must never wait for a test that has ended
 	sub, err := b.broker.System().SubscribeInternal(pattern, "", func(m *broker.Message) {
 		c <- got{string(m.Subject), string(m.Header), bytes.Clone(m.Payload)}
 	})

