@@ -139,8 +139,9 @@ var provoked = map[logging.MessageID]func(t *testing.T) *brokertest.Server{
 		s.Restart()
 		return s
 	},
-	logging.HandoverLeft:  upgrade,
-	logging.HandoverTaken: upgrade,
+	logging.HandoverFailed: failedUpgrade,
+	logging.HandoverLeft:   upgrade,
+	logging.HandoverTaken:  upgrade,
 	logging.ConfigWatchFailed: func(t *testing.T) *brokertest.Server {
 		wrapper := filepath.Join(t.TempDir(), "without-inotify")
 		script := fmt.Sprintf("#!/bin/sh\necho 0 >/proc/sys/user/max_inotify_instances && exec %q \"$@\"\n", brokertest.Ours(t))
@@ -175,13 +176,40 @@ func upgrade(t *testing.T) *brokertest.Server {
 	return s
 }
 
+// failedUpgrade has a broker hand over to a program that cannot serve, with nobody to go back to: the configuration has
+// become unreadable meanwhile.
+func failedUpgrade(t *testing.T) *brokertest.Server {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "control.sock")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() })
+	s := start(t, fmt.Sprintf("config_watch: off\ncontrol_socket: %q\n", socket))
+	s.Open(t, `{"verbose":false}`).Sync()
+	program, config := filepath.Join(dir, "program"), filepath.Join(dir, "other.conf")
+	text := fmt.Sprintf("listen: \"127.0.0.1:%d\"\nconfig_watch: off\ncontrol_socket: %q\nprof_port: %d\n", s.Port(), socket, taken.Addr().(*net.TCPAddr).Port)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, fmt.Appendf(nil, "#!/bin/sh\nexec %q -c %q\n", brokertest.Ours(t), config), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.SetConfig("nonsense: [\n")
+	out, err := exec.Command(brokertest.Ours(t), "upgrade", "--socket", socket, "--binary", program).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "neither does the old one") {
+		t.Errorf("upgrade: %v\n%s", err, out)
+	}
+	return s
+}
+
 // elsewhere are the states that a built binary cannot be brought to from outside,
 // or are brought about by tests of their own.
 var elsewhere = map[logging.MessageID]string{
 	logging.ConnectionPanic: "daemon/broker: TestPanicEndsOneConnection",
 	logging.ListenerFailed:  "daemon/internal/brokertest/events: TestListenerFailed",
-	logging.HandoverFailed:  "daemon/broker: TestHandoverOfOtherDescriptors", // which makes the error that is logged
-	logging.RouteRefused:    "daemon/cluster: TestHandshake",                 // the line itself is not written yet
+	logging.RouteRefused:    "daemon/cluster: TestHandshake", // the line itself is not written yet
 	logging.LogLinesDropped: "daemon/logging: TestSyslogQueueIsBounded",
 }
 
