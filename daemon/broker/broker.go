@@ -31,6 +31,7 @@ type Broker struct {
 	lastOwn   atomic.Uint64 // numbers the broker's own subscriptions, for tracing
 	totalConn atomic.Uint64
 	counts    counters
+	throttled throttled
 
 	mu        sync.RWMutex
 	accounts  map[string]*Account
@@ -217,6 +218,7 @@ func (b *Broker) Stop() {
 		c.close(ServerShutdown, nil)
 	}
 	b.work.Wait()
+	b.reportThrottled()
 }
 
 // Accept serves an established connection.

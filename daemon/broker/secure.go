@@ -128,6 +128,7 @@ func (o *opening) handshake(t *transport.TLS, first bool) error {
 	o.first = nil
 	switch {
 	case errors.Is(err, transport.ErrHandshakeRate):
+		c.broker.throttle()
 		c.tellErr("Connection throttling is active. Please try again later.")
 		return &closeError{MaxConnectionsExceeded, nil}
 	case errors.Is(err, os.ErrDeadlineExceeded):

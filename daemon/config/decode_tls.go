@@ -58,7 +58,7 @@ func decodeVersion(d *decoder, at place, v *confparse.Value, into any) {
 	case "1.0", "1.1":
 		d.fail(at, v.Span(), "unsupported TLS version: TLS %s; the oldest supported is 1.2", s)
 	default:
-		d.fail(at, v.Span(), "unknown TLS version %q; write \"1.2\" or \"1.3\"", clip(s))
+		d.fail(at, v.Span(), "unknown version: %s; write \"1.2\" or \"1.3\"", clip(s))
 	}
 }
 
