@@ -27,6 +27,8 @@ type succession struct {
 	taken  []int            // its descriptors, once they are the core's
 	frozen bool             // the core is at rest, for a successor
 
+	collecting int // GOGC before the connections were taken over
+
 	line    *handover.Line // to the process that started this one to take over; nil: none
 	hello   []byte         // what that one began with
 	upgrade *upgrade       // to the one that this one hands over to; nil: none
@@ -83,8 +85,10 @@ func (d *Daemon) takeOver() {
 	if p == nil {
 		return
 	}
+	d.succession.collecting = restCollector()
 	fds, err := p.Take()
 	if err != nil {
+		wakeCollector(d.succession.collecting)
 		d.discardParcel()
 		d.log.Event(logging.Warn, logging.HandoverFailed,
 			"Cannot take over the connections of the process before this one: "+err.Error(), logging.Err(err))
@@ -116,6 +120,7 @@ func (d *Daemon) resume() {
 	d.warnOf("service manager", d.stored.Forget(leftIn, leftOut, leftState))
 	p.Close()
 	d.broker.Resume()
+	wakeCollector(d.succession.collecting)
 }
 
 // returnParcel is for a start that fails: the connections wait for the next process, or
@@ -181,6 +186,9 @@ func (d *Daemon) bringToRest() {
 		d.warnOf("service manager", d.notify.ExtendTimeout(within+drainMargin))
 		d.broker.SendAway(within)
 	}
+	// Each peer waits from now on, and the process ends: nobody will need the memory that
+	// collecting garbage would find. A memory limit still holds.
+	restCollector()
 	d.succession.frozen = d.broker.Freeze(freezeMax)
 }
 

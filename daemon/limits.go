@@ -35,6 +35,21 @@ const (
 	startOver = time.Second
 )
 
+// restCollector stops collecting garbage, but for a memory limit's sake: peers wait, and
+// what is made meanwhile stays. It returns what was in effect.
+func restCollector() (before int) { return debug.SetGCPercent(-1) }
+
+// wakeCollector collects garbage again in a moment. Connections that were taken over have
+// been answered by then what they said meanwhile: the heap has grown from nothing to
+// several times what the collector begins at, and it would take the processors for 20 ms
+// just when a thousand of them want one. before is what restCollector returned.
+func wakeCollector(before int) {
+	if os.Getenv("GOGC") == "" {
+		before = gcPercent
+	}
+	time.AfterFunc(startOver, func() { debug.SetGCPercent(before) })
+}
+
 // arrangeLimits raises the number of files to the hard limit and adapts the
 // runtime to the cgroup. What the administrator set in the environment
 // (GOGC, GOMEMLIMIT, GOMAXPROCS) stays. Trouble is returned as warnings: a broker
