@@ -43,8 +43,12 @@ const (
 	// is written in large pieces, of which each system call and wake-up is worth more.
 	batchMax = 8 << 20
 	laneMin  = smallBlock
-	// laneMax is what a lane holds before it is flushed in any case.
-	laneMax = 128 << 10
+	// laneMax is what a lane holds before it is flushed in any case: a burst of input
+	// leaves in two pieces, without a small one behind them.
+	laneMax = 144 << 10
+	// shareMax is the same for what is shared, which takes no memory of its own: a
+	// burst of input leaves in one piece, with one wake-up of each receiver.
+	shareMax = burstBlock + readBlock
 )
 
 var batchPool = sync.Pool{New: func() any { return &Batch{slots: make([]*Lane, 16)} }}
@@ -215,7 +219,7 @@ func (l *Lane) Share(b *Block, from, to int) {
 
 // Full reports whether the lane holds so much that it should be flushed before
 // more is shared to it.
-func (l *Lane) Full() bool { return l.staged >= laneMax/2 }
+func (l *Lane) Full() bool { return l.staged >= shareMax }
 
 // Flush hands what is staged to the destination now. The lane stays usable.
 func (l *Lane) Flush() { l.flush() }
