@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"time"
@@ -118,7 +119,7 @@ func (f *flow) listen(s *server, sub subSpec) (*receiver, error) {
 	if sub.login != nil {
 		as = *sub.login
 	}
-	conn, err := s.dial(as)
+	conn, err := f.dial(s, as)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +138,18 @@ func (f *flow) listen(s *server, sub subSpec) (*receiver, error) {
 		return r, err
 	}
 	return r, f.await(r.pong)
+}
+
+// directReaders is how many readers may have a thread each, see [direct].
+const directReaders = 3
+
+// dial connects a reader.
+func (f *flow) dial(s *server, as login) (io.ReadWriteCloser, error) {
+	conn, err := s.dial(as)
+	if err != nil || len(f.flowSpec.subs)+f.flowSpec.pubs > directReaders {
+		return conn, err
+	}
+	return directly(conn)
 }
 
 // await waits for c, a failure of a reader, or the end of patience.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -14,7 +15,7 @@ import (
 // receiver is one subscribing connection. Its goroutine reads, checks every
 // byte of every message and counts; all other fields are set before it starts.
 type receiver struct {
-	conn    net.Conn
+	conn    io.ReadWriteCloser
 	buf     []byte
 	flow    *flow
 	sids    []string // sid of subject k; nil: subscription "1" gets everything

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -60,17 +61,13 @@ func requestsBetween(inFlight int, asker, answerer login) func(*run) (result, er
 
 // answerer sends the payload of every request back to its reply subject.
 type answerer struct {
-	conn net.Conn
+	conn io.ReadWriteCloser
 	done chan error
 }
 
 func newAnswerer(s *server, as login) (*answerer, error) {
-	conn, err := s.dial(as)
+	conn, err := dialAndSay(s, as, "SUB bench.service 1\r\n")
 	if err != nil {
-		return nil, err
-	}
-	if err := sayAndWait(conn, []byte("SUB bench.service 1\r\n")); err != nil {
-		conn.Close()
 		return nil, err
 	}
 	a := &answerer{conn: conn, done: make(chan error, 1)}
@@ -78,17 +75,32 @@ func newAnswerer(s *server, as login) (*answerer, error) {
 	return a, nil
 }
 
+// dialAndSay connects, says something, and waits until the server has heard it.
+func dialAndSay(s *server, as login, text string) (io.ReadWriteCloser, error) {
+	conn, err := s.dial(as)
+	if err != nil {
+		return nil, err
+	}
+	if err := sayAndWait(conn, []byte(text)); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return directly(conn)
+}
+
 func (a *answerer) run() error {
 	var out []byte
 	return eachFrame(a.conn, func(line, body []byte) error {
-		if f := bytes.Fields(line); len(f) >= 5 && string(f[2]) == "1" {
-			out = append(append(out, "PUB "...), f[3]...)
-			out = append(strconv.AppendInt(append(out, ' '), int64(len(body)), 10), "\r\n"...)
-			out = append(append(out, body...), "\r\n"...)
-			return nil
+		subject, rest, _ := bytes.Cut(line[bytes.IndexByte(line, ' ')+1:], []byte(" 1 "))
+		reply, _, ok := bytes.Cut(rest, []byte(" "))
+		if string(subject) != "bench.service" || !ok {
+			return fmt.Errorf("request is %q", line)
 		}
-		return fmt.Errorf("request is %q", line)
-	}, func() error {
+		out = append(append(out, "PUB "...), reply...)
+		out = append(strconv.AppendInt(append(out, ' '), int64(len(body)), 10), "\r\n"...)
+		out = append(append(out, body...), "\r\n"...)
+		return nil
+	}, func(time.Time) error {
 		_, err := a.conn.Write(out)
 		out = out[:0]
 		return err
@@ -107,55 +119,78 @@ func (a *answerer) failure() error {
 	}
 }
 
-// requester sends requests and checks the answers.
+// requester sends requests and checks the answers. A request is sent when the write
+// that carries it begins, and answered when the read that brings the answer returns.
 type requester struct {
-	conn    net.Conn
+	conn    io.ReadWriteCloser
 	next    uint64
-	sentAt  map[uint64]time.Time // of requests without an answer yet
+	waiting int
+	slots   [requestSlots]slot // request n is in slot n % requestSlots
+	frame   []byte             // of a request
+	token   int                // where in it its number is
+	head    []byte             // what the line of an answer begins with
+	fresh   []*slot            // requests to be sent by the next write
 	samples []int64
 }
 
+// slot is a request without an answer yet.
+type slot struct {
+	number uint64
+	used   bool
+	sentAt time.Time
+}
+
+// requestSlots is how many requests at most may be waiting: more than any scenario's.
+const requestSlots = 1024
+
 func newRequester(s *server, as login) (*requester, error) {
-	conn, err := s.dial(as)
+	conn, err := dialAndSay(s, as, "SUB "+inbox+"* 1\r\n")
 	if err != nil {
 		return nil, err
 	}
-	if err := sayAndWait(conn, []byte("SUB "+inbox+"* 1\r\n")); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return &requester{conn: conn, sentAt: map[uint64]time.Time{}}, nil
+	q := &requester{conn: conn, head: []byte("MSG " + inbox), token: len("PUB bench.service " + inbox)}
+	q.frame = fmt.Appendf(nil, "PUB bench.service %s%0*d %d\r\n%s\r\n", inbox, tokenDigits, 0, len(requestBody), requestBody)
+	return q, nil
 }
+
+// tokenDigits is how many hexadecimal digits the number of a request has.
+const tokenDigits = 8
 
 var errAsked = errors.New("asked enough")
 
 // ask keeps n requests in flight for d and returns when all are answered.
 func (q *requester) ask(n int, d time.Duration) error {
-	until := time.Now().Add(d)
+	now := time.Now()
+	until := now.Add(d)
+	if err := giveUp(q.conn, d+patience); err != nil {
+		return err
+	}
 	var out []byte
 	for range n {
 		out = q.request(out)
 	}
-	if _, err := q.conn.Write(out); err != nil {
+	if err := q.send(out); err != nil {
 		return err
 	}
 	out = out[:0]
-	if err := q.conn.SetReadDeadline(until.Add(patience)); err != nil {
-		return err
-	}
+	answers := 0
 	err := eachFrame(q.conn, func(line, body []byte) error {
-		if err := q.answered(line, body); err != nil {
-			return err
+		answers++
+		return q.answered(line, body)
+	}, func(now time.Time) error {
+		for i := range answers {
+			q.samples[len(q.samples)-answers+i] += now.UnixNano()
 		}
-		if time.Now().Before(until) {
-			out = q.request(out)
+		if now.Before(until) {
+			for range answers {
+				out = q.request(out)
+			}
 		}
-		return nil
-	}, func() error {
-		if len(out) == 0 && len(q.sentAt) == 0 {
+		answers = 0
+		if len(out) == 0 && q.waiting == 0 {
 			return errAsked
 		}
-		_, err := q.conn.Write(out)
+		err := q.send(out)
 		out = out[:0]
 		return err
 	})
@@ -165,32 +200,59 @@ func (q *requester) ask(n int, d time.Duration) error {
 	return err
 }
 
+// request appends the next request to out.
 func (q *requester) request(out []byte) []byte {
-	out = fmt.Appendf(out, "PUB bench.service %s%08x %d\r\n%s\r\n", inbox, q.next, len(requestBody), requestBody)
-	q.sentAt[q.next] = time.Now()
+	at := len(out) + q.token
+	out = append(out, q.frame...)
+	for n, i := q.next, at+tokenDigits-1; i >= at; n, i = n>>4, i-1 {
+		out[i] = "0123456789abcdef"[n&15]
+	}
+	s := &q.slots[q.next%requestSlots]
+	*s = slot{number: q.next, used: true}
+	q.fresh = append(q.fresh, s)
+	q.waiting++
 	q.next++
 	return out
 }
 
+// send writes requests.
+func (q *requester) send(out []byte) error {
+	if len(out) == 0 {
+		return nil
+	}
+	now := time.Now()
+	for _, s := range q.fresh {
+		s.sentAt = now
+	}
+	q.fresh = q.fresh[:0]
+	_, err := q.conn.Write(out)
+	return err
+}
+
+// answered checks an answer. Its sample is what has to be added to the time of arrival.
 func (q *requester) answered(line, body []byte) error {
-	f := bytes.Fields(line)
-	token, ok := bytes.CutPrefix(f[1], []byte(inbox))
-	n, err := strconv.ParseUint(string(token), 16, 64)
-	if !ok || err != nil || string(body) != requestBody {
+	rest, ok := bytes.CutPrefix(line, q.head)
+	if !ok || len(rest) < tokenDigits || string(body) != requestBody {
 		return fmt.Errorf("answer is %q", line)
 	}
-	at, waiting := q.sentAt[n]
-	if !waiting {
+	n, err := strconv.ParseUint(string(rest[:tokenDigits]), 16, 64)
+	if err != nil {
+		return fmt.Errorf("answer is %q", line)
+	}
+	s := &q.slots[n%requestSlots]
+	if !s.used || s.number != n {
 		return fmt.Errorf("request %d answered twice", n)
 	}
-	delete(q.sentAt, n)
-	q.samples = append(q.samples, time.Since(at).Nanoseconds())
+	s.used = false
+	q.waiting--
+	q.samples = append(q.samples, -s.sentAt.UnixNano())
 	return nil
 }
 
 // eachFrame reads conn and calls message for each MSG and batch after all of
-// one read. It returns the first error; the end of conn by Close is none.
-func eachFrame(conn net.Conn, message func(line, body []byte) error, batch func() error) error {
+// one read, with the time when it returned. It returns the first error; the end of
+// conn by Close is none.
+func eachFrame(conn io.ReadWriter, message func(line, body []byte) error, batch func(at time.Time) error) error {
 	buf, held := make([]byte, 256<<10), 0
 	for {
 		n, err := conn.Read(buf[held:])
@@ -200,6 +262,7 @@ func eachFrame(conn net.Conn, message func(line, body []byte) error, batch func(
 		if err != nil {
 			return err
 		}
+		now := time.Now()
 		held += n
 		used := 0
 		for {
@@ -214,14 +277,14 @@ func eachFrame(conn net.Conn, message func(line, body []byte) error, batch func(
 		}
 		held = copy(buf, buf[used:held])
 		if used > 0 {
-			if err := batch(); err != nil {
+			if err := batch(now); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func oneFrame(conn net.Conn, b []byte, message func(line, body []byte) error) (int, error) {
+func oneFrame(conn io.Writer, b []byte, message func(line, body []byte) error) (int, error) {
 	nl := bytes.IndexByte(b, '\n')
 	if nl < 0 {
 		return 0, nil
