@@ -1,15 +1,16 @@
 package proto
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // nextPub parses PUB and HPUB; start is where the line goes on behind the verb
 // and one blank, and the verb is HPUB if that is 5. The usual spelling, single
 // blanks and "\r\n", is read in one pass; any other goes through [slowPub].
 func nextPub(buf []byte, start int, lim *Limits, f *Frame) (n, need int, err error) {
-	i := start
-	for i < len(buf) && buf[i] > ' ' {
-		i++
-	}
+	i := fieldEnd(buf, start)
 	if i == start || i+1 >= len(buf) || buf[i] != ' ' {
 		return slowPub(buf, start, lim, f)
 	}
@@ -83,6 +84,23 @@ func nextPub(buf []byte, start int, lim *Limits, f *Frame) (n, need int, err err
 		f.Tail = nil // goes out as MSG
 	}
 	return n, 0, nil
+}
+
+// fieldEnd returns where the field that begins at i ends: at a blank, a control
+// character or the end of buf. It looks at eight bytes at a time: (x - 0x21…) & ^x has
+// the high bit of the lowest byte below 0x21 set, and of none before it.
+func fieldEnd(buf []byte, i int) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(buf); i += 8 {
+		x := binary.LittleEndian.Uint64(buf[i:])
+		if found := (x - each*(' '+1)) & ^x & high; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(buf) && buf[i] > ' ' {
+		i++
+	}
+	return i
 }
 
 // badEnd reports a payload of which the end is here but is not "\r\n"; end is
