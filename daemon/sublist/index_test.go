@@ -166,6 +166,46 @@ func compare(t *rapid.T, x *testIndex, model []*member) {
 		if got := matched(x, s); !slices.Equal(got, want) {
 			t.Fatalf("Match(%q) = %v, want %v of %d", s, got, want, len(model))
 		}
+		likeEachOther(t, x, s)
+	}
+}
+
+// likeEachOther checks what the index says of the subjects of one token more than s.
+func likeEachOther(t *rapid.T, x *testIndex, s string) {
+	if !subject.ValidLiteral(s) || !x.Alike([]byte(s)) {
+		return
+	}
+	first, seen := []int(nil), false
+	for _, token := range []string{"a", "b", "c", "a*", "never"} {
+		one := []byte(s + "." + token)
+		if x.Literal(one, Hash(one)) {
+			continue
+		}
+		if got := matched(x, string(one)); !seen {
+			first, seen = got, true
+		} else if !slices.Equal(got, first) {
+			t.Fatalf("%q matches %v, others that are alike %v", one, got, first)
+		}
+	}
+}
+
+// Subjects are alike unless a pattern tells them apart.
+func TestAlike(t *testing.T) {
+	for pattern, want := range map[string]bool{
+		"a.b.>": true, "a.b.*": true, "*.b.>": true, ">": true, "a.b.c": true, "b.b.c.*": true,
+		"a.b.c.>": false, "a.*.c": false, "*.b.c": false, "*.*.c": false,
+	} {
+		x := New[member, int]()
+		if _, err := x.Insert(&member{subject: pattern}); err != nil {
+			t.Fatal(err)
+		}
+		if got := x.Alike([]byte("a.b")); got != want {
+			t.Errorf("with %q: %v", pattern, got)
+		}
+		s := []byte("a.b.c")
+		if got := x.Literal(s, Hash(s)); got != (pattern == "a.b.c") {
+			t.Errorf("with %q: literal %v", pattern, got)
+		}
 	}
 }
 
