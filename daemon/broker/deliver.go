@@ -129,7 +129,7 @@ func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 		r := &p.renamed[i]
 		delivered = s.to(r.sub, asBytes(r.subject), f) || delivered
 	}
-	s.chosen = s.chosen[:0]
+	s.chosen = s.chosen[:s.base]
 	for i := range p.groups {
 		delivered = s.toGroup(&p.groups[i], subject, f) || delivered
 	}

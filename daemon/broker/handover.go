@@ -328,16 +328,31 @@ func (c *Client) describeMoved(p *transport.Parked) *movedClient {
 
 // describe writes down the requests that may still be answered.
 func (t *replyTable) describe(m *movedAccount) {
+	prefix := t.prefix.Load()
+	if prefix == nil {
+		return
+	}
+	m.prefix = *prefix
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	m.prefix = t.prefix
 	for _, c := range t.classes {
-		m.classes = append(m.classes, movedClass{int64(c.threshold), c.now})
-		for _, g := range c.gens {
-			for id, r := range g {
-				if !r.done.Load() {
-					m.replies = append(m.replies, movedReply{id, r.to.name, r.subject, r.export.Subject})
-				}
+		m.classes = append(m.classes, movedClass{int64(c.threshold), int(c.now.Load())})
+	}
+	t.mu.Unlock()
+	for i := range t.shards {
+		t.shards[i].describe(m)
+	}
+}
+
+func (sh *replyShard) describe(m *movedAccount) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, k := range sh.chunks {
+		if k == nil {
+			continue
+		}
+		for i := range k.slots {
+			if s := &k.slots[i]; s.list != nil && !s.done {
+				m.replies = append(m.replies, movedReply{s.moved + string(s.id), s.to.name, string(s.subject), s.export.Subject})
 			}
 		}
 	}

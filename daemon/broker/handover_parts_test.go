@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -85,4 +87,46 @@ func TestHandoverOfOpenRequests(t *testing.T) {
 		t.Error("no request")
 	}
 	server.expect("??")
+}
+
+// The requests of another process are answered by the names it gave them, whatever those
+// look like, wait for their threshold, and are passed on once more.
+func TestAdoptedRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, table := tableOf(t)
+		b := a.broker.AddAccount("B")
+		alike := string(replyName(nil, &replyClass{}, 0, 0))
+		m := &movedAccount{prefix: "_R_.before.", replies: []movedReply{
+			{"00abcdefghij", "B", "in.1", "ask"}, {alike, "B", "in.2", "ask"}, {"00late", "B", "in.3", "ask"},
+			{"00x", "nobody", "in.4", "ask"}, {"", "B", "in.5", "ask"}, {"00late", "B", "in.6", "ask"},
+		}}
+		table.adopt(a, m)
+		table.adoptReplies(a, m.replies)
+		own, _ := table.add(nil, &request{b, []byte("in.0"), anyExport, table.class(time.Minute), nil, 0})
+		if !strings.HasPrefix(string(own), m.prefix) || !table.isOpen(string(own)) {
+			t.Errorf("%q is not under the prefix of before, or not open", own)
+		}
+		var back wayBack
+		for _, r := range m.replies[:2] {
+			for i := range 2 {
+				if got := table.take([]byte(m.prefix+r.id), false, &back); got != (i == 0) {
+					t.Errorf("%q: answer %d passes: %v", r.id, i, got)
+				} else if got && (back.to != b || string(back.subject) != r.subject) {
+					t.Errorf("%q: goes to %s", r.id, back.subject)
+				}
+			}
+		}
+		var again movedAccount
+		table.describe(&again)
+		if len(again.replies) != 2 || again.prefix != m.prefix { // that of our own and one adopted
+			t.Errorf("%+v", again)
+		}
+		if !table.isOpen("_R_.before.00late") {
+			t.Error("one that was adopted is not open")
+		}
+		time.Sleep(defaultThreshold*5/4 + time.Second)
+		if n, chunks := table.openCount(); n+chunks > 0 {
+			t.Errorf("%d requests in %d chunks are left", n, chunks)
+		}
+	})
 }

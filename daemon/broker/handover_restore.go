@@ -141,6 +141,7 @@ func (b *Broker) continueCounts(m *moved) {
 		a.total, a.slow, a.gone = ma.total, ma.slow, ma.traffic
 		a.mu.Unlock()
 		a.shares.replies.adopt(a, ma)
+		a.shares.replies.adoptReplies(a, ma.replies)
 	}
 }
 
@@ -337,51 +338,61 @@ func (c *Client) soon() {
 	}
 }
 
-// adopt goes on with another process's table: answers come back under its prefix.
+// adopt goes on with another process's table: answers come back under its prefix. Its
+// requests are found by their whole name, since the slots they had are not here, and
+// wait for the whole of their threshold again.
 func (t *replyTable) adopt(a *Account, m *movedAccount) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.prefix == "" || m.prefix == "" || len(t.classes) > 0 || !strings.HasPrefix(m.prefix, replyPrefix) {
+	if t.prefix.Load() == nil || m.prefix == "" || t.moved.Load() || !strings.HasPrefix(m.prefix, replyPrefix) {
 		return // nothing is imported from the account any more
 	}
-	sub := newSubscription(nil, asBytes(m.prefix+">"), nil, nil)
-	sub.kind = kindInternal
-	sub.more.Store(&subExtra{replies: true})
-	if _, err := a.index.Insert(sub); err != nil {
+	sub, err := t.subscribe(a, m.prefix)
+	if err != nil {
 		return
 	}
 	a.index.Remove(t.pattern)
-	t.prefix, t.pattern = m.prefix, sub
-	for _, c := range m.classes {
-		if c.threshold <= 0 {
-			return
-		}
-		t.classes = append(t.classes, &replyClass{threshold: time.Duration(c.threshold), now: c.now})
+	t.pattern = sub
+	prefix := m.prefix
+	t.prefix.Store(&prefix)
+	t.moved.Store(true)
+}
+
+// adoptReplies is adopt for the requests that were open.
+func (t *replyTable) adoptReplies(a *Account, list []movedReply) {
+	if !t.moved.Load() {
+		return
 	}
-	for i := range m.replies {
-		t.adoptReply(a, &m.replies[i])
+	sh := &t.shards[0]
+	for i := range list {
+		m := &list[i]
+		to := a.broker.Account(m.account)
+		if to == nil || m.id == "" {
+			continue
+		}
+		e := a.exportNamed(m.export)
+		c := t.class(e.Threshold)
+		sh.adopt(c, &replySlot{moved: m.id, to: to, subject: []byte(m.subject), export: e})
+		if !c.running.Load() {
+			c.start(t)
+		}
 	}
 }
 
-// adoptReply goes on waiting for one answer. The lock is held.
-func (t *replyTable) adoptReply(a *Account, m *movedReply) {
-	to := a.broker.Account(m.account)
-	if to == nil || len(m.id) < 3 {
+// adopt takes the request of another process in, unless there is no room.
+func (sh *replyShard) adopt(c *replyClass, q *replySlot) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.adopted[q.moved] != nil || len(sh.room) == 0 && !sh.grow() {
 		return
 	}
-	gen, class := int(m.id[1])-'0', strings.IndexByte(digits62, m.id[0])
-	if gen < 0 || gen >= replyGens || class < 0 || class >= len(t.classes) {
-		return
+	s, _ := sh.take(c, 0)
+	s.moved, s.to, s.subject, s.export = q.moved, q.to, q.subject, q.export
+	sh.join(s, c, 0)
+	if sh.adopted == nil {
+		sh.adopted = make(map[string]*replySlot)
 	}
-	r := &reply{id: m.id, to: to, subject: m.subject, export: a.exportNamed(m.export)}
-	c := t.classes[class]
-	if c.gens[gen] == nil {
-		c.gens[gen] = make(map[string]*reply)
-	}
-	c.gens[gen][r.id] = r
-	if c.timer == nil {
-		c.timer = time.AfterFunc(c.threshold/(replyGens-1), func() { t.turn(c) })
-	}
+	sh.adopted[s.moved] = s
 }
 
 // exportNamed returns the export of a pattern.

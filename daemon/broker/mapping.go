@@ -174,14 +174,13 @@ func (s *sender) planOf(a *Account, to string) *plan {
 // within delivers a message by a plan of an account, in the middle of the delivery
 // by another plan.
 func (s *sender) within(a *Account, p *plan, f *proto.Frame) bool {
-	acc, chosen := s.acc, s.chosen
-	s.acc, s.chosen = a, nil
-	g := *f
-	g.Subject = asBytes(p.subject)
+	acc, base, subject := s.acc, s.base, f.Subject
+	s.acc, s.base, f.Subject = a, len(s.chosen), asBytes(p.subject)
 	for _, n := range p.nodes {
 		n.Msgs.Add(1)
 	}
-	delivered := s.deliver(p, &g)
-	s.acc, s.chosen = acc, chosen
+	delivered := s.deliver(p, f)
+	s.chosen = s.chosen[:s.base]
+	s.acc, s.base, f.Subject = acc, base, subject
 	return delivered
 }

@@ -15,8 +15,9 @@ type plan struct {
 	shard   sublist.Shard
 	stamp   sublist.Stamp
 
-	denied bool // publishing here is not allowed
-	nobody bool // it is allowed, and nobody receives
+	scratch bool // its subject may be overwritten, and it is for few messages
+	denied  bool // publishing here is not allowed
+	nobody  bool // it is allowed, and nobody receives
 
 	as   string       // what a mapping makes of the subject; "" if none applies
 	deps []dependency // in other accounts

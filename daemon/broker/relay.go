@@ -54,7 +54,7 @@ func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 // queuesOf lists the queue groups of which a peer serves the message at hand.
 func (s *sender) queuesOf(r Remote) []string {
 	s.queues = s.queues[:0]
-	for _, c := range s.chosen {
+	for _, c := range s.chosen[s.base:] {
 		if c.remote == r {
 			s.queues = append(s.queues, c.queue)
 		}

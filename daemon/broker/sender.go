@@ -21,6 +21,7 @@ type sender struct {
 	cache planCache
 	last  *plan // of the message before
 	once  *plan // for subjects that have no place in the cache
+	back  *plan // of answers to requests of other accounts, see answers
 	text  []byte
 	found []*node
 
@@ -39,9 +40,11 @@ type sender struct {
 	settler   func() // settle, made once
 
 	// During delivery to another account.
-	depth   int      // plans within plans
-	foreign bool     // the message lies in made, not in the input
-	made    [][]byte // by depth
+	depth   int     // plans within plans
+	foreign bool    // the message lies in a nest, not in the input
+	nests   []*nest // by depth
+	told    *told   // what services are told last
+	base    int     // where in chosen those of the account at hand begin
 
 	open   *fanout // whose bytes are in stage
 	stage  transport.Stage
@@ -68,6 +71,9 @@ func (s *sender) end() {
 	}
 	s.stage.Release()
 	s.settle()
+	for _, n := range s.nests {
+		n.rest()
+	}
 	s.in = nil
 }
 
@@ -86,7 +92,7 @@ func (s *sender) forget() {
 	s.settle()
 	s.last = nil
 	s.cache.clear()
-	s.once = nil
+	s.once, s.back, s.nests = nil, nil, nil
 }
 
 // retire lets go of everything at the end of the connection. Plans name receivers: were
@@ -122,8 +128,11 @@ func (s *sender) plan(subject []byte) *plan {
 	if p := s.last; p != nil && p.subject == string(subject) && p.current(s.acc.index) {
 		return p
 	}
-	s.settle()
 	hash := sublist.Hash(subject)
+	if p := s.answers(subject, hash); p != nil {
+		return p
+	}
+	s.settle()
 	p := s.cache.get(subject, hash)
 	switch {
 	case p == nil && s.cache.worthy(hash):
@@ -136,7 +145,7 @@ func (s *sender) plan(subject []byte) *plan {
 		s.cache.put(p)
 	case p == nil:
 		if s.once == nil {
-			s.once = new(plan)
+			s.once = &plan{scratch: true}
 		}
 		p = s.once
 		s.text = append(s.text[:0], subject...)
@@ -210,7 +219,7 @@ func (s *sender) fillFrom(p *plan) {
 // form, if it can.
 func (s *sender) singleRenamed(p *plan) {
 	r := p.renamed[0]
-	if !r.sub.shadow().of.simple() || p == s.once {
+	if !r.sub.shadow().of.simple() || p.scratch {
 		return
 	}
 	p.one, p.as = r.sub, r.subject
@@ -227,7 +236,7 @@ func (s *sender) single(p *plan) {
 	p.one = sub
 	if sub.Subject() == p.seen() {
 		p.prefix = sub.line
-	} else if p != s.once {
+	} else if !p.scratch {
 		p.prefix = "HMSG " + p.seen() + " " + sub.sidSpace()
 	} else {
 		p.one = nil // not worth making a prefix for
@@ -294,7 +303,7 @@ func (s *sender) addInternal(p *plan, sub *Subscription) {
 	case x.service != nil:
 		s.addService(p, x.service)
 	case x.replies:
-		s.addReply(p)
+		p.steps = append(p.steps, replyStep{s.acc})
 	default:
 		p.steps = append(p.steps, internalStep{sub})
 	}

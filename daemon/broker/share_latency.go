@@ -74,7 +74,11 @@ func (st *serviceStep) sampled(f *proto.Frame) *sample {
 			return nil
 		}
 	}
-	return &sample{of: st.im.to, export: st.export, asker: st.asker, header: header, asked: time.Now()}
+	m := &sample{of: st.im.to, export: st.export, header: header, asked: time.Now()}
+	if st.told != nil {
+		m.asker = st.told.who
+	}
+	return m
 }
 
 // answered publishes how long a request took, now that its answer has passed.

@@ -160,10 +160,8 @@ func (b *Broker) MeasuredElsewhere(message []byte) error {
 	if a == nil || half.Account == "" {
 		return fmt.Errorf("Could not lookup account %q for latency measurement", half.Account)
 	}
-	var m *sample
-	if r := a.shares.replies.find(half.Request); r != nil {
-		m = r.sample
-	} else {
+	m := a.shares.replies.sampleOf(half.Request)
+	if m == nil {
 		m, _ = a.shares.halved.take(half.Request)
 	}
 	if m == nil {

@@ -1,72 +1,45 @@
 package broker
 
 import (
-	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// reply is one request to a service that may still be answered.
-type reply struct {
-	id      string
-	to      *Account // of who asked
-	subject string   // the reply subject there
-	export  *serviceExport
-	done    atomic.Bool // the last answer has come
-	lively  atomic.Bool // answered since its generation was looked at, where there may be more
-
-	sample *sample // nil: not measured
-}
-
-// take reports whether an answer may pass: the first, and of a streamed service
-// those behind it too, up to one that is empty, which ends the stream.
-func (r *reply) take(empty bool) bool {
-	if !r.export.Streamed || empty {
-		return !r.done.Swap(true)
-	}
-	if !r.lively.Load() {
-		r.lively.Store(true)
-	}
-	return !r.done.Load()
-}
-
 // replyTable is the requests to the services of one account that are open. The
 // reply subjects of all of them match one pattern, which the account subscribes to.
+//
+// A reply subject is "_R_.<account>.<request>"; that of a request says in which slot
+// of the table it waits, see [replyName], so that its answer is found without a
+// search. It also holds sixty random bits: who was not told a reply subject cannot
+// answer, and none comes twice though slots do.
 //
 // A request is forgotten when it is answered, or else by generations: those of a
 // class (the requests with one threshold) begin a new one four times in the
 // threshold, and the oldest of five is dropped. So no clock is read for a request
 // and no table searched for old ones. What was answered meanwhile and may be
 // answered again is kept for another round.
+//
+// The table is in shards, so that those who ask at the same time do not wait for each
+// other: see [sender.shard].
 type replyTable struct {
+	prefix atomic.Pointer[string] // "_R_.<account>."; nil before the first import
+	shards []replyShard           // made before prefix is set
+	moved  atomic.Bool            // requests of another process were adopted
+
 	mu      sync.Mutex // a leaf
-	prefix  string     // "_R_.<account>."; empty before the first import
 	pattern *Subscription
 	classes []*replyClass
 	watch   func(Change) // told of the pattern; nil for none
 }
 
-// replyClass is the requests with one threshold.
-type replyClass struct {
-	threshold time.Duration
-	gens      [replyGens]map[string]*reply
-	now       int
-	timer     *time.Timer // nil while there are none
-}
-
-const replyGens = 5
-
-const (
-	replyPrefix = "_R_."
-	digits62    = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-)
+const replyPrefix = "_R_."
 
 // open makes the account ready to be asked.
 func (t *replyTable) open(a *Account) {
 	if w := t.opened(a); w != nil {
-		w(Change{Subject: t.prefix + ">", Count: 1, Added: true})
+		w(Change{Subject: *t.prefix.Load() + ">", Count: 1, Added: true})
 	}
 }
 
@@ -74,28 +47,37 @@ func (t *replyTable) open(a *Account) {
 func (t *replyTable) opened(a *Account) (tell func(Change)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.prefix != "" {
+	if t.prefix.Load() != nil {
 		return nil
 	}
-	t.prefix = replyPrefix + string(random62(nil, 6)) + "."
-	sub := newSubscription(nil, asBytes(t.prefix+">"), nil, nil)
+	t.shards = make([]replyShard, replyShards)
+	prefix := replyPrefix + string(random62(nil, 6)) + "."
+	t.prefix.Store(&prefix)
+	t.pattern, _ = t.subscribe(a, prefix) // the pattern is valid
+	return t.watch
+}
+
+// subscribe has the answers below a prefix come to the table.
+func (t *replyTable) subscribe(a *Account, prefix string) (*Subscription, error) {
+	sub := newSubscription(nil, asBytes(prefix+">"), nil, nil)
 	sub.kind = kindInternal
 	sub.more.Store(&subExtra{replies: true})
-	_, _ = a.index.Insert(sub) // the pattern is valid
-	t.pattern = sub
-	return t.watch
+	_, err := a.index.Insert(sub)
+	return sub, err
 }
 
 // watched has f told of the pattern: answers may come from other servers too.
 func (t *replyTable) watched(f func(Change)) {
 	t.mu.Lock()
 	t.watch = f
-	prefix := t.prefix
+	prefix := t.prefix.Load()
 	t.mu.Unlock()
-	if f != nil && prefix != "" {
-		f(Change{Subject: prefix + ">", Count: 1, Added: true})
+	if f != nil && prefix != nil {
+		f(Change{Subject: *prefix + ">", Count: 1, Added: true})
 	}
 }
+
+const digits62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 func random62(b []byte, n int) []byte {
 	for r := rand.Uint64(); n > 0; n-- {
@@ -105,106 +87,211 @@ func random62(b []byte, n int) []byte {
 	return b
 }
 
-// add notes a request and returns it with its reply subject.
-func (t *replyTable) add(st *serviceStep, from *Account, subject string, m *sample) (*reply, []byte) {
-	r := &reply{to: from, subject: subject, export: st.export, sample: m}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	at, c := t.class(st.export.Threshold)
-	name := make([]byte, 0, len(t.prefix)+12)
-	name = append(name, t.prefix...)
-	name = append(name, digits62[at%62], digits62[c.now])
-	name = random62(name, 10)
-	if m != nil && !st.export.Streamed {
-		name = st.im.to.broker.trackedName(name)
-	}
-	r.id = string(name[len(t.prefix):])
-	if c.gens[c.now] == nil {
-		c.gens[c.now] = make(map[string]*reply)
-	}
-	c.gens[c.now][r.id] = r
-	if c.timer == nil {
-		c.timer = time.AfterFunc(c.threshold/(replyGens-1), func() { t.turn(c) })
-	}
-	return r, name
+// request is what a table is told of a request.
+type request struct {
+	from   *Account // of who asks
+	reply  []byte   // the reply subject there
+	export *serviceExport
+	class  *replyClass // of the export
+	sample *sample     // nil: not measured
+	shard  int
 }
 
-// class returns the class of a threshold. The lock is held.
-func (t *replyTable) class(d time.Duration) (int, *replyClass) {
-	for i, c := range t.classes {
+// add notes a request, appends its reply subject to name, and returns that with what
+// the request can be removed by.
+func (t *replyTable) add(name []byte, q *request) ([]byte, openRequest) {
+	prefix := *t.prefix.Load()
+	sh := &t.shards[q.shard]
+	sh.mu.Lock()
+	s, late := sh.take(q.class, q.shard)
+	s.to, s.export, s.sample = q.from, q.export, q.sample
+	s.subject = append(s.subject[:0], q.reply...)
+	sh.join(s, q.class, q.shard)
+	s.id = replyName(s.room[:0], q.class, int(q.class.now.Load()), s.place*replyShards+q.shard)
+	if q.sample != nil && !q.export.Streamed {
+		s.id = q.sample.of.broker.trackedName(s.id)
+	}
+	name = append(append(name, prefix...), s.id...)
+	r := openRequest{sh, s, s.turn}
+	sh.mu.Unlock()
+	if !q.class.running.Load() {
+		q.class.start(t)
+	}
+	if late != nil {
+		late.failed(serviceTimeout)
+	}
+	return name, r
+}
+
+// openRequest is a request in its table.
+type openRequest struct {
+	shard *replyShard
+	slot  *replySlot
+	turn  uint64
+}
+
+// remove forgets a request, if that has not happened already.
+func (r openRequest) remove() {
+	r.shard.mu.Lock()
+	defer r.shard.mu.Unlock()
+	if r.slot.turn == r.turn {
+		r.shard.release(r.slot)
+	}
+}
+
+// wayBack is where an answer goes.
+type wayBack struct {
+	to      *Account
+	subject []byte // of the answer's taker, who keeps the memory
+	sample  *sample
+
+	// The request, if it was the last answer and the request is measured: then the
+	// taker removes it.
+	last openRequest
+}
+
+// take reports whether an answer to a reply subject may pass, and where to: the
+// first, and of a streamed service those behind it too, up to one that is empty,
+// which ends the stream.
+func (t *replyTable) take(reply []byte, empty bool, to *wayBack) bool {
+	sh, s := t.hold(asString(reply))
+	if s == nil {
+		return false
+	}
+	if s.done {
+		sh.mu.Unlock()
+		return false
+	}
+	to.to, to.sample, to.last = s.to, s.sample, openRequest{}
+	to.subject = append(to.subject[:0], s.subject...)
+	switch {
+	case s.export.Streamed && !empty:
+		s.lively = true
+	case s.sample != nil:
+		s.done = true
+		to.last = openRequest{sh, s, s.turn}
+	default:
+		sh.release(s)
+	}
+	sh.mu.Unlock()
+	return true
+}
+
+// hold finds the request that has a reply subject; nil if there is none. If there is,
+// the lock of its shard is held.
+func (t *replyTable) hold(reply string) (*replyShard, *replySlot) {
+	prefix := t.prefix.Load()
+	if prefix == nil || len(reply) <= len(*prefix) || reply[:len(*prefix)] != *prefix {
+		return nil, nil
+	}
+	id := reply[len(*prefix):]
+	if place, ok := replyPlace(id); ok {
+		sh := &t.shards[place%replyShards]
+		sh.mu.Lock()
+		if s := sh.at(place / replyShards); s != nil && string(s.id) == id {
+			return sh, s
+		}
+		sh.mu.Unlock()
+	}
+	if t.moved.Load() {
+		sh := &t.shards[0]
+		sh.mu.Lock()
+		if s := sh.adopted[id]; s != nil {
+			return sh, s
+		}
+		sh.mu.Unlock()
+	}
+	return nil, nil
+}
+
+// sampleOf returns the measurement of the open request that has a reply subject, nil
+// if there is none.
+func (t *replyTable) sampleOf(reply string) *sample {
+	sh, s := t.hold(reply)
+	if s == nil {
+		return nil
+	}
+	defer sh.mu.Unlock()
+	return s.sample
+}
+
+// replyClass is the requests with one threshold.
+type replyClass struct {
+	at        int // its place in the table
+	threshold time.Duration
+	now       atomic.Int32
+	running   atomic.Bool // the timer; false while there are no requests
+	parts     [replyShards][replyGens]replyList
+
+	mu    sync.Mutex // a leaf
+	timer *time.Timer
+}
+
+const replyGens = 5
+
+// class returns the class of a threshold.
+func (t *replyTable) class(d time.Duration) *replyClass {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.classes {
 		if c.threshold == d {
-			return i, c
+			return c
 		}
 	}
-	c := &replyClass{threshold: d}
+	c := &replyClass{at: len(t.classes), threshold: d}
 	t.classes = append(t.classes, c)
-	return len(t.classes) - 1, c
+	return c
 }
 
-// turn begins a new generation and drops the oldest. The timer stops when there is
-// nothing left to drop.
+// start has generations begin.
+func (c *replyClass) start(t *replyTable) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.running.Swap(true):
+	case c.timer == nil:
+		c.timer = time.AfterFunc(c.period(), func() { t.turn(c) })
+	default:
+		c.timer.Reset(c.period())
+	}
+}
+
+func (c *replyClass) period() time.Duration { return c.threshold / (replyGens - 1) }
+
+// turn drops the oldest generation and begins a new one in its place. The timer is not
+// started again when there is nothing left to drop.
 func (t *replyTable) turn(c *replyClass) {
-	for _, m := range t.turned(c) {
-		m.failed(serviceTimeout)
-	}
-}
-
-// turned is turn, and returns what was measured and has had no answer.
-func (t *replyTable) turned(c *replyClass) (late []*sample) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	c.now = (c.now + 1) % replyGens
-	maps.DeleteFunc(c.gens[c.now], func(_ string, r *reply) bool {
-		if r.lively.Swap(false) {
-			return false
-		}
-		if r.sample != nil && !r.done.Swap(true) {
-			late = append(late, r.sample)
-		}
-		return true
-	})
-	if len(c.gens[c.now]) == 0 {
-		c.gens[c.now] = nil // gives back what a burst of requests took
-	}
-	for _, g := range c.gens {
-		if len(g) > 0 {
-			c.timer.Reset(c.threshold / (replyGens - 1))
-			return late
-		}
-	}
-	c.timer = nil
-	return late
-}
-
-// find returns the request that a subject answers, nil if there is none.
-func (t *replyTable) find(subject string) *reply {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(subject) <= len(t.prefix)+2 || t.prefix == "" || subject[:len(t.prefix)] != t.prefix {
-		return nil
-	}
-	return t.at(subject[len(t.prefix):])[subject[len(t.prefix):]]
-}
-
-// at returns the table in which an id would be. The lock is held.
-func (t *replyTable) at(id string) map[string]*reply {
-	gen := int(id[1] - '0')
-	if gen < 0 || gen >= replyGens {
-		return nil
-	}
-	for i, c := range t.classes {
-		if digits62[i%62] == id[0] && c.gens[gen] != nil {
-			if _, ok := c.gens[gen][id]; ok {
-				return c.gens[gen]
+	now := int(c.now.Load())
+	oldest := (now + 1) % replyGens
+	for i := range t.shards {
+		for more := true; more; {
+			var late []*sample
+			late, more = t.shards[i].drop(&c.parts[i], oldest, now)
+			for _, m := range late {
+				m.failed(serviceTimeout)
 			}
 		}
+		t.shards[i].trim()
 	}
-	return nil
+	c.now.Store(int32(oldest))
+	c.running.Store(false)
+	if t.anyOpen(c) { // those that come from here on see that the timer does not run
+		c.start(t)
+	}
 }
 
-// remove forgets a request.
-func (t *replyTable) remove(r *reply) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.at(r.id), r.id)
+// anyOpen reports whether there are requests of a class.
+func (t *replyTable) anyOpen(c *replyClass) bool {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		for _, g := range c.parts[i] {
+			if g.first != nil {
+				sh.mu.Unlock()
+				return true
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return false
 }

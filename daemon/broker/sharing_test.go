@@ -258,7 +258,7 @@ func TestServiceReplies(t *testing.T) {
 	}
 	short := ask("short")
 	replies := &b.Account("A").shares.replies
-	for deadline := time.Now().Add(10 * time.Second); replies.find(short.Reply) != nil; {
+	for deadline := time.Now().Add(10 * time.Second); replies.isOpen(short.Reply); {
 		if time.Now().After(deadline) {
 			t.Fatal("the request is not forgotten after its threshold")
 		}

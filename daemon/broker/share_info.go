@@ -1,0 +1,149 @@
+package broker
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
+)
+
+const (
+	requestInfo = "Nats-Request-Info"
+	noHeader    = "NATS/1.0\r\n" // what a header without fields begins with
+)
+
+// told is what a service is told of who asks. It is immutable.
+type told struct {
+	who  *ClientInfo
+	line string // of the header
+
+	// The header of a request that has none of its own: its length between blanks, and
+	// itself with a line end in front.
+	length, header string
+}
+
+func newTold(i *ClientInfo) *told {
+	t := &told{who: i, line: infoLine(i)}
+	header := noHeader + t.line + "\r\n"
+	t.length, t.header = " "+strconv.Itoa(len(header))+" ", "\r\n"+header
+	return t
+}
+
+// tells returns what services are told of the sender's client; whole is as in [Client.about].
+func (s *sender) tells(whole bool) *told {
+	i := s.self.about(whole)
+	if whole {
+		return newTold(i)
+	}
+	if s.told == nil || s.told.who.Account != i.Account || s.told.who.RTT != i.RTT {
+		s.told = newTold(i)
+	}
+	return s.told
+}
+
+// infoLine is the header line that tells a service who asks.
+func infoLine(i *ClientInfo) string {
+	text, err := json.Marshal(i)
+	if err != nil {
+		return ""
+	}
+	return requestInfo + ": " + string(text) + "\r\n"
+}
+
+// prependInfo rewrites a frame so that its header has the line, in place of one of
+// the same name. The frame then lies in the nest.
+func (n *nest) prependInfo(line string, f *proto.Frame) {
+	header, payload := noHeader, f.Body
+	if f.Hdr > 0 {
+		header, payload = asString(f.Body[:f.Hdr-2]), f.Body[f.Hdr:]
+	}
+	kept := cutHeader(header, requestInfo)
+	hdr := len(header) - (kept.to - kept.from) + len(line) + 2
+	size := hdr + len(payload) - 2
+
+	b := n.made[:0]
+	if len(f.Reply) > 0 {
+		b = append(append(b, f.Reply...), ' ')
+	}
+	hdrAt := len(b)
+	b = append(strconv.AppendInt(b, int64(hdr), 10), ' ')
+	sizeAt := len(b)
+	b = strconv.AppendInt(b, int64(size), 10)
+	lineEnd := len(b)
+	b = append(b, "\r\n"...)
+	body := len(b)
+	b = append(append(b, header[:kept.from]...), header[kept.to:]...)
+	b = append(append(append(b, line...), "\r\n"...), payload...)
+	n.made = b
+
+	f.Op, f.Hdr, f.Size = proto.HPub, hdr, size
+	f.HdrText, f.SizeText = b[hdrAt:sizeAt-1], b[sizeAt:lineEnd]
+	f.Tail, f.Body = b, b[body:]
+}
+
+// span is a part of a text.
+type span struct{ from, to int }
+
+// cutHeader finds the line of a header field; an empty span at the end if there is
+// none.
+func cutHeader(header, name string) span {
+	for at := 0; at < len(header); {
+		end := at
+		for end < len(header) && header[end] != '\n' {
+			end++
+		}
+		end = min(end+1, len(header))
+		if len(header)-at > len(name) && header[at:at+len(name)] == name && header[at+len(name)] == ':' {
+			return span{at, end}
+		}
+		at = end
+	}
+	return span{len(header), len(header)}
+}
+
+// ClientInfo describes a connection to others, as nats-server 2.15.2 does in
+// events and headers. Durations are nanoseconds.
+type ClientInfo struct {
+	Start      *time.Time    `json:"start,omitempty"`
+	Host       string        `json:"host,omitempty"`
+	ID         uint64        `json:"id,omitempty"`
+	Account    string        `json:"acc,omitempty"`
+	Service    string        `json:"svc,omitempty"`
+	User       string        `json:"user,omitempty"`
+	Name       string        `json:"name,omitempty"`
+	Lang       string        `json:"lang,omitempty"`
+	Version    string        `json:"ver,omitempty"`
+	RTT        time.Duration `json:"rtt,omitempty"`
+	Server     string        `json:"server,omitempty"`
+	Cluster    string        `json:"cluster,omitempty"`
+	Stop       *time.Time    `json:"stop,omitempty"`
+	IssuerKey  string        `json:"issuer_key,omitempty"`
+	NameTag    string        `json:"name_tag,omitempty"`
+	Tags       []string      `json:"tags,omitempty"`
+	Kind       string        `json:"kind,omitempty"`
+	ClientType string        `json:"client_type,omitempty"`
+}
+
+// about describes a client; whole says all there is, otherwise its account and
+// distance only.
+func (c *Client) about(whole bool) *ClientInfo {
+	o := c.broker.opts.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := &ClientInfo{Account: c.acc.name, RTT: c.ping.rtt}
+	if !whole {
+		return i
+	}
+	start := c.start.UTC()
+	i.Start, i.Host, i.ID = &start, c.ip, c.cid
+	i.Server, i.Cluster = c.broker.id, o.Cluster
+	i.Kind, i.ClientType = "Client", "nats"
+	if c.connect != nil {
+		i.Name, i.Lang, i.Version = c.connect.Name, c.connect.Lang, c.connect.Version
+	}
+	if c.who != nil {
+		i.User, i.IssuerKey, i.NameTag, i.Tags = c.who.User, c.who.IssuerKey, c.who.NameTag, c.who.Tags
+	}
+	return i
+}

@@ -1,0 +1,138 @@
+package broker
+
+import (
+	"strconv"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
+)
+
+// serviceStep sends requests on to the account of the service.
+type serviceStep struct {
+	im     *serviceImport
+	export *serviceExport
+	class  *replyClass
+	plan   *plan
+	told   *told // nil: nothing
+}
+
+func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
+	if s.depth >= maxChain {
+		return false
+	}
+	n := s.nest()
+	m := st.sampled(f)
+	var r openRequest
+	switch {
+	case len(f.Reply) > 0:
+		n.name, r = st.im.to.shares.replies.add(n.name[:0], &request{s.acc, f.Reply, st.export, st.class, m, s.shard()})
+	case m != nil:
+		m.failed(badRequest)
+	}
+	if st.short(f) {
+		st.render(s, n, f)
+		return true
+	}
+	delivered := st.pass(s, n, f)
+	if !delivered && r.slot != nil {
+		r.remove()
+		if m != nil {
+			m.failed(nobodyServes)
+		}
+	}
+	return delivered
+}
+
+// short reports whether a request can be delivered by [serviceStep.render].
+func (st *serviceStep) short(f *proto.Frame) bool {
+	one := st.plan.one
+	return one != nil && f.Hdr <= 0 && st.told != nil && f.Size < shareFrom && one.client.has(flagHeaders)
+}
+
+// render stages a request without a header for the only one who serves it.
+func (st *serviceStep) render(s *sender, n *nest, f *proto.Frame) {
+	p, t := st.plan, st.told
+	for _, at := range p.nodes {
+		at.Msgs.Add(1)
+	}
+	total := f.Size + len(t.header) - 2
+	var room [20]byte
+	size := strconv.AppendInt(room[:0], int64(total), 10)
+	l := s.laneOfOne(p)
+	length := len(p.prefix) + len(t.length) + len(size) + len(t.header) + len(f.Body)
+	length-- // a sid and a length have one blank between them
+	if len(f.Reply) > 0 {
+		length += len(n.name) + 1
+	}
+	b := l.Reserve(length)
+	at := copy(b, p.prefix)
+	if len(f.Reply) > 0 {
+		at += copy(b[at:], n.name)
+		at += copy(b[at:], t.length)
+	} else {
+		at += copy(b[at:], t.length[1:])
+	}
+	at += copy(b[at:], size)
+	at += copy(b[at:], t.header)
+	copy(b[at:], f.Body)
+	l.Msgs++
+	l.Bytes += total
+}
+
+// pass delivers a request in whatever way its plan says.
+func (st *serviceStep) pass(s *sender, n *nest, f *proto.Frame) bool {
+	was, foreign := *f, s.foreign
+	if len(f.Reply) > 0 {
+		f.Reply = n.name
+	}
+	f.Tail = nil
+	if st.told != nil {
+		n.prependInfo(st.told.line, f)
+		s.foreign = true
+	}
+	s.depth++
+	delivered := s.within(st.im.to, st.plan, f)
+	s.depth--
+	s.foreign = foreign
+	*f = was
+	return delivered
+}
+
+// replyStep sends answers back to who asked.
+type replyStep struct{ of *Account }
+
+func (st replyStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
+	if s.depth >= maxChain {
+		return false
+	}
+	n := s.nest()
+	if !st.of.shares.replies.take(subject, f.Size == 0, &n.back) {
+		return false
+	}
+	to := n.back
+	all := s.allGroups
+	s.allGroups = true
+	s.depth++
+	delivered := s.within(to.to, s.nestedPlan(n), f)
+	s.depth--
+	s.allGroups = all
+	if to.sample != nil {
+		to.measured(s, subject, delivered)
+	}
+	return delivered
+}
+
+// measured ends the measurement of a request whose answer has been passed on, or could
+// not be, and removes the request if that was its last.
+func (w *wayBack) measured(s *sender, reply []byte, delivered bool) {
+	if delivered && s.routed && tracked(reply) {
+		w.sample.answeredElsewhere(string(reply))
+	}
+	if w.last.slot != nil {
+		w.last.remove()
+	}
+	if delivered {
+		w.sample.answered(s)
+	} else {
+		w.sample.failed(nobodyWaits)
+	}
+}
