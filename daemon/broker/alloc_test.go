@@ -82,6 +82,8 @@ func newRoad(t testing.TB, k traffic) *road {
 	return r
 }
 
+func (r *road) messages() int { return r.each }
+
 // block sends a block of messages and waits until all have arrived.
 func (r *road) block(t testing.TB) {
 	if _, err := r.pub.nc.Write(r.out); err != nil {
@@ -111,23 +113,35 @@ func TestNothingIsAllocatedPerMessage(t *testing.T) {
 		t.Skip("the race detector allocates, and pools forget")
 	}
 	for _, k := range trafficKinds() {
-		t.Run(k.name, func(t *testing.T) {
-			r := newRoad(t, k)
-			for range 100 {
-				r.block(t)
-			}
-			const blocks = 500
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			for range blocks {
-				r.block(t)
-			}
-			runtime.ReadMemStats(&after)
-			n := after.Mallocs - before.Mallocs
-			if n > blocks*uint64(r.each)/1000 {
-				t.Errorf("%d allocations for %d messages", n, blocks*r.each)
-			}
-		})
+		t.Run(k.name, func(t *testing.T) { nothingIsAllocated(t, newRoad(t, k), 1000) })
+	}
+	for _, e := range askings() {
+		t.Run(e.name, func(t *testing.T) { nothingIsAllocated(t, newTalk(t, e), 200) })
+	}
+}
+
+// steady is what can be repeated: so many messages at a time.
+type steady interface {
+	block(t testing.TB)
+	messages() int
+}
+
+// nothingIsAllocated fails if there is more than one allocation for so many messages. Of
+// subjects that never came before, a few are taken for ones that did, and given a plan.
+func nothingIsAllocated(t *testing.T, r steady, messages uint64) {
+	for range 100 {
+		r.block(t)
+	}
+	const blocks = 500
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range blocks {
+		r.block(t)
+	}
+	runtime.ReadMemStats(&after)
+	n := after.Mallocs - before.Mallocs
+	if n > blocks*uint64(r.messages())/messages {
+		t.Errorf("%d allocations for %d messages", n, blocks*r.messages())
 	}
 }
 
@@ -135,13 +149,17 @@ func TestNothingIsAllocatedPerMessage(t *testing.T) {
 // allocations it reports are those of the broker.
 func BenchmarkDelivery(b *testing.B) {
 	for _, k := range trafficKinds() {
-		b.Run(k.name, func(b *testing.B) {
-			r := newRoad(b, k)
-			b.ReportAllocs()
-			b.ResetTimer()
-			for range b.N/r.each + 1 {
-				r.block(b)
-			}
-		})
+		b.Run(k.name, func(b *testing.B) { delivers(b, newRoad(b, k)) })
+	}
+	for _, e := range askings() {
+		b.Run(e.name, func(b *testing.B) { delivers(b, newTalk(b, e)) })
+	}
+}
+
+func delivers(b *testing.B, r steady) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N/r.messages() + 1 {
+		r.block(b)
 	}
 }
