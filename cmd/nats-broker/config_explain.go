@@ -56,19 +56,19 @@ func configExplain(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if *asJSON {
 		return writeJSON(stdout, explain(o))
 	}
-	writeExplanation(stdout, explain(o), o.Fields)
+	writeExplanation(stdout, explain(o), o.Fields())
 	return exitOK
 }
 
 func explain(o *config.Option) explanation {
 	e := explanation{
 		Path: o.Path, Aliases: o.Aliases, Doc: o.Doc, Type: o.Kind.String(), Values: o.Values, Default: o.Default,
-		Change: o.Class.String(), Secret: o.Secret, Environment: o.Env, Since: o.Since, Supported: o.Built(),
+		Change: o.Class.String(), Secret: o.Secret, Environment: o.Env(), Since: o.Since, Supported: o.Built(),
 	}
-	for _, f := range o.Flags {
+	for _, f := range o.Flags() {
 		e.Flags = append(e.Flags, "-"+f)
 	}
-	for _, f := range o.Fields {
+	for _, f := range o.Fields() {
 		e.Options = append(e.Options, f.Name)
 	}
 	return e

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/jwt/v2"
 
@@ -19,7 +20,7 @@ const maxExpansions = 4096
 
 var errExpansions = fmt.Errorf("a template makes more than %d subjects", maxExpansions)
 
-var placeholder = regexp.MustCompile(`\{\{([^}]+)\}\}`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{\{([^}]+)\}\}`) })
 
 // filler fills in the templates of one user.
 type filler struct {
@@ -56,7 +57,7 @@ func (f filler) fill(t jwt.UserPermissionLimits) (jwt.UserPermissionLimits, erro
 func (f filler) list(list jwt.StringList, must bool) (jwt.StringList, error) {
 	found := false
 	for _, s := range list {
-		found = found || placeholder.MatchString(s)
+		found = found || placeholder().MatchString(s)
 	}
 	if !found {
 		return list, nil
@@ -84,7 +85,7 @@ func (f filler) list(list jwt.StringList, must bool) (jwt.StringList, error) {
 func (f filler) expand(entry string, must bool, room int) ([]string, error) {
 	texts := []string{entry}
 	seen := map[string]bool{}
-	for _, m := range placeholder.FindAllStringSubmatch(entry, -1) {
+	for _, m := range placeholder().FindAllStringSubmatch(entry, -1) {
 		if seen[m[0]] {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-broker/nats-broker/confparse"
@@ -21,7 +22,7 @@ const (
 // defaultsText is the registry's defaults in the dialect: the layer below all others.
 func defaultsText() string {
 	var b strings.Builder
-	writeDefaults(&b, registry, "")
+	writeDefaults(&b, registry(), "")
 	return b.String()
 }
 
@@ -31,7 +32,7 @@ func writeDefaults(b *strings.Builder, rows []*Option, indent string) {
 		case !r.Built(): // has no value to give a default to
 		case r.Kind == Block && indent == "" && r.bind != nil && simple(r):
 			b.WriteString(indent + r.Name + " {\n")
-			writeDefaults(b, r.Fields, indent+"  ")
+			writeDefaults(b, r.Fields(), indent+"  ")
 			b.WriteString(indent + "}\n")
 		case r.Default != "" && r.IsScalar() && r.bind != nil:
 			b.WriteString(indent + r.Name + ": " + r.Default + "\n")
@@ -54,7 +55,7 @@ func defaults() *Options {
 		LookupEnv: func(string) (string, bool) { return "", false },
 	})
 	d := &decoder{origins: map[string]Origin{}}
-	d.fields(registry, tree.Root.Fields(), o, "")
+	d.fields(registry(), tree.Root.Fields(), o, "")
 	if err != nil || len(d.errs) > 0 || len(d.warns) > 0 {
 		panic("config: a default in the registry is not valid: " + defaultsText())
 	}
@@ -91,17 +92,17 @@ func complete(o *Options) {
 
 // zeroDefaults gives options of the top level that are 0 their default, where 0 says just that.
 func zeroDefaults(o *Options) {
-	fresh := defaults()
-	for _, r := range registry {
+	fresh := sync.OnceValue(defaults)
+	for _, r := range registry() {
 		if !r.zeroIsDefault || r.bind == nil {
 			continue
 		}
 		if v := reflect.ValueOf(r.bind(o)).Elem(); v.IsZero() {
-			v.Set(reflect.ValueOf(r.bind(fresh)).Elem())
+			v.Set(reflect.ValueOf(r.bind(fresh())).Elem())
 		}
 	}
 	if o.Log.Remote.Queue == 0 {
-		o.Log.Remote.Queue = fresh.Log.Remote.Queue
+		o.Log.Remote.Queue = fresh().Log.Remote.Queue
 	}
 }
 

@@ -98,7 +98,7 @@ func (d *decoder) destinations(at place, items []*confparse.Value) []MapDestinat
 			continue
 		}
 		var dest MapDestination
-		d.fields(at.opt.Fields, item.Fields(), &dest, sub.path)
+		d.fields(at.opt.Fields(), item.Fields(), &dest, sub.path)
 		if _, ok := d.origins[join(sub.path, "weight")]; !ok {
 			d.fail(sub, item.Span(), "missing weight for mapping destination %q", dest.Subject)
 			continue
@@ -118,7 +118,7 @@ func finishLatency(d *decoder, at place, v *confparse.Value, block any) {
 
 // finishExport holds what an export may combine.
 func finishExport(d *decoder, at place, v *confparse.Value, block any) {
-	for _, row := range at.opt.Fields {
+	for _, row := range at.opt.Fields() {
 		if row.Name == "response_type" || row.Name == "threshold" {
 			d.once(row, v)
 		}

@@ -35,11 +35,11 @@ func decodeRules(queues bool) func(*decoder, place, *confparse.Value, any) {
 				to = &rules.Deny
 			default:
 				if !e.Value.UsedAsVariable() {
-					d.unknown(at.opt.Fields, e)
+					d.unknown(at.opt.Fields(), e)
 				}
 				continue
 			}
-			sub := place{opt: find(at.opt.Fields, e.Key), path: join(at.path, strings.ToLower(e.Key)), key: e.KeySpan}
+			sub := place{opt: find(at.opt.Fields(), e.Key), path: join(at.path, strings.ToLower(e.Key)), key: e.KeySpan}
 			if list, ok := d.subjects(sub, e.Value, queues); ok {
 				*to = list
 				d.origins[sub.path] = Origin{Key: e.KeySpan, Value: e.Value.Span()}
@@ -94,7 +94,7 @@ func decodeResponses(d *decoder, at place, v *confparse.Value, into any) {
 		}
 	case confparse.Map:
 		var said ResponseRule
-		d.fields(at.opt.Fields, v.Fields(), &said, at.path)
+		d.fields(at.opt.Fields(), v.Fields(), &said, at.path)
 		if said.Max != 0 {
 			rule.Max = said.Max
 		}

@@ -23,7 +23,7 @@ func (d *decoder) enter(at place, v *confparse.Value, into any) {
 	if b, ok := into.(definer); ok {
 		b.define()
 	}
-	d.fields(at.opt.Fields, v.Fields(), into, at.path)
+	d.fields(at.opt.Fields(), v.Fields(), into, at.path)
 	if at.opt.finish != nil && into != nil {
 		at.opt.finish(d, at, v, into)
 	}
@@ -116,7 +116,7 @@ func decodeSubjectOrBlock(d *decoder, at place, v *confparse.Value, into any) {
 		if b, ok := into.(definer); ok {
 			b.define()
 		}
-		first := at.opt.Fields[0]
+		first := at.opt.Fields()[0]
 		d.option(place{opt: first, path: join(at.path, first.Name), key: at.key}, v, into)
 		if at.opt.finish != nil && into != nil {
 			at.opt.finish(d, at, v, into)

@@ -3,7 +3,6 @@ package config
 import (
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/nats-io/jwt/v2"
@@ -50,8 +49,8 @@ func notAnAccount(entry any) string {
 }
 
 var (
-	resolverMemory = regexp.MustCompile(`(?i)^\s*mem(ory)?\s*$`)
-	resolverURL    = regexp.MustCompile(`(?i)^\s*url\s*\(\s*"?([^\s"]*)"?\s*\)\s*$`)
+	resolverMemory = lazily(`(?i)^\s*mem(ory)?\s*$`)
+	resolverURL    = lazily(`(?i)^\s*url\s*\(\s*"?([^\s"]*)"?\s*\)\s*$`)
 )
 
 const wrongResolver = `error parsing account resolver, should be MEM or URL("url") or a map containing dir and type state=[FULL|CACHE])`
@@ -72,11 +71,11 @@ func decodeResolver(d *decoder, at place, v *confparse.Value, into any) {
 		d.mistyped(at, v)
 		return
 	}
-	if resolverMemory.MatchString(s) {
+	if resolverMemory().MatchString(s) {
 		r.Type = ResolverMemory
 		return
 	}
-	m := resolverURL.FindStringSubmatch(s)
+	m := resolverURL().FindStringSubmatch(s)
 	if m == nil {
 		d.fail(at, v.Span(), "%s", wrongResolver)
 		return

@@ -30,7 +30,7 @@ func (c Change) String() string {
 // content changed (a renewed certificate) is a change too.
 func Diff(old, new *Config) []Change {
 	d := differ{}
-	d.rows(registry, "", old.Options, new.Options)
+	d.rows(registry(), "", old.Options, new.Options)
 	before := map[string]CertificateFile{}
 	for _, f := range old.Certificates {
 		before[f.Path] = f
@@ -81,7 +81,7 @@ func (d *differ) block(r *Option, path string, old, new any) {
 		d.changes = append(d.changes, c)
 		return
 	}
-	d.rows(r.Fields, path, a, b)
+	d.rows(r.Fields(), path, a, b)
 }
 
 // written reports whether a block that remembers it was written; others always are.
@@ -120,7 +120,7 @@ func (d *differ) list(r *Option, path string, a, b reflect.Value) {
 			m, n := was.Interface().(Mapping), is.Interface().(Mapping)
 			d.changes = append(d.changes, Change{p, format(r, m.Destinations), format(r, n.Destinations), r.Class})
 		default:
-			d.rows(r.Fields, p, was.Addr().Interface(), is.Addr().Interface())
+			d.rows(r.Fields(), p, was.Addr().Interface(), is.Addr().Interface())
 		}
 	}
 	for i := range b.Len() {

@@ -129,7 +129,7 @@ func TestClosest(t *testing.T) {
 		"monitr_port": "monitor_port", "maxpayload": "max_payload", "max-payload": "max_payload", "listne": "listen",
 		"prot": "port", "xyz": "", "colour": "", "SERVER-NAME": "server_name",
 	} {
-		if got := closest(key, names(registry)); got != want {
+		if got := closest(key, names(registry())); got != want {
 			t.Errorf("closest(%q) = %q, want %q", key, got, want)
 		}
 	}

@@ -18,23 +18,26 @@ func kubernetesLink(name, value string) bool {
 // environment makes the layer of the variables NATS_BROKER_… in environ ("NAME=value"). Strings are taken as they
 // stand; numbers, sizes and booleans are read as the dialect reads them. Variables that name no option are warned of.
 func environment(environ []string) (*confparse.Value, problems) {
+	var layer settings
+	var found problems
+	environ = slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
+		name, value, _ := strings.Cut(pair, "=")
+		return !strings.HasPrefix(name, envPrefix) || kubernetesLink(name, value)
+	})
+	if len(environ) == 0 { // as nearly always: nobody needs to know every name
+		return layer.tree(), found
+	}
 	rows := map[string]*Option{}
 	var known []string
 	Walk(func(o *Option) {
-		if o.Env != "" {
-			rows[o.Env] = o
-			known = append(known, o.Env)
+		if env := o.Env(); env != "" {
+			rows[env] = o
+			known = append(known, env)
 		}
 	})
-	var layer settings
-	var found problems
-	environ = slices.Clone(environ)
 	slices.Sort(environ)
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, envPrefix) || kubernetesLink(name, value) {
-			continue
-		}
 		src := confparse.NewSource("environment variable "+name, LayerEnvironment, value).Mask()
 		row := rows[name]
 		if row == nil {

@@ -176,7 +176,7 @@ func TestEveryVariableReachesItsOption(t *testing.T) {
 	}
 	n := 0
 	Walk(func(o *Option) {
-		if o.Env == "" || !o.Built() || o.Kind == Address || o.Kind == SecretFile {
+		if o.Env() == "" || !o.Built() || o.Kind == Address || o.Kind == SecretFile {
 			return
 		}
 		v := values[o.Kind]
@@ -193,9 +193,9 @@ func TestEveryVariableReachesItsOption(t *testing.T) {
 		if o.Name == "server_name" || o.Path == "cluster.name" {
 			v = []any{"x", "x"}
 		}
-		cfg, warns, _ := Load(LoadRequest{Environ: []string{o.Env + "=" + v[0].(string)}}) // errors: most options alone are not a whole configuration
+		cfg, warns, _ := Load(LoadRequest{Environ: []string{o.Env() + "=" + v[0].(string)}}) // errors: most options alone are not a whole configuration
 		if _, ok := cfg.Origin(o.Path); !ok {
-			t.Errorf("%s did not reach %s: %v", o.Env, o.Path, warns)
+			t.Errorf("%s did not reach %s: %v", o.Env(), o.Path, warns)
 			return
 		}
 		block := any(cfg.Options)
@@ -204,7 +204,7 @@ func TestEveryVariableReachesItsOption(t *testing.T) {
 			block = parent.bind(block)
 		}
 		if got := bound(o, block); !reflect.DeepEqual(got, v[1]) {
-			t.Errorf("%s=%s: %s is %v, want %v", o.Env, v[0], o.Path, got, v[1])
+			t.Errorf("%s=%s: %s is %v, want %v", o.Env(), v[0], o.Path, got, v[1])
 		}
 		n++
 	})

@@ -15,6 +15,8 @@ type Kind struct {
 	expects string
 	// scalar: one value, which the environment and a flag can set.
 	scalar bool
+	// elements is what a path has between a list or map and the keys of its elements.
+	elements string
 	// decode reads v into the field at into, or only checks it when into is nil.
 	decode func(d *decoder, at place, v *confparse.Value, into any)
 }
@@ -82,8 +84,8 @@ var (
 	AccountNames = &Kind{Name: "list of accounts", expects: "a list of account names", decode: decodeAccountNames}
 	UserNames    = &Kind{Name: "list of users", expects: "a list of user names or nkeys", decode: decodeAccountNames}
 	Block        = &Kind{Name: "block", expects: "a block { … }", decode: decodeBlock}
-	Blocks       = &Kind{Name: "list of blocks", expects: "a list of blocks [ { … } … ]", decode: decodeBlocks}
-	BlockMap     = &Kind{Name: "map of blocks", expects: "a map of blocks { name { … } … }", decode: decodeBlockMap}
+	Blocks       = &Kind{Name: "list of blocks", expects: "a list of blocks [ { … } … ]", elements: "[]", decode: decodeBlocks}
+	BlockMap     = &Kind{Name: "map of blocks", expects: "a map of blocks { name { … } … }", elements: ".*", decode: decodeBlockMap}
 )
 
 // The kinds that have more than one form.
@@ -93,8 +95,8 @@ var (
 	Responses   = &Kind{Name: "boolean or block", expects: "true, false or a block", decode: decodeResponses}
 	Compressing = &Kind{Name: "mode or block", expects: "a compression mode, true, false or a block", decode: decodeCompression}
 	Sampling    = &Kind{Name: "subject or block", expects: "a subject or a block", decode: decodeSubjectOrBlock}
-	AccountSet  = &Kind{Name: "names or map of blocks", expects: "a map of accounts, or a list of account names", decode: decodeAccounts}
-	MappingSet  = &Kind{Name: "map of mappings", expects: "a map from subjects to destinations", decode: decodeMappings}
+	AccountSet  = &Kind{Name: "names or map of blocks", expects: "a map of accounts, or a list of account names", elements: ".*", decode: decodeAccounts}
+	MappingSet  = &Kind{Name: "map of mappings", expects: "a map from subjects to destinations", elements: ".*", decode: decodeMappings}
 	Switch      = &Kind{Name: "boolean or block", expects: `true, false, "enabled", "disabled" or a block`, decode: decodeSwitch}
 	Resolving   = &Kind{Name: "word or block", expects: "MEMORY, URL(\"…\") or a block with type and dir", decode: decodeResolver}
 	JWTFiles    = &Kind{Name: "list of strings", expects: "a JWT or the path of a file that holds one, or a list of them", decode: decodeJWTs}

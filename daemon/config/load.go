@@ -84,7 +84,7 @@ func Load(req LoadRequest) (*Config, Warnings, error) {
 		d.warn(files.Tree.Span(), "config has no values or is empty")
 	}
 	o := defaults()
-	d.fields(registry, tree.Fields(), o, "")
+	d.fields(registry(), tree.Fields(), o, "")
 	if req.Invocation.noTLS {
 		o.TLS = TLS{}
 	}

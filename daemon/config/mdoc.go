@@ -32,10 +32,10 @@ func MdocTables(w io.Writer) error {
 		var rows []*Option
 		for _, r := range g.rows() {
 			done[r.Name] = true
-			if row := find(registry, r.Name); row.Built() {
+			if row := find(registry(), r.Name); row.Built() {
 				rows = append(rows, row)
 				if r.SecretFile != "" {
-					rows = append(rows, find(registry, r.SecretFile))
+					rows = append(rows, find(registry(), r.SecretFile))
 				}
 			}
 		}
@@ -82,7 +82,7 @@ func mdocList(b *bufio.Writer, rows []*Option, again bool) {
 		case shared(r) && (again || r.Path != firstPlace(r)):
 			mdocLine(b, "The same as in "+firstPlace(r)+".")
 		default:
-			mdocList(b, r.Fields, again)
+			mdocList(b, r.Fields(), again)
 		}
 	}
 	fmt.Fprintln(b, ".El")

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nats-broker/nats-broker/confparse"
 )
@@ -39,8 +40,7 @@ const (
 
 // An Option is one row of the registry: everything that is known about one key of the configuration.
 //
-// Rows form a tree: a block's Fields are the rows of its keys. Rows are immutable once the package is initialised and
-// may be read from any goroutine.
+// Rows form a tree: a block's Fields are the rows of its keys. Rows may be read from any goroutine and are never changed.
 type Option struct {
 	Name    string   // canonical key, lower case
 	Aliases []string // other spellings that nats-server takes, lower case
@@ -51,16 +51,18 @@ type Option struct {
 	Feature Feature  // the feature it belongs to
 	Since   string   // "nats-server", or "nats-broker" for extensions
 	Values  []string // the words accepted by an enumeration
-	Fields  []*Option
-	Doc     string // one sentence, for people
+	Doc     string   // one sentence, for people
 	// SecretFile is the sibling option that names a file holding this value ("password_file"); empty: none.
 	SecretFile string
-	// Flags are the command-line flags that set this option, without dashes, the preferred one first.
-	Flags []string
-	// Env is the environment variable that sets it; empty for options inside lists and maps and for blocks.
-	Env string
 	// Path is the full path: "cluster.authorization.user", "accounts.*.users[].password".
 	Path string
+
+	// fields makes the rows of a block's keys; nil for what has none. block keeps them.
+	fields func() []*Option
+	block  struct {
+		once sync.Once
+		rows []*Option
+	}
 
 	// zeroIsDefault: the value 0 stands for the default, as in nats-server.
 	zeroIsDefault bool
@@ -115,7 +117,35 @@ func field[T, F any](at func(*T) *F) func(any) any {
 }
 
 // IsBlock reports whether the option has keys of its own, directly or in the elements of its list or map.
-func (o *Option) IsBlock() bool { return len(o.Fields) > 0 }
+func (o *Option) IsBlock() bool { return o.fields != nil }
+
+// Fields returns the rows of a block's keys, in the order of the manual; nil for what is no block. They must not be changed.
+func (o *Option) Fields() []*Option {
+	if o.fields == nil {
+		return nil
+	}
+	o.block.once.Do(func() { o.block.rows = settle(o.fields(), o, o.Path+o.Kind.elements+".") })
+	return o.block.rows
+}
+
+// Flags returns the command-line flags that set this option, without dashes, the preferred one first.
+func (o *Option) Flags() []string {
+	var names []string
+	for i := range Flags {
+		if f := &Flags[i]; !f.late && slices.Contains(f.Paths, o.Path) {
+			names = f.Names // the last one is the option's own, the others set several
+		}
+	}
+	return names
+}
+
+// Env returns the environment variable that sets this option; empty for options inside lists and maps and for blocks.
+func (o *Option) Env() string {
+	if !o.IsScalar() || strings.ContainsAny(o.Path, "*[") {
+		return ""
+	}
+	return envName(o.Path)
+}
 
 // IsScalar reports whether the option is a single value that the environment and flags can set.
 func (o *Option) IsScalar() bool { return o.Kind.scalar }

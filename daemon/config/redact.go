@@ -1,10 +1,8 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/nats-broker/nats-broker/confparse"
 )
@@ -14,8 +12,8 @@ import (
 // place of a value.
 func Redact(tree *confparse.Value) *confparse.Value {
 	used := map[string]bool{}
-	secretVariables(registry, tree, used)
-	return redact(registry, tree, used)
+	secretVariables(registry(), tree, used)
+	return redact(registry(), tree, used)
 }
 
 // secretVariables collects the names of the variables that secrets are written as.
@@ -29,7 +27,7 @@ func secretVariables(rows []*Option, v *confparse.Value, used map[string]bool) {
 			used[ref.Name] = true
 		}
 		for _, child := range children(row, e.Value) {
-			secretVariables(row.Fields, child, used)
+			secretVariables(row.Fields(), child, used)
 		}
 	}
 }
@@ -42,7 +40,7 @@ func children(row *Option, v *confparse.Value) []*confparse.Value {
 	if v.Kind() == confparse.Array {
 		return v.Items()
 	}
-	if elements(row.Kind) == ".*" {
+	if row.Kind.elements == ".*" {
 		var list []*confparse.Value
 		for _, e := range v.Fields().All() {
 			list = append(list, e.Value)
@@ -79,17 +77,17 @@ func redactBlock(row *Option, v *confparse.Value, used map[string]bool) *confpar
 	case v.Kind() == confparse.Array:
 		items := slices.Clone(v.Items())
 		for i := range items {
-			items[i] = redact(row.Fields, items[i], used)
+			items[i] = redact(row.Fields(), items[i], used)
 		}
 		return confparse.NewArray(v.Span(), items...)
-	case elements(row.Kind) == ".*":
+	case row.Kind.elements == ".*":
 		entries := slices.Clone(v.Fields().All())
 		for i := range entries {
-			entries[i].Value = redact(row.Fields, entries[i].Value, used)
+			entries[i].Value = redact(row.Fields(), entries[i].Value, used)
 		}
 		return confparse.NewMap(v.Span(), entries...)
 	default:
-		return redact(row.Fields, v, used)
+		return redact(row.Fields(), v, used)
 	}
 }
 
@@ -113,14 +111,14 @@ func maskValue(v *confparse.Value) *confparse.Value {
 	return confparse.NewString(v.Span(), Redacted)
 }
 
-var (
-	secretFlag = lazily(`^--?(user|pass|auth)(=.*)?$`)
-	urlFlag    = lazily(`^--?(routes|cluster|cluster_listen)(=.*)?$`)
-)
-
-// lazily compiles an expression when it is first needed, which costs a start less.
-func lazily(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+// flagOf returns the name of the flag that an argument is, without dashes and without a value behind it; empty: none.
+func flagOf(arg string) string {
+	name, dashed := strings.CutPrefix(arg, "-")
+	if !dashed {
+		return ""
+	}
+	name, _, _ = strings.Cut(strings.TrimPrefix(name, "-"), "=")
+	return name
 }
 
 // RedactArgs returns a command line with the secrets in it masked.
@@ -128,9 +126,9 @@ func RedactArgs(args []string) []string {
 	args = slices.Clone(args)
 	for i := 0; i < len(args); i++ {
 		hide := func(string) string { return Redacted }
-		switch {
-		case secretFlag().MatchString(args[i]):
-		case urlFlag().MatchString(args[i]):
+		switch flagOf(args[i]) {
+		case "user", "pass", "auth":
+		case "routes", "cluster", "cluster_listen":
 			hide = func(s string) string {
 				parts := strings.Split(s, ",")
 				for j := range parts {

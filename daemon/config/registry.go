@@ -2,30 +2,22 @@ package config
 
 import (
 	"strings"
+	"sync"
 )
 
-// registry is the table of all options. It is made once and never changed.
-var registry = makeRegistry()
-
-func makeRegistry() []*Option {
+// registry is the table of all options: the rows of the top level. It is made when it is first asked for and never
+// changed; a block's own rows are made when somebody looks into it, so that a start pays only for the blocks it reads.
+var registry = sync.OnceValue(func() []*Option {
 	rows := concat(coreRows(), limitRows(), logRows(), processRows(), monitorRows(),
 		authRows(), accountRows(), transportRows(), []*Option{clusterRow()},
 		jetStreamRows(), []*Option{leafnodesRow(), gatewayRow(), webSocketRow(), mqttRow()}, operatorRows())
-	all := settle(rows, nil, "")
-	for _, f := range Flags {
-		for _, path := range f.Paths {
-			if row := lookup(all, path); row != nil && !f.late {
-				row.Flags = f.Names
-			}
-		}
-	}
-	return all
-}
+	return settle(rows, nil, "")
+})
 
-// settle adds what follows from the place of a row: its path, its feature if it is in a block of one, its environment
-// variable, and the sibling that names a file for a secret.
+// settle adds what follows from the place of a row: its path, its feature if it is in a block of one, and the sibling
+// that names a file for a secret. path is the parent's with a dot behind it.
 func settle(rows []*Option, parent *Option, path string) []*Option {
-	var all []*Option
+	all := make([]*Option, 0, len(rows)+2)
 	for _, r := range rows {
 		all = append(all, r)
 		if r.SecretFile != "" {
@@ -33,32 +25,15 @@ func settle(rows []*Option, parent *Option, path string) []*Option {
 		}
 	}
 	for _, r := range all {
-		r.Path = join(path, r.Name)
+		r.Path = path + r.Name
 		if r.Since == "" {
 			r.Since = sinceNATS
 		}
 		if parent != nil && r.Feature == Core && !parent.Built() {
 			r.Feature = parent.Feature
 		}
-		if r.IsScalar() && !strings.ContainsAny(r.Path, "*[") {
-			r.Env = envName(r.Path)
-		}
-		if r.IsBlock() {
-			r.Fields = settle(r.Fields, r, r.Path+elements(r.Kind))
-		}
 	}
 	return all
-}
-
-// elements is what a path has between a list or map and the keys of its elements.
-func elements(k *Kind) string {
-	switch k {
-	case Blocks:
-		return "[]"
-	case BlockMap, AccountSet, MappingSet:
-		return ".*"
-	}
-	return ""
 }
 
 // secretFileRow is the sibling of a secret that names the file it is read from.
@@ -71,21 +46,21 @@ func secretFileRow(secret *Option) *Option {
 }
 
 // Registry returns the rows of the top level, in the order of the manual. They must not be changed.
-func Registry() []*Option { return registry }
+func Registry() []*Option { return registry() }
 
 // Walk calls f for every row, parents before their fields.
-func Walk(f func(*Option)) { walk(registry, f) }
+func Walk(f func(*Option)) { walk(registry(), f) }
 
 func walk(rows []*Option, f func(*Option)) {
 	for _, r := range rows {
 		f(r)
-		walk(r.Fields, f)
+		walk(r.Fields(), f)
 	}
 }
 
 // Lookup finds the row of a path as a user writes it: with aliases, real account names and indexes, in any case
 // ("accounts.SYS.users[0].pass"), or the registry's own ("accounts.*.users[].password"). It returns nil if there is none.
-func Lookup(path string) *Option { return lookup(registry, path) }
+func Lookup(path string) *Option { return lookup(registry(), path) }
 
 func lookup(rows []*Option, path string) *Option {
 	var row *Option
@@ -95,8 +70,8 @@ func lookup(rows []*Option, path string) *Option {
 		if row = find(rows, name); row == nil {
 			return nil
 		}
-		rows = row.Fields
-		if elements(row.Kind) == ".*" && i+1 < len(parts) {
+		rows = row.Fields()
+		if row.Kind.elements == ".*" && i+1 < len(parts) {
 			i++ // the key of the element
 			if i+1 == len(parts) {
 				return row

@@ -32,10 +32,10 @@ func TestRowsAreSound(t *testing.T) {
 			if found := Lookup(r.Path); found != r {
 				t.Errorf("Lookup(%q) finds another row", r.Path)
 			}
-			look(r.Fields, r.Path+elements(r.Kind))
+			look(r.Fields(), r.Path+r.Kind.elements)
 		}
 	}
-	look(registry, "")
+	look(registry(), "")
 }
 
 // An option that is accepted and has no place in the Options is ignored, which must never happen.
@@ -55,13 +55,13 @@ func TestBuiltOptionsHaveAPlace(t *testing.T) {
 func TestEnvironmentNamesAreUnique(t *testing.T) {
 	seen := map[string]string{}
 	Walk(func(o *Option) {
-		if o.Env == "" {
+		if o.Env() == "" {
 			return
 		}
-		if other, ok := seen[o.Env]; ok {
-			t.Errorf("%s sets %s and %s", o.Env, other, o.Path)
+		if other, ok := seen[o.Env()]; ok {
+			t.Errorf("%s sets %s and %s", o.Env(), other, o.Path)
 		}
-		seen[o.Env] = o.Path
+		seen[o.Env()] = o.Path
 	})
 	if seen["NATS_BROKER_CLUSTER_AUTHORIZATION_USER"] != "cluster.authorization.user" {
 		t.Error("options of blocks have no variable")

@@ -83,7 +83,7 @@ func (c *Config) shown(all bool) []shown {
 	if all {
 		block = c.Options
 	}
-	return showMap(registry, Redact(c.Tree), c.Tree, "", block)
+	return showMap(registry(), Redact(c.Tree), c.Tree, "", block)
 }
 
 // showMap shows a map with the rows of its block. Of several spellings of one scalar the strongest is shown; the order
@@ -160,15 +160,15 @@ func showValue(row *Option, v, tree *confparse.Value, path string, block any) sh
 		for i, item := range v.Items() {
 			s.inner = append(s.inner, showValue(row, item, tree.Items()[i], fmt.Sprintf("%s[%d]", path, i), nil))
 		}
-	case v.Kind() == confparse.Map && row.IsBlock() && elements(row.Kind) != ".*":
-		s.inner = showMap(row.Fields, v, tree, path, block)
+	case v.Kind() == confparse.Map && row.IsBlock() && row.Kind.elements != ".*":
+		s.inner = showMap(row.Fields(), v, tree, path, block)
 	case v.Kind() == confparse.Map:
 		for _, e := range v.Fields().All() {
 			was := tree.Fields().Get(e.Key).Value
 			in := join(path, e.Key)
 			var element shown
 			if row.IsBlock() && e.Value.Kind() == confparse.Map {
-				element = shown{path: in, value: e.Value, origin: was, inner: showMap(row.Fields, e.Value, was, in, nil)}
+				element = shown{path: in, value: e.Value, origin: was, inner: showMap(row.Fields(), e.Value, was, in, nil)}
 			} else {
 				element = showValue(row, e.Value, was, in, nil)
 			}

@@ -8,33 +8,39 @@ import (
 func accountRows() []*Option {
 	return []*Option{
 		{Name: "accounts", Kind: AccountSet, Feature: Accounts, Doc: "The accounts: a map from name to block, or a list of names.",
-			Fields: []*Option{
-				{Name: "nkey", Kind: String, Doc: "Public nkey of the account.",
-					bind: field(func(a *Account) *string { return &a.Nkey })},
-				usersRow(func(a *Account) *[]User { return &a.Users }),
-				{Name: "default_permissions", Kind: Block, Doc: "Permissions of users that have none of their own.",
-					Fields: permissionRows(), finish: finishPermissions,
-					bind: field(func(a *Account) *Permissions { return &a.DefaultPermissions })},
-				exportsRow(), importsRow(),
-				mappingsRow(func(a *Account) *[]Mapping { return &a.Mappings }),
-				{Name: "limits", Kind: Block, Doc: "Limits over all connections of the account.", Fields: []*Option{
-					{Name: "max_connections", Aliases: []string{"max_conn"}, Kind: Integer, Doc: "Connections; -1 is unlimited.",
-						bind: field(func(l *AccountLimits) *int { return &l.MaxConnections })},
-					{Name: "max_subscriptions", Aliases: []string{"max_subs"}, Kind: Integer, Doc: "Subscriptions; -1 is unlimited.",
-						bind: field(func(l *AccountLimits) *int { return &l.MaxSubscriptions })},
-					{Name: "max_payload", Aliases: []string{"max_pay"}, Kind: Size, Doc: "Largest message; -1 is the server's.",
-						bind: field(func(l *AccountLimits) *int64 { return &l.MaxPayload })},
-					{Name: "max_leafnodes", Aliases: []string{"max_leafs"}, Kind: Integer, Feature: Leafnodes, Doc: "Leaf nodes; -1 is unlimited.",
-						bind: field(func(l *AccountLimits) *int { return &l.MaxLeafnodes })},
-				}, bind: field(func(a *Account) *AccountLimits { return &a.Limits })},
-				{Name: "msg_trace", Aliases: []string{"trace_dest"}, Kind: Sampling, Feature: Tracing,
-					Doc: "Subject to send trace events of messages to.", Fields: []*Option{
-						{Name: "dest", Kind: Subject, Doc: "Subject to send them to.",
-							bind: field(func(t *MsgTrace) *string { return &t.Dest })},
-						{Name: "sampling", Kind: Percent, within: &bounds{1, 100}, Default: "100", Doc: "Percentage of messages that are traced.",
-							bind: field(func(t *MsgTrace) *int { return &t.Sampling })},
-					}, bind: field(func(a *Account) *MsgTrace { return &a.Trace })},
-				{Name: "jetstream", Kind: Switch, Feature: JetStream, Doc: "JetStream of the account.", Fields: jetStreamLimitRows()},
+			fields: func() []*Option {
+				return []*Option{
+					{Name: "nkey", Kind: String, Doc: "Public nkey of the account.",
+						bind: field(func(a *Account) *string { return &a.Nkey })},
+					usersRow(func(a *Account) *[]User { return &a.Users }),
+					{Name: "default_permissions", Kind: Block, Doc: "Permissions of users that have none of their own.",
+						fields: permissionRows, finish: finishPermissions,
+						bind: field(func(a *Account) *Permissions { return &a.DefaultPermissions })},
+					exportsRow(), importsRow(),
+					mappingsRow(func(a *Account) *[]Mapping { return &a.Mappings }),
+					{Name: "limits", Kind: Block, Doc: "Limits over all connections of the account.", fields: func() []*Option {
+						return []*Option{
+							{Name: "max_connections", Aliases: []string{"max_conn"}, Kind: Integer, Doc: "Connections; -1 is unlimited.",
+								bind: field(func(l *AccountLimits) *int { return &l.MaxConnections })},
+							{Name: "max_subscriptions", Aliases: []string{"max_subs"}, Kind: Integer, Doc: "Subscriptions; -1 is unlimited.",
+								bind: field(func(l *AccountLimits) *int { return &l.MaxSubscriptions })},
+							{Name: "max_payload", Aliases: []string{"max_pay"}, Kind: Size, Doc: "Largest message; -1 is the server's.",
+								bind: field(func(l *AccountLimits) *int64 { return &l.MaxPayload })},
+							{Name: "max_leafnodes", Aliases: []string{"max_leafs"}, Kind: Integer, Feature: Leafnodes, Doc: "Leaf nodes; -1 is unlimited.",
+								bind: field(func(l *AccountLimits) *int { return &l.MaxLeafnodes })},
+						}
+					}, bind: field(func(a *Account) *AccountLimits { return &a.Limits })},
+					{Name: "msg_trace", Aliases: []string{"trace_dest"}, Kind: Sampling, Feature: Tracing,
+						Doc: "Subject to send trace events of messages to.", fields: func() []*Option {
+							return []*Option{
+								{Name: "dest", Kind: Subject, Doc: "Subject to send them to.",
+									bind: field(func(t *MsgTrace) *string { return &t.Dest })},
+								{Name: "sampling", Kind: Percent, within: &bounds{1, 100}, Default: "100", Doc: "Percentage of messages that are traced.",
+									bind: field(func(t *MsgTrace) *int { return &t.Sampling })},
+							}
+						}, bind: field(func(a *Account) *MsgTrace { return &a.Trace })},
+					{Name: "jetstream", Kind: Switch, Feature: JetStream, Doc: "JetStream of the account.", fields: jetStreamLimitRows},
+				}
 			},
 			elem: keyed(func(a *Account) *string { return &a.Name }), finish: finishAccount,
 			bind: field(func(o *Options) *[]Account { return &o.Accounts })},
@@ -50,30 +56,34 @@ func accountRows() []*Option {
 
 func exportsRow() *Option {
 	return &Option{Name: "exports", Kind: Blocks, Doc: "Streams and services offered to other accounts.",
-		Fields: []*Option{
-			{Name: "stream", Kind: Subject, Doc: "Subject of a stream: messages on it flow to the importers.",
-				bind: field(func(e *Export) *string { return &e.Stream })},
-			{Name: "service", Kind: Subject, Doc: "Subject of a service: requests of the importers flow to it.",
-				bind: field(func(e *Export) *string { return &e.Service })},
-			{Name: "accounts", Kind: AccountNames, Doc: "Accounts that may import it; by default all.",
-				bind: field(func(e *Export) *[]string { return &e.Accounts })},
-			{Name: "response_type", Aliases: []string{"response"}, Kind: Word, Default: "singleton", foldCase: true,
-				Values: []string{"singleton", "stream", "chunked", "single", "chunk"}, Doc: "Replies to one request: one, a stream, or chunks of one.",
-				bind: func(b any) any { return responseWord{&b.(*Export).ResponseType} }},
-			{Name: "threshold", Aliases: []string{"response_threshold", "response_max_time", "response_time"}, Kind: Span, Default: `"2m"`,
-				Doc:  "Time a reply is waited for.",
-				bind: field(func(e *Export) *time.Duration { return &e.ResponseThreshold })},
-			{Name: "latency", Kind: Sampling, Doc: "Subject to publish latency samples of the service to.", Fields: []*Option{
-				{Name: "subject", Kind: Subject, Doc: "Subject to publish to.",
-					bind: field(func(l *Latency) *string { return &l.Subject })},
-				{Name: "sampling", Kind: Percent, Values: []string{"headers"}, within: &bounds{1, 100}, Default: "100",
-					Doc:  "Percentage of requests sampled, or \"headers\".",
-					bind: field(func(l *Latency) *int { return &l.Sampling })},
-			}, finish: finishLatency, bind: field(func(e *Export) *Latency { return &e.Latency })},
-			{Name: "account_token_position", Kind: Integer, Doc: "Token of the subject, from 1, that must name the importing account.",
-				bind: field(func(e *Export) *int { return &e.AccountTokenPosition })},
-			{Name: "allow_trace", Kind: Boolean, Default: "false", Feature: Tracing, Doc: "Let traces of messages go on in this account.",
-				bind: field(func(e *Export) *bool { return &e.AllowTrace })},
+		fields: func() []*Option {
+			return []*Option{
+				{Name: "stream", Kind: Subject, Doc: "Subject of a stream: messages on it flow to the importers.",
+					bind: field(func(e *Export) *string { return &e.Stream })},
+				{Name: "service", Kind: Subject, Doc: "Subject of a service: requests of the importers flow to it.",
+					bind: field(func(e *Export) *string { return &e.Service })},
+				{Name: "accounts", Kind: AccountNames, Doc: "Accounts that may import it; by default all.",
+					bind: field(func(e *Export) *[]string { return &e.Accounts })},
+				{Name: "response_type", Aliases: []string{"response"}, Kind: Word, Default: "singleton", foldCase: true,
+					Values: []string{"singleton", "stream", "chunked", "single", "chunk"}, Doc: "Replies to one request: one, a stream, or chunks of one.",
+					bind: func(b any) any { return responseWord{&b.(*Export).ResponseType} }},
+				{Name: "threshold", Aliases: []string{"response_threshold", "response_max_time", "response_time"}, Kind: Span, Default: `"2m"`,
+					Doc:  "Time a reply is waited for.",
+					bind: field(func(e *Export) *time.Duration { return &e.ResponseThreshold })},
+				{Name: "latency", Kind: Sampling, Doc: "Subject to publish latency samples of the service to.", fields: func() []*Option {
+					return []*Option{
+						{Name: "subject", Kind: Subject, Doc: "Subject to publish to.",
+							bind: field(func(l *Latency) *string { return &l.Subject })},
+						{Name: "sampling", Kind: Percent, Values: []string{"headers"}, within: &bounds{1, 100}, Default: "100",
+							Doc:  "Percentage of requests sampled, or \"headers\".",
+							bind: field(func(l *Latency) *int { return &l.Sampling })},
+					}
+				}, finish: finishLatency, bind: field(func(e *Export) *Latency { return &e.Latency })},
+				{Name: "account_token_position", Kind: Integer, Doc: "Token of the subject, from 1, that must name the importing account.",
+					bind: field(func(e *Export) *int { return &e.AccountTokenPosition })},
+				{Name: "allow_trace", Kind: Boolean, Default: "false", Feature: Tracing, Doc: "Let traces of messages go on in this account.",
+					bind: field(func(e *Export) *bool { return &e.AllowTrace })},
+			}
 		},
 		elem: appended[Export](), finish: finishExport,
 		bind: field(func(a *Account) *[]Export { return &a.Exports })}
@@ -81,25 +91,29 @@ func exportsRow() *Option {
 
 func importsRow() *Option {
 	source := func(name, doc string, at func(*Import) *ImportSource) *Option {
-		return &Option{Name: name, Kind: Block, Doc: doc, finish: finishSource, bind: field(at), Fields: []*Option{
-			{Name: "account", Kind: String, Doc: "Account that exports it.",
-				bind: field(func(s *ImportSource) *string { return &s.Account })},
-			{Name: "subject", Kind: Subject, Doc: "Subject there.",
-				bind: field(func(s *ImportSource) *string { return &s.Subject })},
+		return &Option{Name: name, Kind: Block, Doc: doc, finish: finishSource, bind: field(at), fields: func() []*Option {
+			return []*Option{
+				{Name: "account", Kind: String, Doc: "Account that exports it.",
+					bind: field(func(s *ImportSource) *string { return &s.Account })},
+				{Name: "subject", Kind: Subject, Doc: "Subject there.",
+					bind: field(func(s *ImportSource) *string { return &s.Subject })},
+			}
 		}}
 	}
 	return &Option{Name: "imports", Kind: Blocks, Doc: "Streams and services taken from other accounts.",
-		Fields: []*Option{
-			source("stream", "A stream: account and subject.", func(i *Import) *ImportSource { return &i.Stream }),
-			source("service", "A service: account and subject.", func(i *Import) *ImportSource { return &i.Service }),
-			{Name: "to", Kind: Subject, Doc: "Local subject; by default the exported one.",
-				bind: field(func(i *Import) *string { return &i.To })},
-			{Name: "prefix", Kind: Subject, Doc: "Put before the subjects of a stream.",
-				bind: field(func(i *Import) *string { return &i.Prefix })},
-			{Name: "share", Kind: Boolean, Default: "false", Doc: "Share information about the requester in latency samples.",
-				bind: field(func(i *Import) *bool { return &i.Share })},
-			{Name: "allow_trace", Kind: Boolean, Default: "false", Feature: Tracing, Doc: "Let traces of messages go on in this account.",
-				bind: field(func(i *Import) *bool { return &i.AllowTrace })},
+		fields: func() []*Option {
+			return []*Option{
+				source("stream", "A stream: account and subject.", func(i *Import) *ImportSource { return &i.Stream }),
+				source("service", "A service: account and subject.", func(i *Import) *ImportSource { return &i.Service }),
+				{Name: "to", Kind: Subject, Doc: "Local subject; by default the exported one.",
+					bind: field(func(i *Import) *string { return &i.To })},
+				{Name: "prefix", Kind: Subject, Doc: "Put before the subjects of a stream.",
+					bind: field(func(i *Import) *string { return &i.Prefix })},
+				{Name: "share", Kind: Boolean, Default: "false", Doc: "Share information about the requester in latency samples.",
+					bind: field(func(i *Import) *bool { return &i.Share })},
+				{Name: "allow_trace", Kind: Boolean, Default: "false", Feature: Tracing, Doc: "Let traces of messages go on in this account.",
+					bind: field(func(i *Import) *bool { return &i.AllowTrace })},
+			}
 		},
 		elem: appended[Import](), finish: finishImport,
 		bind: field(func(a *Account) *[]Import { return &a.Imports })}
@@ -108,13 +122,15 @@ func importsRow() *Option {
 func mappingsRow[T any](at func(*T) *[]Mapping) *Option {
 	return &Option{Name: "mappings", Aliases: []string{"maps"}, Kind: MappingSet, Feature: Accounts,
 		Doc: "Subjects that are rewritten on their way in: subject, block, or list of blocks.",
-		Fields: []*Option{
-			{Name: "destination", Aliases: []string{"dest"}, Kind: Subject, Doc: "Where messages go; may hold {{…}} functions.",
-				bind: field(func(m *MapDestination) *string { return &m.Subject })},
-			{Name: "weight", Kind: Percent, Doc: "Percentage of messages that go there.",
-				bind: field(func(m *MapDestination) *int { return &m.Weight })},
-			{Name: "cluster", Kind: String, Doc: "Only in the cluster of this name.",
-				bind: field(func(m *MapDestination) *string { return &m.Cluster })},
+		fields: func() []*Option {
+			return []*Option{
+				{Name: "destination", Aliases: []string{"dest"}, Kind: Subject, Doc: "Where messages go; may hold {{…}} functions.",
+					bind: field(func(m *MapDestination) *string { return &m.Subject })},
+				{Name: "weight", Kind: Percent, Doc: "Percentage of messages that go there.",
+					bind: field(func(m *MapDestination) *int { return &m.Weight })},
+				{Name: "cluster", Kind: String, Doc: "Only in the cluster of this name.",
+					bind: field(func(m *MapDestination) *string { return &m.Cluster })},
+			}
 		},
 		elem: keyed(func(m *Mapping) *string { return &m.Subject }),
 		bind: field(at)}

@@ -9,22 +9,24 @@ import (
 func authRows() []*Option {
 	return []*Option{
 		{Name: "authorization", Kind: Block, Feature: Auth, Doc: "Who may connect: one user, one token, or a list of users.",
-			Fields: append(loginRows(),
-				&Option{Name: "token", Kind: String, Secret: true, SecretFile: "token_file",
-					Doc:  "Token that clients must present, plain or a bcrypt hash.",
-					bind: field(func(a *Authorization) *string { return &a.Token })},
-				usersRow(func(a *Authorization) *[]User { return &a.Users }),
-				&Option{Name: "default_permissions", Aliases: []string{"default_permission", "permissions"}, Kind: Block,
-					Doc:    "Permissions of users that have none of their own.",
-					Fields: permissionRows(), finish: finishPermissions,
-					bind: field(func(a *Authorization) *Permissions { return &a.DefaultPermissions })},
-				&Option{Name: "auth_callout", Aliases: []string{"auth_hook"}, Kind: Block, Feature: Callouts,
-					Doc: "Let a service decide who may connect.", Fields: calloutRows(), finish: finishCallout,
-					bind: field(func(a *Authorization) *Callout { return &a.Callout })},
-				&Option{Name: "proxy_required", Kind: Boolean, Default: "false", Feature: Proxies,
-					Doc:  "Clients must come through a trusted proxy.",
-					bind: field(func(a *Authorization) *bool { return &a.ProxyRequired })},
-			),
+			fields: func() []*Option {
+				return append(loginRows(),
+					&Option{Name: "token", Kind: String, Secret: true, SecretFile: "token_file",
+						Doc:  "Token that clients must present, plain or a bcrypt hash.",
+						bind: field(func(a *Authorization) *string { return &a.Token })},
+					usersRow(func(a *Authorization) *[]User { return &a.Users }),
+					&Option{Name: "default_permissions", Aliases: []string{"default_permission", "permissions"}, Kind: Block,
+						Doc:    "Permissions of users that have none of their own.",
+						fields: permissionRows, finish: finishPermissions,
+						bind: field(func(a *Authorization) *Permissions { return &a.DefaultPermissions })},
+					&Option{Name: "auth_callout", Aliases: []string{"auth_hook"}, Kind: Block, Feature: Callouts,
+						Doc: "Let a service decide who may connect.", fields: calloutRows, finish: finishCallout,
+						bind: field(func(a *Authorization) *Callout { return &a.Callout })},
+					&Option{Name: "proxy_required", Kind: Boolean, Default: "false", Feature: Proxies,
+						Doc:  "Clients must come through a trusted proxy.",
+						bind: field(func(a *Authorization) *bool { return &a.ProxyRequired })},
+				)
+			},
 			finish: finishAuthorization,
 			bind:   field(func(o *Options) *Authorization { return &o.Authorization })},
 		{Name: "no_auth_user", Kind: String, Feature: Auth,
@@ -54,22 +56,24 @@ func loginRows() []*Option {
 // usersRow is a list of users.
 func usersRow[T any](at func(*T) *[]User) *Option {
 	return &Option{Name: "users", Kind: Blocks, Doc: "The users, each a block.",
-		Fields: []*Option{
-			{Name: "user", Aliases: []string{"username"}, Kind: String, Doc: "Name of the user.",
-				bind: field(func(u *User) *string { return &u.Name })},
-			{Name: "password", Aliases: []string{"pass"}, Kind: String, Secret: true, SecretFile: "password_file",
-				Doc:  "Password, plain or a bcrypt hash.",
-				bind: field(func(u *User) *string { return &u.Password })},
-			{Name: "nkey", Kind: String, Doc: "Public nkey of the user, instead of name and password.",
-				bind: field(func(u *User) *string { return &u.Nkey })},
-			{Name: "permissions", Aliases: []string{"permission", "authorization"}, Kind: Block, Doc: "What the user may publish and subscribe.",
-				Fields: permissionRows(), finish: finishPermissions,
-				bind: field(func(u *User) *Permissions { return &u.Permissions })},
-			{Name: "allowed_connection_types", Aliases: []string{"connection_types", "clients"}, Kind: ConnTypes,
-				Doc:  "Types of connection the user may use; by default all.",
-				bind: field(func(u *User) *[]string { return &u.ConnectionTypes })},
-			{Name: "proxy_required", Kind: Boolean, Default: "false", Feature: Proxies, Doc: "The user must come through a trusted proxy.",
-				bind: field(func(u *User) *bool { return &u.ProxyRequired })},
+		fields: func() []*Option {
+			return []*Option{
+				{Name: "user", Aliases: []string{"username"}, Kind: String, Doc: "Name of the user.",
+					bind: field(func(u *User) *string { return &u.Name })},
+				{Name: "password", Aliases: []string{"pass"}, Kind: String, Secret: true, SecretFile: "password_file",
+					Doc:  "Password, plain or a bcrypt hash.",
+					bind: field(func(u *User) *string { return &u.Password })},
+				{Name: "nkey", Kind: String, Doc: "Public nkey of the user, instead of name and password.",
+					bind: field(func(u *User) *string { return &u.Nkey })},
+				{Name: "permissions", Aliases: []string{"permission", "authorization"}, Kind: Block, Doc: "What the user may publish and subscribe.",
+					fields: permissionRows, finish: finishPermissions,
+					bind: field(func(u *User) *Permissions { return &u.Permissions })},
+				{Name: "allowed_connection_types", Aliases: []string{"connection_types", "clients"}, Kind: ConnTypes,
+					Doc:  "Types of connection the user may use; by default all.",
+					bind: field(func(u *User) *[]string { return &u.ConnectionTypes })},
+				{Name: "proxy_required", Kind: Boolean, Default: "false", Feature: Proxies, Doc: "The user must come through a trusted proxy.",
+					bind: field(func(u *User) *bool { return &u.ProxyRequired })},
+			}
 		},
 		elem: appended[User](), finish: finishUser,
 		bind: field(at)}
@@ -86,13 +90,15 @@ func ruleRows() []*Option {
 func responseRow[T any](at func(*T) *ResponseRule) *Option {
 	return &Option{Name: "allow_responses", Aliases: []string{"publish_allow_responses"}, Kind: Responses,
 		Doc: "Allow answers to the messages received; without a publish rule nothing else may be published.",
-		Fields: []*Option{
-			{Name: "max", Aliases: []string{"max_msgs", "max_messages", "max_responses"}, Kind: Integer, Default: "1",
-				Doc:  "Answers to one message; negative is unlimited.",
-				bind: field(func(r *ResponseRule) *int { return &r.Max })},
-			{Name: "expires", Aliases: []string{"expiration", "ttl"}, Kind: Span, Default: `"2m"`,
-				Doc:  "Time for the answers; negative is unlimited.",
-				bind: field(func(r *ResponseRule) *time.Duration { return &r.Expires })},
+		fields: func() []*Option {
+			return []*Option{
+				{Name: "max", Aliases: []string{"max_msgs", "max_messages", "max_responses"}, Kind: Integer, Default: "1",
+					Doc:  "Answers to one message; negative is unlimited.",
+					bind: field(func(r *ResponseRule) *int { return &r.Max })},
+				{Name: "expires", Aliases: []string{"expiration", "ttl"}, Kind: Span, Default: `"2m"`,
+					Doc:  "Time for the answers; negative is unlimited.",
+					bind: field(func(r *ResponseRule) *time.Duration { return &r.Expires })},
+			}
 		},
 		bind: field(at)}
 }
@@ -100,10 +106,10 @@ func responseRow[T any](at func(*T) *ResponseRule) *Option {
 // permissionRows are the keys of permissions.
 func permissionRows() []*Option {
 	return []*Option{
-		{Name: "publish", Aliases: []string{"pub", "import"}, Kind: Rules, Doc: "Subjects that may be published to.", Fields: ruleRows(),
+		{Name: "publish", Aliases: []string{"pub", "import"}, Kind: Rules, Doc: "Subjects that may be published to.", fields: ruleRows,
 			bind: field(func(p *Permissions) *SubjectRules { return &p.Publish })},
 		{Name: "subscribe", Aliases: []string{"sub", "export"}, Kind: QueueRules,
-			Doc: "Subjects that may be subscribed to; \"subject queue\" is about a queue group.", Fields: ruleRows(),
+			Doc: "Subjects that may be subscribed to; \"subject queue\" is about a queue group.", fields: ruleRows,
 			bind: field(func(p *Permissions) *SubjectRules { return &p.Subscribe })},
 		responseRow(func(p *Permissions) *ResponseRule { return &p.Responses }),
 	}
@@ -128,12 +134,12 @@ func calloutRows() []*Option {
 
 // tlsRow is a tls block; the same keys serve every listener.
 func tlsRow[T any](feature Feature, doc string, at func(*T) *TLS) *Option {
-	return &Option{Name: "tls", Kind: Block, Feature: feature, Doc: doc, Fields: tlsRows(), finish: finishTLS, bind: field(at)}
+	return &Option{Name: "tls", Kind: Block, Feature: feature, Doc: doc, fields: tlsRows, finish: finishTLS, bind: field(at)}
 }
 
 // tlsBlock is a tls block of a feature that is not built.
 func tlsBlock(doc string) *Option {
-	return &Option{Name: "tls", Kind: Block, Doc: doc, Fields: tlsRows()}
+	return &Option{Name: "tls", Kind: Block, Doc: doc, fields: tlsRows}
 }
 
 func tlsRows() []*Option {
@@ -145,9 +151,11 @@ func tlsRows() []*Option {
 		file("key_file", "Key of the certificate, PEM.", func(t *TLS) *string { return &t.keyFile }),
 		file("ca_file", "Authorities that certificates of peers must come from, PEM.", func(t *TLS) *string { return &t.CAFile }),
 		{Name: "certs", Aliases: []string{"certificates"}, Kind: Blocks, Doc: "Several certificates, chosen by the name the client asks for.",
-			Fields: []*Option{
-				{Name: "cert_file", Kind: Path, Doc: "Certificate, PEM.", bind: field(func(c *CertPair) *string { return &c.CertFile })},
-				{Name: "key_file", Kind: Path, Doc: "Its key, PEM.", bind: field(func(c *CertPair) *string { return &c.KeyFile })},
+			fields: func() []*Option {
+				return []*Option{
+					{Name: "cert_file", Kind: Path, Doc: "Certificate, PEM.", bind: field(func(c *CertPair) *string { return &c.CertFile })},
+					{Name: "key_file", Kind: Path, Doc: "Its key, PEM.", bind: field(func(c *CertPair) *string { return &c.KeyFile })},
+				}
 			},
 			elem: appended[CertPair](), bind: field(func(t *TLS) *[]CertPair { return &t.Certificates })},
 		{Name: "verify", Kind: Boolean, Default: "false", Doc: "Demand a certificate of the peer.",
@@ -176,14 +184,16 @@ func tlsRows() []*Option {
 			bind: field(func(t *TLS) *int64 { return &t.RateLimit })},
 		{Name: "pinned_certs", Kind: Pins, Doc: "SHA-256 of the public keys that are accepted, in hex.",
 			bind: field(func(t *TLS) *[]string { return &t.Pinned })},
-		{Name: "ocsp_peer", Kind: Switch, Feature: OCSP, Doc: "Check certificates of peers by OCSP.", Fields: []*Option{
-			{Name: "verify", Kind: Boolean, Doc: "Check them."},
-			{Name: "allowed_clockskew", Kind: Seconds, Doc: "Difference of clocks that is tolerated."},
-			{Name: "ca_timeout", Kind: Seconds, Doc: "Time for the responder to answer."},
-			{Name: "cache_ttl_when_next_update_unset", Kind: Seconds, Doc: "How long an answer without an end is kept."},
-			{Name: "warn_only", Kind: Boolean, Doc: "Log instead of refusing."},
-			{Name: "unknown_is_good", Kind: Boolean, Doc: "Take the answer unknown as good."},
-			{Name: "allow_when_ca_unreachable", Kind: Boolean, Doc: "Accept when no responder answers."},
+		{Name: "ocsp_peer", Kind: Switch, Feature: OCSP, Doc: "Check certificates of peers by OCSP.", fields: func() []*Option {
+			return []*Option{
+				{Name: "verify", Kind: Boolean, Doc: "Check them."},
+				{Name: "allowed_clockskew", Kind: Seconds, Doc: "Difference of clocks that is tolerated."},
+				{Name: "ca_timeout", Kind: Seconds, Doc: "Time for the responder to answer."},
+				{Name: "cache_ttl_when_next_update_unset", Kind: Seconds, Doc: "How long an answer without an end is kept."},
+				{Name: "warn_only", Kind: Boolean, Doc: "Log instead of refusing."},
+				{Name: "unknown_is_good", Kind: Boolean, Doc: "Take the answer unknown as good."},
+				{Name: "allow_when_ca_unreachable", Kind: Boolean, Doc: "Accept when no responder answers."},
+			}
 		}},
 		{Name: "cert_store", Kind: String, Feature: CertStore, Doc: "Windows certificate store."},
 		{Name: "cert_match_by", Kind: String, Feature: CertStore, Doc: "How the certificate is found in the store."},
@@ -200,16 +210,20 @@ func transportRows() []*Option {
 		{Name: "allow_non_tls", Kind: Boolean, Default: "false", Feature: TLSServer, Class: NewConnections,
 			Doc:  "With tls: accept clients without it as well.",
 			bind: field(func(o *Options) *bool { return &o.AllowNonTLS })},
-		{Name: "ocsp", Kind: Switch, Feature: OCSP, Doc: "OCSP stapling.", Fields: []*Option{
-			{Name: "mode", Kind: String, Doc: "auto, always, must or never."},
-			{Name: "url", Kind: String, Doc: "Responder to ask."},
-			{Name: "urls", Kind: Strings, Doc: "Responders to ask."},
+		{Name: "ocsp", Kind: Switch, Feature: OCSP, Doc: "OCSP stapling.", fields: func() []*Option {
+			return []*Option{
+				{Name: "mode", Kind: String, Doc: "auto, always, must or never."},
+				{Name: "url", Kind: String, Doc: "Responder to ask."},
+				{Name: "urls", Kind: Strings, Doc: "Responders to ask."},
+			}
 		}},
-		{Name: "ocsp_cache", Kind: Switch, Feature: OCSP, Doc: "Cache of OCSP answers.", Fields: []*Option{
-			{Name: "type", Kind: String, Doc: "none or local."},
-			{Name: "local_store", Kind: Path, Doc: "Directory of the cache."},
-			{Name: "preserve_revoked", Kind: Boolean, Doc: "Keep answers that say revoked."},
-			{Name: "save_interval", Kind: Seconds, Doc: "How often the cache is saved."},
+		{Name: "ocsp_cache", Kind: Switch, Feature: OCSP, Doc: "Cache of OCSP answers.", fields: func() []*Option {
+			return []*Option{
+				{Name: "type", Kind: String, Doc: "none or local."},
+				{Name: "local_store", Kind: Path, Doc: "Directory of the cache."},
+				{Name: "preserve_revoked", Kind: Boolean, Doc: "Keep answers that say revoked."},
+				{Name: "save_interval", Kind: Seconds, Doc: "How often the cache is saved."},
+			}
 		}},
 		{Name: "proxy_protocol", Kind: Boolean, Default: "false", Feature: ProxyLine, Class: NewConnections,
 			Doc:  "Expect a PROXY protocol header (v1 or v2) on client connections.",
@@ -218,11 +232,15 @@ func transportRows() []*Option {
 			Doc:  "Networks the PROXY header is believed from, as CIDR; by default all.",
 			bind: field(func(o *Options) *[]string { return &o.ProxyTrusted })},
 		{Name: "proxies", Kind: Block, Feature: Proxies, Doc: "Proxies that are trusted.",
-			bind: func(b any) any { return b }, Fields: []*Option{
-				{Name: "trusted", Kind: Blocks, Doc: "The proxies.", Fields: []*Option{
-					{Name: "key", Aliases: []string{"public_key"}, Kind: String, Doc: "Public nkey of the proxy.",
-						bind: field(func(p *Proxy) *string { return &p.Key })},
-				}, elem: appended[Proxy](), finish: finishProxy, bind: field(func(o *Options) *[]Proxy { return &o.Proxies })},
+			bind: func(b any) any { return b }, fields: func() []*Option {
+				return []*Option{
+					{Name: "trusted", Kind: Blocks, Doc: "The proxies.", fields: func() []*Option {
+						return []*Option{
+							{Name: "key", Aliases: []string{"public_key"}, Kind: String, Doc: "Public nkey of the proxy.",
+								bind: field(func(p *Proxy) *string { return &p.Key })},
+						}
+					}, elem: appended[Proxy](), finish: finishProxy, bind: field(func(o *Options) *[]Proxy { return &o.Proxies })},
+				}
 			}},
 	}
 }

@@ -36,48 +36,58 @@ func concat(lists ...[]*Option) []*Option {
 }
 
 func gatewayRow() *Option {
-	return &Option{Name: "gateway", Kind: Block, Feature: Gateways, Doc: "Connections between clusters.", Fields: concat(host("gateway"), writeRows(), []*Option{
-		{Name: "name", Kind: String, Class: Restart, Doc: "Name of this cluster among the gateways."},
-		{Name: "authorization", Kind: Block, Doc: "What other clusters must present.", Fields: plainLogin()},
-		tlsBlock("TLS of gateways."),
-		{Name: "advertise", Kind: String, Doc: "Host:port to advertise instead of the listen address."},
-		{Name: "connect_retries", Kind: Integer, Doc: "Attempts to connect to a gateway learnt from others."},
-		{Name: "connect_backoff", Kind: Boolean, Doc: "Let the time between attempts grow."},
-		{Name: "reject_unknown_cluster", Aliases: []string{"reject_unknown"}, Kind: Boolean, Doc: "Refuse clusters that are not listed."},
-		{Name: "gateways", Kind: Blocks, Doc: "The other clusters.", Fields: []*Option{
-			{Name: "name", Kind: String, Doc: "Name of the cluster."},
-			{Name: "url", Kind: String, Secret: true, Doc: "A server of it."},
-			{Name: "urls", Kind: URLs, Secret: true, Doc: "Servers of it."},
-			tlsBlock("TLS to this cluster."),
-		}},
-	})}
+	return &Option{Name: "gateway", Kind: Block, Feature: Gateways, Doc: "Connections between clusters.", fields: func() []*Option {
+		return concat(host("gateway"), writeRows(), []*Option{
+			{Name: "name", Kind: String, Class: Restart, Doc: "Name of this cluster among the gateways."},
+			{Name: "authorization", Kind: Block, Doc: "What other clusters must present.", fields: plainLogin},
+			tlsBlock("TLS of gateways."),
+			{Name: "advertise", Kind: String, Doc: "Host:port to advertise instead of the listen address."},
+			{Name: "connect_retries", Kind: Integer, Doc: "Attempts to connect to a gateway learnt from others."},
+			{Name: "connect_backoff", Kind: Boolean, Doc: "Let the time between attempts grow."},
+			{Name: "reject_unknown_cluster", Aliases: []string{"reject_unknown"}, Kind: Boolean, Doc: "Refuse clusters that are not listed."},
+			{Name: "gateways", Kind: Blocks, Doc: "The other clusters.", fields: func() []*Option {
+				return []*Option{
+					{Name: "name", Kind: String, Doc: "Name of the cluster."},
+					{Name: "url", Kind: String, Secret: true, Doc: "A server of it."},
+					{Name: "urls", Kind: URLs, Secret: true, Doc: "Servers of it."},
+					tlsBlock("TLS to this cluster."),
+				}
+			}},
+		})
+	}}
 }
 
 func leafnodesRow() *Option {
 	isolate := []string{"isolate"}
 	return &Option{Name: "leafnodes", Aliases: []string{"leaf"}, Kind: Block, Feature: Leafnodes, Doc: "Leaf node connections.",
-		Fields: concat(host("leaf node"), writeRows(), []*Option{
-			{Name: "authorization", Kind: Block, Doc: "Who may connect as a leaf node.", Fields: concat(plainLogin(), []*Option{
-				{Name: "nkey", Kind: String, Doc: "Public nkey that must be presented."},
-				{Name: "account", Kind: String, Doc: "Account the leaf node is tied to."},
-				{Name: "proxy_required", Kind: Boolean, Doc: "Must come through a trusted proxy."},
-				{Name: "users", Kind: Blocks, Doc: "The users.", Fields: []*Option{
-					{Name: "user", Aliases: []string{"username"}, Kind: String, Doc: "Name."},
-					{Name: "password", Aliases: []string{"pass"}, Kind: String, Secret: true, Doc: "Password."},
-					{Name: "account", Kind: String, Doc: "Account."},
-					{Name: "proxy_required", Kind: Boolean, Doc: "Must come through a trusted proxy."},
+		fields: func() []*Option {
+			return concat(host("leaf node"), writeRows(), []*Option{
+				{Name: "authorization", Kind: Block, Doc: "Who may connect as a leaf node.", fields: func() []*Option {
+					return concat(plainLogin(), []*Option{
+						{Name: "nkey", Kind: String, Doc: "Public nkey that must be presented."},
+						{Name: "account", Kind: String, Doc: "Account the leaf node is tied to."},
+						{Name: "proxy_required", Kind: Boolean, Doc: "Must come through a trusted proxy."},
+						{Name: "users", Kind: Blocks, Doc: "The users.", fields: func() []*Option {
+							return []*Option{
+								{Name: "user", Aliases: []string{"username"}, Kind: String, Doc: "Name."},
+								{Name: "password", Aliases: []string{"pass"}, Kind: String, Secret: true, Doc: "Password."},
+								{Name: "account", Kind: String, Doc: "Account."},
+								{Name: "proxy_required", Kind: Boolean, Doc: "Must come through a trusted proxy."},
+							}
+						}},
+					})
 				}},
-			})},
-			{Name: "remotes", Kind: Blocks, Doc: "Servers to connect to as a leaf node.", Fields: remoteRows()},
-			{Name: "reconnect", Aliases: []string{"reconnect_delay", "reconnect_interval"}, Kind: Duration, Doc: "Time between attempts to connect."},
-			{Name: "dial_timeout", Kind: Duration, Doc: "Time for a TCP connection to be made."},
-			tlsBlock("TLS of leaf nodes."),
-			{Name: "leafnode_advertise", Aliases: []string{"advertise"}, Kind: String, Doc: "Host:port to advertise."},
-			{Name: "no_advertise", Kind: Boolean, Doc: "Do not tell leaf nodes the other servers."},
-			{Name: "min_version", Aliases: []string{"minimum_version"}, Kind: String, Doc: "Oldest server accepted."},
-			{Name: "isolate_leafnode_interest", Aliases: isolate, Kind: Boolean, Doc: "Keep interest of leaf nodes from each other."},
-			{Name: "compression", Kind: Compressing, Doc: "Compression of leaf node connections.", Fields: plainCompression()},
-		})}
+				{Name: "remotes", Kind: Blocks, Doc: "Servers to connect to as a leaf node.", fields: remoteRows},
+				{Name: "reconnect", Aliases: []string{"reconnect_delay", "reconnect_interval"}, Kind: Duration, Doc: "Time between attempts to connect."},
+				{Name: "dial_timeout", Kind: Duration, Doc: "Time for a TCP connection to be made."},
+				tlsBlock("TLS of leaf nodes."),
+				{Name: "leafnode_advertise", Aliases: []string{"advertise"}, Kind: String, Doc: "Host:port to advertise."},
+				{Name: "no_advertise", Kind: Boolean, Doc: "Do not tell leaf nodes the other servers."},
+				{Name: "min_version", Aliases: []string{"minimum_version"}, Kind: String, Doc: "Oldest server accepted."},
+				{Name: "isolate_leafnode_interest", Aliases: isolate, Kind: Boolean, Doc: "Keep interest of leaf nodes from each other."},
+				{Name: "compression", Kind: Compressing, Doc: "Compression of leaf node connections.", fields: plainCompression},
+			})
+		}}
 }
 
 func plainCompression() []*Option {
@@ -101,107 +111,123 @@ func remoteRows() []*Option {
 		{Name: "ws_compression", Aliases: []string{"ws_compress", "websocket_compress", "websocket_compression"}, Kind: Boolean, Doc: "Compress WebSocket frames."},
 		{Name: "ws_no_masking", Aliases: []string{"websocket_no_masking"}, Kind: Boolean, Doc: "Do not mask WebSocket frames."},
 		{Name: "jetstream_cluster_migrate", Aliases: []string{"js_cluster_migrate"}, Kind: Switch, Doc: "Move leaders away when disconnected.",
-			Fields: []*Option{{Name: "leader_migrate_delay", Kind: Duration, Doc: "Time to wait first."}}},
+			fields: func() []*Option {
+				return []*Option{{Name: "leader_migrate_delay", Kind: Duration, Doc: "Time to wait first."}}
+			}},
 		{Name: "isolate_leafnode_interest", Aliases: []string{"isolate"}, Kind: Boolean, Doc: "Do not send local interest."},
 		{Name: "request_isolation", Kind: Boolean, Doc: "Ask the remote not to send others' interest."},
-		{Name: "compression", Kind: Compressing, Doc: "Compression to this remote.", Fields: plainCompression()},
+		{Name: "compression", Kind: Compressing, Doc: "Compression to this remote.", fields: plainCompression},
 		{Name: "first_info_timeout", Kind: Duration, Doc: "Time for the first INFO."},
 		{Name: "dial_timeout", Kind: Duration, Doc: "Time for a TCP connection to be made."},
 		{Name: "disabled", Kind: Boolean, Doc: "Do not connect."},
 		{Name: "ignore_discovered_servers", Kind: Boolean, Doc: "Connect to the listed URLs only."},
-		{Name: "proxy", Kind: Block, Doc: "HTTP proxy to go through.", Fields: []*Option{
-			{Name: "url", Kind: String, Secret: true, Doc: "URL of the proxy."},
-			{Name: "username", Kind: String, Doc: "User at the proxy."},
-			{Name: "password", Kind: String, Secret: true, Doc: "Password at the proxy."},
-			{Name: "timeout", Kind: Duration, Doc: "Time for the proxy to connect."},
-			tlsBlock("TLS to the proxy."),
+		{Name: "proxy", Kind: Block, Doc: "HTTP proxy to go through.", fields: func() []*Option {
+			return []*Option{
+				{Name: "url", Kind: String, Secret: true, Doc: "URL of the proxy."},
+				{Name: "username", Kind: String, Doc: "User at the proxy."},
+				{Name: "password", Kind: String, Secret: true, Doc: "Password at the proxy."},
+				{Name: "timeout", Kind: Duration, Doc: "Time for the proxy to connect."},
+				tlsBlock("TLS to the proxy."),
+			}
 		}},
 	}
 }
 
 func webSocketRow() *Option {
 	return &Option{Name: "websocket", Aliases: []string{"ws"}, Kind: Block, Feature: WebSocket, Doc: "WebSocket clients.",
-		Fields: concat(host("WebSocket"), []*Option{
-			{Name: "advertise", Kind: String, Doc: "Host:port to advertise."},
-			{Name: "no_tls", Kind: Boolean, Doc: "Serve without TLS."},
-			tlsBlock("TLS of WebSocket clients."),
-			{Name: "same_origin", Kind: Boolean, Doc: "The Origin header must match the host."},
-			{Name: "allowed_origins", Aliases: []string{"allowed_origin", "allow_origins", "allow_origin", "origins", "origin"}, Kind: Strings, Doc: "Origins that are accepted."},
-			{Name: "handshake_timeout", Kind: Duration, Doc: "Time for the handshake."},
-			{Name: "compression", Aliases: []string{"compress"}, Kind: Boolean, Doc: "Compress frames."},
-			{Name: "authorization", Aliases: []string{"authentication"}, Kind: Block, Doc: "Who may connect.", Fields: plainLogin()},
-			{Name: "jwt_cookie", Kind: String, Doc: "Cookie that holds a JWT."},
-			{Name: "user_cookie", Kind: String, Doc: "Cookie that holds the user."},
-			{Name: "pass_cookie", Kind: String, Doc: "Cookie that holds the password."},
-			{Name: "token_cookie", Kind: String, Doc: "Cookie that holds the token."},
-			{Name: "no_auth_user", Kind: String, Doc: "User of clients without credentials."},
-			{Name: "headers", Kind: StringMap, Doc: "Headers of the upgrade response."},
-			{Name: "ping_interval", Kind: Duration, Doc: "Silence after which a client is pinged."},
-		})}
+		fields: func() []*Option {
+			return concat(host("WebSocket"), []*Option{
+				{Name: "advertise", Kind: String, Doc: "Host:port to advertise."},
+				{Name: "no_tls", Kind: Boolean, Doc: "Serve without TLS."},
+				tlsBlock("TLS of WebSocket clients."),
+				{Name: "same_origin", Kind: Boolean, Doc: "The Origin header must match the host."},
+				{Name: "allowed_origins", Aliases: []string{"allowed_origin", "allow_origins", "allow_origin", "origins", "origin"}, Kind: Strings, Doc: "Origins that are accepted."},
+				{Name: "handshake_timeout", Kind: Duration, Doc: "Time for the handshake."},
+				{Name: "compression", Aliases: []string{"compress"}, Kind: Boolean, Doc: "Compress frames."},
+				{Name: "authorization", Aliases: []string{"authentication"}, Kind: Block, Doc: "Who may connect.", fields: plainLogin},
+				{Name: "jwt_cookie", Kind: String, Doc: "Cookie that holds a JWT."},
+				{Name: "user_cookie", Kind: String, Doc: "Cookie that holds the user."},
+				{Name: "pass_cookie", Kind: String, Doc: "Cookie that holds the password."},
+				{Name: "token_cookie", Kind: String, Doc: "Cookie that holds the token."},
+				{Name: "no_auth_user", Kind: String, Doc: "User of clients without credentials."},
+				{Name: "headers", Kind: StringMap, Doc: "Headers of the upgrade response."},
+				{Name: "ping_interval", Kind: Duration, Doc: "Silence after which a client is pinged."},
+			})
+		}}
 }
 
 func mqttRow() *Option {
-	return &Option{Name: "mqtt", Kind: Block, Feature: MQTT, Doc: "MQTT clients.", Fields: concat(host("MQTT"), []*Option{
-		tlsBlock("TLS of MQTT clients."),
-		{Name: "authorization", Aliases: []string{"authentication"}, Kind: Block, Doc: "Who may connect.", Fields: plainLogin()},
-		{Name: "no_auth_user", Kind: String, Doc: "User of clients without credentials."},
-		{Name: "ack_wait", Aliases: []string{"ackwait"}, Kind: Duration, Doc: "Time for an acknowledgement."},
-		{Name: "js_api_timeout", Aliases: []string{"api_timeout"}, Kind: Duration, Doc: "Time for JetStream requests."},
-		{Name: "max_ack_pending", Aliases: []string{"max_pending", "max_inflight"}, Kind: Integer, within: &bounds{0, 0xFFFF}, Doc: "Unacknowledged messages of a subscription."},
-		{Name: "js_domain", Kind: String, Doc: "JetStream domain."},
-		{Name: "stream_replicas", Kind: Integer, Doc: "Replicas of MQTT streams."},
-		{Name: "consumer_replicas", Kind: Integer, Doc: "Ignored."},
-		{Name: "consumer_memory_storage", Kind: Boolean, Doc: "Keep consumers in memory."},
-		{Name: "consumer_inactive_threshold", Aliases: []string{"consumer_auto_cleanup"}, Kind: Duration, Doc: "When unused consumers are removed."},
-		{Name: "reject_qos2_publish", Kind: Boolean, Doc: "Refuse QoS 2 publications."},
-		{Name: "downgrade_qos2_subscribe", Kind: Boolean, Doc: "Take QoS 2 subscriptions as QoS 1."},
-	})}
+	return &Option{Name: "mqtt", Kind: Block, Feature: MQTT, Doc: "MQTT clients.", fields: func() []*Option {
+		return concat(host("MQTT"), []*Option{
+			tlsBlock("TLS of MQTT clients."),
+			{Name: "authorization", Aliases: []string{"authentication"}, Kind: Block, Doc: "Who may connect.", fields: plainLogin},
+			{Name: "no_auth_user", Kind: String, Doc: "User of clients without credentials."},
+			{Name: "ack_wait", Aliases: []string{"ackwait"}, Kind: Duration, Doc: "Time for an acknowledgement."},
+			{Name: "js_api_timeout", Aliases: []string{"api_timeout"}, Kind: Duration, Doc: "Time for JetStream requests."},
+			{Name: "max_ack_pending", Aliases: []string{"max_pending", "max_inflight"}, Kind: Integer, within: &bounds{0, 0xFFFF}, Doc: "Unacknowledged messages of a subscription."},
+			{Name: "js_domain", Kind: String, Doc: "JetStream domain."},
+			{Name: "stream_replicas", Kind: Integer, Doc: "Replicas of MQTT streams."},
+			{Name: "consumer_replicas", Kind: Integer, Doc: "Ignored."},
+			{Name: "consumer_memory_storage", Kind: Boolean, Doc: "Keep consumers in memory."},
+			{Name: "consumer_inactive_threshold", Aliases: []string{"consumer_auto_cleanup"}, Kind: Duration, Doc: "When unused consumers are removed."},
+			{Name: "reject_qos2_publish", Kind: Boolean, Doc: "Refuse QoS 2 publications."},
+			{Name: "downgrade_qos2_subscribe", Kind: Boolean, Doc: "Take QoS 2 subscriptions as QoS 1."},
+		})
+	}}
 }
 
 func jetStreamRows() []*Option {
 	return []*Option{
-		{Name: "jetstream", Kind: Switch, Feature: JetStream, Doc: "JetStream: streams and consumers.", Fields: []*Option{
-			{Name: "enabled", Aliases: []string{"enable"}, Kind: Boolean, Default: "true", Doc: "Switch it on."},
-			{Name: "strict", Kind: Boolean, Doc: "Refuse requests with unknown fields."},
-			{Name: "store_dir", Aliases: []string{"store", "storedir"}, Kind: Path, Class: Restart, Doc: "Directory of the storage."},
-			{Name: "sync_interval", Aliases: []string{"sync"}, Kind: DurationOr, Values: []string{"always"}, Doc: "How often data is synced to disk; or always."},
-			{Name: "max_memory_store", Aliases: []string{"max_mem_store", "max_mem"}, Kind: Size64, Doc: "Memory for streams."},
-			{Name: "max_file_store", Aliases: []string{"max_file"}, Kind: Size64, Doc: "Storage for streams."},
-			{Name: "domain", Kind: String, Doc: "JetStream domain."},
-			{Name: "encryption_key", Aliases: []string{"key", "ek"}, Kind: String, Secret: true, Doc: "Key the storage is encrypted with."},
-			{Name: "prev_encryption_key", Aliases: []string{"prev_key", "prev_ek"}, Kind: String, Secret: true, Doc: "Key it was encrypted with before."},
-			{Name: "cipher", Kind: String, Doc: "chacha or aes."},
-			{Name: "extension_hint", Kind: String, Doc: "Whether the domain extends another."},
-			{Name: "limits", Kind: Block, Doc: "Limits of the server.", Fields: []*Option{
-				{Name: "max_ack_pending", Kind: Integer, Doc: "Unacknowledged messages of a consumer."},
-				{Name: "max_ha_assets", Kind: Integer, Doc: "Replicated streams and consumers."},
-				{Name: "max_request_batch", Kind: Integer, Doc: "Messages of one request."},
-				{Name: "default_max_consumers", Kind: Integer, Doc: "Consumers of a stream."},
-				{Name: "duplicate_window", Kind: Span, Doc: "Longest window of duplicate detection."},
-				{Name: "batch", Kind: Block, Doc: "Limits of batches.", Fields: []*Option{
-					{Name: "max_inflight_per_stream", Kind: Integer, Doc: "Open batches of a stream."},
-					{Name: "max_inflight_total", Kind: Integer, Doc: "Open batches of the server."},
-					{Name: "max_msgs", Kind: Integer, Doc: "Messages of a batch."},
-					{Name: "timeout", Kind: Span, Doc: "Time for the commit."},
-				}},
-			}},
-			{Name: "tpm", Kind: Block, Doc: "Encryption key from a TPM.", Fields: []*Option{
-				{Name: "keys_file", Kind: Path, Doc: "File of the sealed keys."},
-				{Name: "encryption_password", Kind: String, Secret: true, Doc: "Password of the key."},
-				{Name: "srk_password", Kind: String, Secret: true, Doc: "Password of the storage root key."},
-				{Name: "pcr", Kind: Integer, Doc: "Register the key is bound to."},
+		{Name: "jetstream", Kind: Switch, Feature: JetStream, Doc: "JetStream: streams and consumers.", fields: func() []*Option {
+			return []*Option{
+				{Name: "enabled", Aliases: []string{"enable"}, Kind: Boolean, Default: "true", Doc: "Switch it on."},
+				{Name: "strict", Kind: Boolean, Doc: "Refuse requests with unknown fields."},
+				{Name: "store_dir", Aliases: []string{"store", "storedir"}, Kind: Path, Class: Restart, Doc: "Directory of the storage."},
+				{Name: "sync_interval", Aliases: []string{"sync"}, Kind: DurationOr, Values: []string{"always"}, Doc: "How often data is synced to disk; or always."},
+				{Name: "max_memory_store", Aliases: []string{"max_mem_store", "max_mem"}, Kind: Size64, Doc: "Memory for streams."},
+				{Name: "max_file_store", Aliases: []string{"max_file"}, Kind: Size64, Doc: "Storage for streams."},
+				{Name: "domain", Kind: String, Doc: "JetStream domain."},
+				{Name: "encryption_key", Aliases: []string{"key", "ek"}, Kind: String, Secret: true, Doc: "Key the storage is encrypted with."},
+				{Name: "prev_encryption_key", Aliases: []string{"prev_key", "prev_ek"}, Kind: String, Secret: true, Doc: "Key it was encrypted with before."},
 				{Name: "cipher", Kind: String, Doc: "chacha or aes."},
-			}},
-			{Name: "unique_tag", Kind: String, Doc: "Tag by which replicas are spread."},
-			{Name: "max_outstanding_catchup", Kind: Size64, Doc: "Bytes on the way to replicas that catch up."},
-			{Name: "max_buffered_size", Kind: Size64, Doc: "Bytes waiting to be stored."},
-			{Name: "max_buffered_msgs", Kind: Integer, Doc: "Messages waiting to be stored."},
-			{Name: "request_queue_limit", Kind: Integer, Doc: "Requests that may wait."},
-			{Name: "info_queue_limit", Kind: Integer, Doc: "Info requests that may wait."},
-			{Name: "meta_compact", Kind: Integer, Doc: "Entries after which the meta log is compacted."},
-			{Name: "meta_compact_size", Kind: Size64, Doc: "Size after which the meta log is compacted."},
-			{Name: "meta_compact_sync", Kind: Boolean, Doc: "Compact in place."},
-			{Name: "max_concurrent_io", Kind: Integer, within: &bounds{4, 8192}, Doc: "Disk operations at one time."},
+				{Name: "extension_hint", Kind: String, Doc: "Whether the domain extends another."},
+				{Name: "limits", Kind: Block, Doc: "Limits of the server.", fields: func() []*Option {
+					return []*Option{
+						{Name: "max_ack_pending", Kind: Integer, Doc: "Unacknowledged messages of a consumer."},
+						{Name: "max_ha_assets", Kind: Integer, Doc: "Replicated streams and consumers."},
+						{Name: "max_request_batch", Kind: Integer, Doc: "Messages of one request."},
+						{Name: "default_max_consumers", Kind: Integer, Doc: "Consumers of a stream."},
+						{Name: "duplicate_window", Kind: Span, Doc: "Longest window of duplicate detection."},
+						{Name: "batch", Kind: Block, Doc: "Limits of batches.", fields: func() []*Option {
+							return []*Option{
+								{Name: "max_inflight_per_stream", Kind: Integer, Doc: "Open batches of a stream."},
+								{Name: "max_inflight_total", Kind: Integer, Doc: "Open batches of the server."},
+								{Name: "max_msgs", Kind: Integer, Doc: "Messages of a batch."},
+								{Name: "timeout", Kind: Span, Doc: "Time for the commit."},
+							}
+						}},
+					}
+				}},
+				{Name: "tpm", Kind: Block, Doc: "Encryption key from a TPM.", fields: func() []*Option {
+					return []*Option{
+						{Name: "keys_file", Kind: Path, Doc: "File of the sealed keys."},
+						{Name: "encryption_password", Kind: String, Secret: true, Doc: "Password of the key."},
+						{Name: "srk_password", Kind: String, Secret: true, Doc: "Password of the storage root key."},
+						{Name: "pcr", Kind: Integer, Doc: "Register the key is bound to."},
+						{Name: "cipher", Kind: String, Doc: "chacha or aes."},
+					}
+				}},
+				{Name: "unique_tag", Kind: String, Doc: "Tag by which replicas are spread."},
+				{Name: "max_outstanding_catchup", Kind: Size64, Doc: "Bytes on the way to replicas that catch up."},
+				{Name: "max_buffered_size", Kind: Size64, Doc: "Bytes waiting to be stored."},
+				{Name: "max_buffered_msgs", Kind: Integer, Doc: "Messages waiting to be stored."},
+				{Name: "request_queue_limit", Kind: Integer, Doc: "Requests that may wait."},
+				{Name: "info_queue_limit", Kind: Integer, Doc: "Info requests that may wait."},
+				{Name: "meta_compact", Kind: Integer, Doc: "Entries after which the meta log is compacted."},
+				{Name: "meta_compact_size", Kind: Size64, Doc: "Size after which the meta log is compacted."},
+				{Name: "meta_compact_sync", Kind: Boolean, Doc: "Compact in place."},
+				{Name: "max_concurrent_io", Kind: Integer, within: &bounds{4, 8192}, Doc: "Disk operations at one time."},
+			}
 		}},
 		{Name: "store_dir", Aliases: []string{"storedir"}, Kind: Path, Class: Restart, Feature: JetStream, Doc: "Directory of the storage."},
 		{Name: "default_js_domain", Kind: StringMap, Feature: JetStream, Doc: "JetStream domains of accounts."},

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nkeys"
@@ -19,6 +21,11 @@ const (
 	keyAccount = 'A'
 	keyCurve   = 'X'
 )
+
+// lazily compiles an expression when it is first needed, which costs a start less.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 func validNkey(key string, kind byte) bool {
 	switch kind {

@@ -9,16 +9,24 @@ import (
 // The errors of a transform whose destination cannot be used. The texts are
 // those nats-server 2.15.2 gives, since people search for them.
 var (
-	ErrBadSubject        = errors.New("invalid subject")
-	ErrMapping           = errors.New("invalid mapping destination")
-	ErrMappingWildcards  = fmt.Errorf("%w: not using all of the token wildcard(s)", ErrMapping)
-	ErrMappingFunction   = fmt.Errorf("%w: unknown function", ErrMapping)
-	ErrMappingIndex      = fmt.Errorf("%w: wildcard index out of range", ErrMapping)
-	ErrMappingFewArgs    = fmt.Errorf("%w: not enough arguments passed to the function", ErrMapping)
-	ErrMappingManyArgs   = fmt.Errorf("%w: too many arguments passed to the function", ErrMapping)
-	ErrMappingArg        = fmt.Errorf("%w: function argument is invalid or in the wrong format", ErrMapping)
-	ErrMappingImportOnly = fmt.Errorf("%w: the only mapping function allowed for import transforms is {{Wildcard()}}", ErrMapping)
+	ErrBadSubject              = errors.New("invalid subject")
+	ErrMapping                 = errors.New("invalid mapping destination")
+	ErrMappingWildcards  error = mappingError("not using all of the token wildcard(s)")
+	ErrMappingFunction   error = mappingError("unknown function")
+	ErrMappingIndex      error = mappingError("wildcard index out of range")
+	ErrMappingFewArgs    error = mappingError("not enough arguments passed to the function")
+	ErrMappingManyArgs   error = mappingError("too many arguments passed to the function")
+	ErrMappingArg        error = mappingError("function argument is invalid or in the wrong format")
+	ErrMappingImportOnly error = mappingError("the only mapping function allowed for import transforms is {{Wildcard()}}")
 )
+
+// mappingError is a kind of ErrMapping; a constant, so that a start has nothing to make.
+type mappingError string
+
+func (e mappingError) Error() string { return ErrMapping.Error() + ": " + string(e) }
+
+// Unwrap gives ErrMapping.
+func (e mappingError) Unwrap() error { return ErrMapping }
 
 // MappingError says which token of a destination is wrong.
 type MappingError struct {
