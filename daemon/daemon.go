@@ -102,13 +102,14 @@ func New(p Params) (_ *Daemon, err error) {
 		}
 	}()
 	began := time.Now()
+	keys := broker.NewServerKeys() // while the configuration is read
 	act, err := d.firstConfig()
 	if err != nil {
 		return nil, err
 	}
 	d.active.Store(act)
 	d.started = began
-	if err := d.makeParts(act.cfg); err != nil {
+	if err := d.makeParts(act.cfg, keys); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -151,7 +152,7 @@ func (d *Daemon) firstConfig() (*active, error) {
 }
 
 // makeParts makes the subsystems in the order in which they start.
-func (d *Daemon) makeParts(cfg *config.Config) error {
+func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, error)) error {
 	logPart, err := openLog(cfg, d.Identity)
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func (d *Daemon) makeParts(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	opts.Authenticator = authPart.gate()
+	opts.Authenticator, opts.Keys = authPart.gate(), keys
 	if d.broker, err = broker.New(opts, d.logs.Logger("broker")); err != nil {
 		return err
 	}

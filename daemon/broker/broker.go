@@ -2,13 +2,10 @@ package broker
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/nats-io/nkeys"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
@@ -20,7 +17,7 @@ type Broker struct {
 	id    string
 	xkey  string
 	node  string // NodeName at the start; kept through a handover, as what is subscribed to by it
-	keys  keys
+	keys  *ServerKeys
 	start time.Time
 	opts  atomic.Pointer[Options]
 	hello atomic.Pointer[greeting]
@@ -69,21 +66,15 @@ func New(o Options, log *logging.Logger) (*Broker, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	id, err := nkeys.CreateServer()
+	if o.Keys == nil {
+		o.Keys = NewServerKeys()
+	}
+	keys, err := o.Keys()
 	if err != nil {
-		return nil, fmt.Errorf("making the server's identity: %w", err)
+		return nil, err
 	}
-	curve, err := nkeys.CreateCurveKeys()
-	if err != nil {
-		return nil, fmt.Errorf("making the server's curve key: %w", err)
-	}
-	b := &Broker{log: log, start: time.Now(), stopping: make(chan struct{}), keys: keys{id, curve}}
-	if b.id, err = id.PublicKey(); err != nil {
-		return nil, fmt.Errorf("making the server's identity: %w", err)
-	}
-	if b.xkey, err = curve.PublicKey(); err != nil {
-		return nil, fmt.Errorf("making the server's curve key: %w", err)
-	}
+	o.Keys = nil
+	b := &Broker{log: log, start: time.Now(), stopping: make(chan struct{}), id: keys.id, xkey: keys.xkey, keys: keys}
 	b.accounts = make(map[string]*Account)
 	b.clients = make(map[uint64]*Client)
 	b.listeners = make(map[*Listener]struct{})
@@ -99,19 +90,6 @@ func New(o Options, log *logging.Logger) (*Broker, error) {
 	b.refreshInfo()
 	return b, nil
 }
-
-// ID returns the server's id, a public nkey.
-func (b *Broker) ID() string { return b.id }
-
-// XKey returns the server's public curve key.
-func (b *Broker) XKey() string { return b.xkey }
-
-// keys are what the broker proves by that it is itself, and what can be encrypted for it. They are made at each start.
-type keys struct{ identity, curve nkeys.KeyPair }
-
-// Keys returns the broker's identity, which [Broker.ID] is the public half of, and its curve key, likewise of
-// [Broker.XKey]. They must not be wiped.
-func (b *Broker) Keys() (identity, curve nkeys.KeyPair) { return b.keys.identity, b.keys.curve }
 
 // Options returns the options in effect, with defaults filled in.
 func (b *Broker) Options() Options { return *b.opts.Load() }

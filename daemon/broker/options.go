@@ -51,6 +51,9 @@ type Options struct {
 	TLS   *transport.TLS
 	Proxy ProxyOptions
 
+	// Keys are the broker's own, asked for by New alone; nil makes some.
+	Keys func() (*ServerKeys, error)
+
 	// Authenticator decides who may connect; nil lets everyone into $G.
 	Authenticator Authenticator
 }
