@@ -42,8 +42,20 @@ func (e endpoint) network() string { return "tcp" }
 // way (the same port on another address of the host), the kernel is told that
 // the two may stand side by side until the old one is closed, so that a change
 // of address never leaves a moment without a listener.
+//
+// Connections come without the kernel's keep-alive, as nats-server's do: PINGs tell who is gone, and it takes four system
+// calls of each connection. HTTP has no PINGs, see openHTTP.
 func (e endpoint) open(own ...net.Listener) (net.Listener, error) {
-	l, err := net.Listen(e.network(), e.String())
+	return e.openBy(net.ListenConfig{KeepAlive: -1}, own)
+}
+
+// openHTTP is open for HTTP.
+func (e endpoint) openHTTP(own ...net.Listener) (net.Listener, error) {
+	return e.openBy(net.ListenConfig{}, own)
+}
+
+func (e endpoint) openBy(lc net.ListenConfig, own []net.Listener) (net.Listener, error) {
+	l, err := lc.Listen(context.Background(), e.network(), e.String())
 	if err == nil || !errors.Is(err, syscall.EADDRINUSE) || !e.conflicts(own) {
 		return l, err
 	}
@@ -58,7 +70,7 @@ func (e endpoint) open(own ...net.Listener) (net.Listener, error) {
 			shareAddress(o, false)
 		}
 	}()
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return setReusePort(c, true) }}
+	lc.Control = func(_, _ string, c syscall.RawConn) error { return setReusePort(c, true) }
 	l, err = lc.Listen(context.Background(), e.network(), e.String())
 	if err == nil {
 		shareAddress(l, false) // nobody else may join

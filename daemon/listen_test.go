@@ -3,6 +3,8 @@ package daemon
 import (
 	"net"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A change of address on the same port must never be refused because of our
@@ -72,5 +74,44 @@ func TestProbedListener(t *testing.T) {
 	l.Close()
 	if _, more := <-served; more {
 		t.Error("the probe was served as well")
+	}
+}
+
+// Clients' connections come without the kernel's keep-alive, which their PINGs make superfluous; those of HTTP with it.
+func TestKeepAlive(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		open func(endpoint) (net.Listener, error)
+		want bool
+	}{
+		{"clients", func(e endpoint) (net.Listener, error) { return e.open() }, false},
+		{"HTTP", func(e endpoint) (net.Listener, error) { return e.openHTTP() }, true},
+	} {
+		l, err := c.open(endpoint{"127.0.0.1", -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		peer, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer peer.Close()
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		raw, err := conn.(*net.TCPConn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var on int
+		if bad := raw.Control(func(fd uintptr) { on, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE) }); bad != nil || err != nil {
+			t.Fatal(bad, err)
+		}
+		if (on != 0) != c.want {
+			t.Errorf("%s: SO_KEEPALIVE is %d", c.what, on)
+		}
 	}
 }

@@ -47,7 +47,7 @@ func (p *profilePart) prepare(old, new *config.Config) (*change, error) {
 			own = append(own, p.run.listener)
 		}
 		var err error
-		if l, err = (endpoint{n.Host, n.Process.ProfPort}).open(own...); err != nil {
+		if l, err = (endpoint{n.Host, n.Process.ProfPort}).openHTTP(own...); err != nil {
 			return nil, fmt.Errorf("prof_port: %w", err)
 		}
 	}

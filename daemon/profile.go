@@ -21,7 +21,7 @@ type profiler struct {
 
 // startProfiler listens and serves; port -1 takes a free one.
 func startProfiler(host string, port int, log *logging.Logger) (*profiler, error) {
-	l, err := endpoint{host, port}.open()
+	l, err := endpoint{host, port}.openHTTP()
 	if err != nil {
 		return nil, fmt.Errorf("error starting profiler: %w", err)
 	}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -20,7 +21,8 @@ type Listener struct {
 // Listen opens a TCP address ("host:port"; port 0 for any) or, on network "unix", a
 // path, and serves clients there.
 func (b *Broker) Listen(network, address string) (*Listener, error) {
-	nl, err := net.Listen(network, address)
+	lc := net.ListenConfig{KeepAlive: -1} // PINGs tell who is gone, as with nats-server
+	nl, err := lc.Listen(context.Background(), network, address)
 	if err != nil {
 		return nil, err
 	}
