@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 // one only. Its methods may be called from any goroutine.
 type Account struct {
 	name   string
+	quoted []byte // the name as JSON
 	broker *Broker
 	index  *index
 
@@ -59,7 +61,11 @@ func (t *Traffic) subtract(u Traffic) {
 }
 
 func newAccount(b *Broker, name string) *Account {
-	return &Account{name: name, broker: b, index: sublist.New[Subscription, fanout](), clients: make(map[uint64]*Client)}
+	quoted, err := json.Marshal(name)
+	if err != nil {
+		panic("broker: a name cannot be encoded: " + err.Error()) // a string always can
+	}
+	return &Account{name: name, quoted: quoted, broker: b, index: sublist.New[Subscription, fanout](), clients: make(map[uint64]*Client)}
 }
 
 // Name returns the account's name.

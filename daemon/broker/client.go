@@ -23,6 +23,7 @@ type Client struct {
 	sender   sender
 	limits   proto.Limits
 	awaiting bool // nothing but CONNECT is taken
+	arriving int8 // batches that the goroutine of the beginning still handles, see [Broker.serve]
 	opening  *opening
 
 	broker *Broker
@@ -51,7 +52,7 @@ type Client struct {
 	queue   *string // the queue group used last, shared by subscriptions
 	maxSubs int
 	answers *answers // what may be answered; nil without such a permission
-	label   string   // in front of log lines
+	named   bool     // log lines tell what the client says of itself
 	tls     *tls.ConnectionState
 	tlsInfo *TLSInfo
 	ping    pinger
@@ -88,18 +89,50 @@ func (c *Client) traffic() Traffic {
 }
 
 // serve makes a client of an established connection and serves it to its end.
+//
+// What comes at first takes much stack: handshakes, CONNECT, an authenticator. It runs here; then a new goroutine, whose
+// stack is small and stays it for as long as the client is quiet, goes on.
 func (b *Broker) serve(nc net.Conn) {
 	c := b.enter(nc)
 	if c == nil {
 		return
 	}
+	c.arriving = arrivalBatches
 	first, err := c.open()
 	if err != nil {
 		c.teardown(err)
 		return
 	}
 	c.watch()
-	c.live(first)
+	err = c.run(arrival{c}, first)
+	c.arriving = 0
+	if err != transport.ErrMoved {
+		c.ended(err)
+		return
+	}
+	b.work.Add(1)
+	go c.stay() // to its end; Stop waits for it
+}
+
+// arrivalBatches is how many batches are handled before a connection counts as arrived, if the usual CONNECT and PING do
+// not come in them.
+const arrivalBatches = 2
+
+// arrival handles what a connection brings first.
+type arrival struct{ c *Client }
+
+func (a arrival) Receive(in *transport.Input) (used, need int, err error) {
+	c := a.c
+	used, need, err = c.Receive(in)
+	c.arriving--
+	in.Move = err == nil && (c.arriving == 0 || c.has(flagPonged))
+	return used, need, err
+}
+
+// stay serves a connection that has arrived. Its stack is part of what every quiet connection costs.
+func (c *Client) stay() {
+	defer c.broker.work.Done()
+	c.live(nil)
 }
 
 // enter takes a connection into the books; nil if it cannot stay.
@@ -120,8 +153,11 @@ func (b *Broker) enter(nc net.Conn) *Client {
 }
 
 // live serves a connection to its end, or until it is frozen.
-func (c *Client) live(first []byte) {
-	if err := c.run(first); err != transport.ErrFrozen || !c.rest() {
+func (c *Client) live(first []byte) { c.ended(c.run(c, first)) }
+
+// ended is what becomes of a connection that nobody serves any more.
+func (c *Client) ended(err error) {
+	if err != transport.ErrFrozen || !c.rest() {
 		c.teardown(err)
 	}
 }
@@ -168,7 +204,7 @@ func (c *Client) greet() error {
 	if o.Proxy.Enabled {
 		ip = "" // the balancer's, perhaps
 	}
-	hello := b.hello.Load().append(nil, c.cid, ip, c.nonce)
+	hello := b.hello.Load().line(c.cid, ip, c.nonce)
 	if o.TLS != nil || o.Proxy.Enabled {
 		c.opening = &opening{c: c, opts: o, proxy: o.Proxy.trusts(c.remote), hello: hello}
 	}
@@ -200,13 +236,13 @@ func (c *Client) watch() {
 }
 
 // run serves the connection; a panic in doing so is an error of this connection.
-func (c *Client) run(first []byte) (err error) {
+func (c *Client) run(h transport.Handler, first []byte) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = c.panicked(p)
 		}
 	}()
-	return c.Conn.Serve(c, first)
+	return c.Conn.Serve(h, first)
 }
 
 // close ends the connection from outside.
@@ -237,12 +273,15 @@ func (c *Client) teardown(err error) {
 
 // reasonOf says why a connection ended that ended with err.
 func reasonOf(err error) Reason {
+	if err == nil || err == io.EOF { // the commonest; what follows is not for nothing
+		return ClientClosed
+	}
 	var ce *closeError
 	var pe *transport.PendingError
 	var de *transport.DeadlineError
 	var we *transport.WriteError
 	switch {
-	case err == nil, errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF):
 		return ClientClosed
 	case err == transport.ErrFrozen:
 		return ServerShutdown
@@ -313,10 +352,44 @@ func (c *Client) errorLine(text string) {
 	c.broker.log.Error(c.name()+" - "+text, c.fields()...)
 }
 
+// name is what log lines call the connection: where it is from and, once it is known,
+// what the client says of itself and who it is. The client's lock is not held.
 func (c *Client) name() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.label
+	return c.label()
+}
+
+// label is name with the lock held.
+func (c *Client) label() string {
+	label := fmt.Sprintf("%s - cid:%d", c.remote, c.cid)
+	if !c.named {
+		return label
+	}
+	o, text := c.connect, ""
+	if o.Version != "" {
+		text = "v" + o.Version
+	}
+	for _, s := range [...]string{o.Lang, o.Name} {
+		if s == "" {
+			continue
+		}
+		if text != "" {
+			text += ":"
+		}
+		text += s
+	}
+	if text != "" {
+		label += fmt.Sprintf(" - %q", text)
+	}
+	if c.who != nil && c.who.Label != "" {
+		account := c.acc.name
+		if c.who.AccountLabel != "" {
+			account = c.who.AccountLabel
+		}
+		label += fmt.Sprintf(" - %q", account+"/"+c.who.Label)
+	}
+	return label
 }
 
 func (c *Client) fields() []logging.Field {

@@ -1,15 +1,10 @@
 package broker
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
-
-	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
 // newNonce makes the text a client signs to prove that it has a key.
@@ -39,7 +34,7 @@ func (c *Client) processConnect(arg []byte) error {
 	var id *Identity
 	opts := defaultConnect()
 	err := c.aside(func() error {
-		err := json.Unmarshal(arg, &opts)
+		err := readConnect(arg, &opts)
 		if err == nil {
 			c.beginConnect(&opts)
 			id, err = c.authenticate(&opts, false)
@@ -92,8 +87,8 @@ func (c *Client) beginConnect(o *ConnectOptions) {
 // authenticate asks the authenticator.
 func (c *Client) authenticate(o *ConnectOptions, implicit bool) (*Identity, error) {
 	opts := c.broker.opts.Load()
-	ctx, cancel := context.WithTimeout(context.Background(), opts.AuthTimeout)
-	defer cancel()
+	ctx := newPatience(opts.AuthTimeout)
+	defer ctx.cancel()
 	return opts.Authenticator.Authenticate(ctx, &AuthRequest{
 		CID: c.cid, Connect: o, Nonce: c.nonce, Remote: c.remote, TLS: c.TLS(), Implicit: implicit,
 	})
@@ -153,7 +148,7 @@ func (c *Client) admit(id *Identity, o *ConnectOptions) error {
 	opts := c.broker.opts.Load()
 	c.mu.Lock()
 	c.who, c.connect, c.ping.admitted = id, o, time.Now()
-	c.relabel()
+	c.named = true
 	c.setPermissions(id.Permissions)
 	c.ping.expire(c, id.Expires)
 	c.mu.Unlock()
@@ -182,35 +177,3 @@ func (c *Client) admit(id *Identity, o *ConnectOptions) error {
 
 // lesser returns the smaller of two limits, of which 0 and less mean none.
 func lesser(a, b int) int { return min(orUnlimited(a), orUnlimited(b)) }
-
-// relabel puts what the client says of itself into the label of log lines. The
-// lock is held.
-func (c *Client) relabel() {
-	if !c.enabled(logging.Debug) && !c.enabled(logging.Error) {
-		return
-	}
-	o, text := c.connect, ""
-	if o.Version != "" {
-		text = "v" + o.Version
-	}
-	for _, s := range [...]string{o.Lang, o.Name} {
-		if s == "" {
-			continue
-		}
-		if text != "" {
-			text += ":"
-		}
-		text += s
-	}
-	c.label = fmt.Sprintf("%s - cid:%d", c.remote, c.cid)
-	if text != "" {
-		c.label += fmt.Sprintf(" - %q", text)
-	}
-	if c.who != nil && c.who.Label != "" {
-		account := c.acc.name
-		if c.who.AccountLabel != "" {
-			account = c.who.AccountLabel
-		}
-		c.label += fmt.Sprintf(" - %q", account+"/"+c.who.Label)
-	}
-}

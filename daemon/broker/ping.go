@@ -113,7 +113,7 @@ func (c *Client) pingDue() {
 		return
 	}
 	if c.enabled(logging.Debug) {
-		c.broker.log.Debug(c.label + " - Client Ping Timer")
+		c.broker.log.Debug(c.label() + " - Client Ping Timer")
 	}
 	if c.connect != nil && (!c.has(flagConnected) || p.justAdmitted(c.broker.opts.Load().PingInterval)) {
 		// Who it is is being found out, and the client waits for that: a PING now
@@ -154,26 +154,20 @@ func (c *Client) processPing() {
 		return
 	}
 	// A client that connects takes nothing but PONG at first: only when that is in the
-	// queue, others may send INFO.
+	// queue, others may send INFO. What they did not send meanwhile is sent here.
+	hello, payload := c.broker.hello.Load(), c.maxPayload.Load()
+	c.replyInfo(hello, payload)
 	c.sender.flush()
 	c.set(flagPonged, true)
-	if c.has(flagAsyncInfo) {
-		c.reply(c.connectInfo())
+	if h, p := c.broker.hello.Load(), c.maxPayload.Load(); h != hello || p != payload {
+		c.replyInfo(h, p)
 	}
 }
 
-// connectInfo is the INFO that tells a client its account.
-func (c *Client) connectInfo() []byte {
-	var frame []byte
-	err := c.aside(func() error { // encoding takes more stack than an idle reader should have
-		i := c.broker.info()
-		i.ClientID, i.ClientIP, i.MaxPayload = c.cid, c.ip, int(c.maxPayload.Load())
-		i.ConnectInfo, i.Account, i.IsSystem = true, c.acc.name, c.acc == c.broker.System()
-		frame = i.frame()
-		return nil
-	})
-	if err != nil {
-		return nil
+// replyInfo stages the INFO that tells a client its account, if the client takes INFO
+// at any time.
+func (c *Client) replyInfo(hello *greeting, payload int64) {
+	if c.has(flagAsyncInfo) {
+		c.reply(hello.lineOf(c.acc.quoted, c.acc == c.broker.System(), int(payload), c.cid, c.ip))
 	}
-	return frame
 }

@@ -25,7 +25,7 @@ func (c *Client) Readmit(id *Identity) {
 	same := c.who != nil && c.who.Permissions == id.Permissions
 	moved := c.who == nil || !c.who.Expires.Equal(id.Expires)
 	c.who = id
-	c.relabel()
+	c.named = c.connect != nil
 	if moved {
 		c.ping.expire(c, id.Expires)
 	}

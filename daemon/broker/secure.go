@@ -177,21 +177,29 @@ func (c *Client) open() ([]byte, error) {
 	return first, err
 }
 
-// aside runs f on a goroutine of its own, so that the reader's stack stays small,
-// and waits for it. A panic in f is an error of this connection.
+// aside runs f where stack does not matter: here, while the connection arrives, and then on a goroutine of its own, so
+// that the reader's stack stays small. A panic in f is an error of this connection.
 func (c *Client) aside(f func() error) error {
+	if c.arriving > 0 {
+		return c.guarded(f)
+	}
 	done := make(chan error, 1)
 	go func() { // ends with f
 		err := errors.New("no answer")
 		defer func() { done <- err }()
-		defer func() {
-			if p := recover(); p != nil {
-				err = c.panicked(p)
-			}
-		}()
-		err = f()
+		err = c.guarded(f)
 	}()
 	return <-done
+}
+
+// guarded runs f; a panic in it is an error of this connection.
+func (c *Client) guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = c.panicked(p)
+		}
+	}()
+	return f()
 }
 
 // panicked logs a panic with its stack, and makes it the end of this connection.
@@ -208,7 +216,6 @@ func (c *Client) setRemote(a net.Addr) {
 	if tcp, ok := a.(*net.TCPAddr); ok {
 		c.ip, c.port = tcp.IP.String(), uint16(tcp.Port)
 	}
-	c.label = fmt.Sprintf("%s - cid:%d", a, c.cid)
 }
 
 // TLS returns the state of an encrypted connection, nil for a plain one.

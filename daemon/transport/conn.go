@@ -25,6 +25,7 @@ type Handler interface {
 type Input struct {
 	Data  []byte
 	Batch *Batch
+	Move  bool // set by the handler: Serve is to return [ErrMoved]
 	block *Block
 	base  int
 }
@@ -42,17 +43,21 @@ var ErrClosed = errors.New("connection closed")
 type Conn struct {
 	Out Outbound
 
-	nc    net.Conn
-	raw   syscall.RawConn
-	fd    int
-	src   io.Reader // nil: the descriptor; otherwise fails with os.ErrDeadlineExceeded instead of blocking
-	h     Handler
+	nc           net.Conn
+	raw          syscall.RawConn
+	fd           int
+	src          io.Reader // nil: the descriptor; otherwise fails with os.ErrDeadlineExceeded instead of blocking
+	h            Handler
+	whenReadable func(uintptr) bool // onReadable, made once: Serve allocates nothing, which can take stack
+	result       error              // of the last call of it
+
 	rest  seg // what was read and not consumed, while waiting for more
 	need  int // how many bytes the handler wants before it is called again
 	cause atomic.Pointer[error]
 	in    Input
 	burst bool // the last reads filled the buffer
 	fresh bool // rest was not shown to the handler yet
+	moved bool // Serve has returned ErrMoved and was not called since
 
 	unpack  *unpacker // what becomes src when the handler has returned
 	fail    error     // of src
@@ -75,6 +80,7 @@ func NewConn(c *Conn, nc net.Conn) error {
 		return err
 	}
 	c.nc, c.raw = nc, raw
+	c.whenReadable = c.onReadable
 	c.Out.conn = c
 	c.Out.id = outboundIDs.Add(1)
 	return nil
@@ -108,15 +114,16 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 		c.rest.to = copy(c.rest.blk.buf, first)
 		c.fresh = true
 	}
-	var result error
-	err := c.raw.Read(func(uintptr) bool {
-		again, err := c.readable()
-		result = err
-		return !again
-	})
+	err := c.raw.Read(c.whenReadable)
+	result := c.result
+	c.result = nil
 	cause := c.Aborted()
 	if cause == ErrFrozen && result == nil {
 		return cause // what is left over stays for Park
+	}
+	if result == ErrMoved {
+		c.moved = true
+		return result // or for who goes on
 	}
 	if c.rest.blk != nil {
 		c.rest.blk.release()
@@ -134,17 +141,25 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 	return result
 }
 
+// onReadable is what Serve does whenever the descriptor is readable; done ends Serve.
+func (c *Conn) onReadable(uintptr) (done bool) {
+	if c.moved {
+		if c.moved = false; c.src == nil && quiet(c.fd) {
+			return false
+		}
+	}
+	again, err := c.readable()
+	c.result = err
+	return !again
+}
+
 // readable reads and handles until nothing is left to read. again means that it
 // has to be called when the descriptor is readable.
 func (c *Conn) readable() (again bool, err error) {
 	b := getBatch(&c.Out)
 	r := reader{c: c}
-	if err := r.restore(b); err != nil {
-		r.blk.release()
-		b.put()
-		return false, err
-	}
-	for {
+	err = r.restore(b)
+	for err == nil {
 		if c.cause.Load() != nil {
 			r.stash()
 			break
@@ -166,10 +181,11 @@ func (c *Conn) readable() (again bool, err error) {
 			err = io.EOF
 			break
 		}
-		if err = r.handle(b); err != nil {
-			c.refused = true
-			break
-		}
+		err = r.handle(b)
+		c.refused = err != nil && err != ErrMoved
+	}
+	if err == ErrMoved {
+		r.stash()
 	}
 	r.blk.release()
 	b.put()
@@ -264,6 +280,10 @@ func (r *reader) handle(b *Batch) error {
 		}
 	}
 	r.makeRoom()
+	if c.in.Move {
+		c.in.Move = false
+		return ErrMoved
+	}
 	return nil
 }
 
