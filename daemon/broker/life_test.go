@@ -283,7 +283,7 @@ func TestRemoteInterest(t *testing.T) {
 	far := &farPeer{}
 	acc := b.Global()
 	for _, i := range []struct{ subject, queue string }{{"foo.*", ""}, {"foo.>", ""}, {"foo.a", "q"}, {"bar", "q"}} {
-		if _, err := acc.AddRemote(far, i.subject, i.queue, 2); err != nil {
+		if _, err := acc.AddRemote(far, []byte(i.subject), i.queue, 2); err != nil {
 			t.Fatal(err)
 		}
 	}

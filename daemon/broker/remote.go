@@ -25,38 +25,47 @@ type Delivery struct {
 	Batch   *transport.Batch // of the publisher's reader: what is sent goes there
 }
 
-// RemoteInterest is the interest of a peer in one pattern.
+// RemoteInterest is the interest of a peer in one pattern. The zero value is none.
 type RemoteInterest struct {
 	acc *Account
 	sub *Subscription
 }
 
+// None reports whether it is the zero value.
+func (i RemoteInterest) None() bool { return i.sub == nil }
+
+// Pattern returns the subject. It shares the memory of the entry in the index.
+func (i RemoteInterest) Pattern() string { return i.sub.Subject() }
+
 // AddRemote notes that a peer wants messages on a pattern. In a queue group, it
 // stands for weight members; without one, weight is ignored.
-func (a *Account) AddRemote(r Remote, subject, queue string, weight int) (*RemoteInterest, error) {
-	var q *string
+func (a *Account) AddRemote(r Remote, subject []byte, queue string, weight int) (RemoteInterest, error) {
+	var one struct { // there may be a million
+		sub   Subscription
+		extra subExtra
+	}
+	m := &one
+	m.sub.line, m.sub.subject, m.sub.kind = subscriptionLine(subject, nil), uint32(len(subject)), kindRemote
 	if queue != "" {
-		q = &queue
+		m.sub.queue = &queue
 	}
-	s := newSubscription(nil, asBytes(subject), nil, q)
-	s.kind = kindRemote
-	x := &subExtra{remote: r}
-	x.weight.Store(int32(max(weight, 1)))
-	s.more.Store(x)
-	if _, err := a.index.Insert(s); err != nil {
-		return nil, err
+	m.extra.remote = r
+	m.extra.weight.Store(int32(max(weight, 1)))
+	m.sub.more.Store(&m.extra)
+	if _, err := a.index.Insert(&m.sub); err != nil {
+		return RemoteInterest{}, err
 	}
-	return &RemoteInterest{a, s}, nil
+	return RemoteInterest{a, &m.sub}, nil
 }
 
 // SetWeight changes for how many members of its queue group the interest stands.
-func (i *RemoteInterest) SetWeight(weight int) {
+func (i RemoteInterest) SetWeight(weight int) {
 	i.sub.more.Load().weight.Store(int32(max(weight, 1)))
 	i.acc.index.Touch(i.sub.Subject())
 }
 
 // Remove ends the interest.
-func (i *RemoteInterest) Remove() { i.acc.index.Remove(i.sub) }
+func (i RemoteInterest) Remove() { i.acc.index.Remove(i.sub) }
 
 // Change tells of interest of an account's own clients: see [Account.Watch].
 type Change = sublist.Change

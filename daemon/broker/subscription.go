@@ -64,13 +64,17 @@ type subExtra struct {
 const lineVerb = len("HMSG ")
 
 func newSubscription(c *Client, subject, sid []byte, queue *string) *Subscription {
+	return &Subscription{line: subscriptionLine(subject, sid), queue: queue, client: c, subject: uint32(len(subject))}
+}
+
+func subscriptionLine(subject, sid []byte) string {
 	b := make([]byte, 0, lineVerb+len(subject)+1+len(sid)+1)
 	b = append(b, "HMSG "...)
 	b = append(b, subject...)
 	b = append(b, ' ')
 	b = append(b, sid...)
 	b = append(b, ' ')
-	return &Subscription{line: asString(b), queue: queue, client: c, subject: uint32(len(subject))}
+	return asString(b)
 }
 
 // Subject returns the pattern subscribed to.

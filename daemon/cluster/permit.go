@@ -169,7 +169,7 @@ func (r *Route) readmit() {
 		r.mu.Lock()
 		delete(r.wanted, k)
 		r.mu.Unlock()
-		if e.in != nil {
+		if !e.in.None() {
 			e.in.Remove()
 		}
 	}

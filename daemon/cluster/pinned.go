@@ -292,7 +292,7 @@ func (r *Route) forgetAccounts() {
 	}
 	r.mu.Unlock()
 	for _, e := range gone {
-		if e.in != nil {
+		if !e.in.None() {
 			e.in.Remove()
 		}
 	}

@@ -15,7 +15,7 @@ type remote struct {
 	subject, queue string
 	weight         int
 	acc            *broker.Account
-	in             *broker.RemoteInterest
+	in             broker.RemoteInterest
 }
 
 type remoteKey struct{ account, subject, queue string }
@@ -26,16 +26,15 @@ const maxWeight = 1 << 20
 // subscribe handles RS+.
 func (r *Route) subscribe(f *proto.RouteFrame) error {
 	account := r.accountName(f)
-	k := remoteKey{account, string(f.Subject), string(f.Queue)}
 	r.mu.Lock()
-	e := r.wanted[k]
+	e := r.wanted[remoteKey{account, string(f.Subject), string(f.Queue)}] // makes no strings
 	r.mu.Unlock()
 	weight := min(f.Weight, maxWeight)
 	if e != nil {
 		r.mu.Lock()
 		e.weight = weight
 		r.mu.Unlock()
-		if e.in != nil && e.queue != "" {
+		if !e.in.None() && e.queue != "" {
 			e.in.SetWeight(weight)
 		}
 		return nil
@@ -43,29 +42,37 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 	if r.elsewhere(account) {
 		return nil
 	}
-	if !r.admits(k.subject) {
-		r.hub.log.Debug(fmt.Sprintf("%s - Can not export %q, ignoring remote subscription request", r.label, k.subject))
+	if r.hub.opts.Load().Export != nil && !r.admits(string(f.Subject)) {
+		r.hub.log.Debug(fmt.Sprintf("%s - Can not export %q, ignoring remote subscription request", r.label, f.Subject))
 		return nil
 	}
-	e = &remote{account: account, subject: k.subject, queue: k.queue, weight: weight}
-	if err := r.adopt(e); err != nil {
+	e = &remote{account: account, weight: weight}
+	if len(f.Queue) > 0 {
+		e.queue = r.name(f.Queue)
+	}
+	if err := r.adopt(e, f.Subject); err != nil {
 		return err
 	}
+	if e.in.None() {
+		e.subject = string(f.Subject)
+	} else {
+		e.subject = e.in.Pattern()
+	}
 	r.mu.Lock()
-	r.wanted[k] = e
+	r.wanted[remoteKey{account, e.subject, e.queue}] = e
 	r.mu.Unlock()
 	return nil
 }
 
-// adopt gives an entry to its account, if that exists.
-func (r *Route) adopt(e *remote) (err error) {
+// adopt gives an entry with its subject to its account, if that exists.
+func (r *Route) adopt(e *remote, subject []byte) (err error) {
 	if e.acc = r.hub.broker.Account(e.account); e.acc == nil {
 		if !r.hub.opts.Load().LazyAccounts {
 			return nil
 		}
 		e.acc = r.hub.broker.AddAccount(e.account)
 	}
-	e.in, err = e.acc.AddRemote(r, e.subject, e.queue, e.weight)
+	e.in, err = e.acc.AddRemote(r, subject, e.queue, e.weight)
 	return err
 }
 
@@ -76,7 +83,7 @@ func (r *Route) unsubscribe(f *proto.RouteFrame) {
 	e := r.wanted[k]
 	delete(r.wanted, k)
 	r.mu.Unlock()
-	if e != nil && e.in != nil {
+	if e != nil && !e.in.None() {
 		e.in.Remove()
 	}
 }
@@ -85,7 +92,7 @@ func (r *Route) accountName(f *proto.RouteFrame) string {
 	if r.account != "" {
 		return r.account
 	}
-	return string(f.Account)
+	return r.name(f.Account)
 }
 
 // readopt has the reader look at all entries again, since accounts came or went. A
@@ -106,11 +113,11 @@ func (r *Route) rejoin() {
 		if r.hub.broker.Account(e.account) == e.acc {
 			continue
 		}
-		if e.in != nil {
+		if !e.in.None() {
 			e.in.Remove()
-			e.in = nil
+			e.in = broker.RemoteInterest{}
 		}
-		_ = r.adopt(e) // the subject was valid before
+		_ = r.adopt(e, []byte(e.subject)) // the subject was valid before
 	}
 }
 
@@ -124,9 +131,9 @@ func (r *Route) entries() map[remoteKey]*remote {
 // forget ends all that the peer wants.
 func (r *Route) forget() {
 	for _, e := range r.entries() {
-		if e.in != nil {
+		if !e.in.None() {
 			e.in.Remove()
-			e.in = nil
+			e.in = broker.RemoteInterest{}
 		}
 	}
 	r.mu.Lock()
