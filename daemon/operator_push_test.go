@@ -187,9 +187,12 @@ func TestOperatorPush(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var names []string // in the order of what they stand for: that of keys made for the run says nothing
 		for _, f := range files {
-			o.say("file %s", o.masked([]byte(f.Name())))
+			names = append(names, o.masked([]byte(f.Name())))
 		}
+		slices.Sort(names)
+		o.say("file %s", strings.Join(names, "\nfile "))
 
 		first.Send("SUB keep 1\r\nSUB drop 2\r\n")
 		first.Sync()
