@@ -112,6 +112,7 @@ func (r *report) text() string {
 		}
 	}
 	r.scales(&b)
+	r.restarts(&b)
 	r.floor(&b)
 	r.besidePlain(&b)
 	r.scraped(&b)
@@ -200,6 +201,8 @@ func oneLine(res result) string {
 	}{
 		{cpu, "cpu", duration}, {rate, "rate", count}, {p50, "p50", duration}, {p99, "p99", duration}, {p999, "p99.9", duration},
 		{disturbed99, "p99 scraped/not", times}, {perUnit, "each", bytesText}, {wall, "time", duration}, {rss, "mem", bytesText},
+		{gap, "gap", duration}, {calmGap, "before", duration}, {delay, "delay", duration}, {calmDelay, "before", duration},
+		{dropped, "dropped", number}, {lost, "lost", number}, {doubled, "doubled", number}, {disordered, "disordered", number},
 	} {
 		if v, ok := res[part.m]; ok {
 			parts = append(parts, part.name+" "+part.show(v))

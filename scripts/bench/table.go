@@ -52,7 +52,17 @@ var scenarios = []scenario{
 	{"cluster-s2", "2 nodes, across, S2, 128 B", "message", atMost(0.2), acrossNodes(2, "compression: s2_fast", 10000, pair(128, false))},
 	{"cluster-nopool", "2 nodes, across, no pool, 128 B", "message", atMost(0.2), acrossNodes(2, "pool_size: -1", 10000, pair(128, false))},
 	{"cluster-3", "3 nodes, one to both others, 128 B", "delivery", atMost(0.2), acrossNodes(3, "", 10000, fanOut(2, 128, false))},
+	{"restart-1k", "1,000 clients, 50,000 messages a second, a restart", "restart", nil, restartUnder(crowdSpec{clients: 1000, perSecond: 50000, restarts: 1})},
+	{"restart-ten", "the same, ten restarts in a row", "restart", nil, restartUnder(crowdSpec{clients: 1000, perSecond: 50000, restarts: 10})},
+	{"restart-10k", "10,000 clients, 2,000 messages a second, a restart", "restart", nil, restartUnder(crowdSpec{clients: 10000, perSecond: 2000, restarts: 1, idle: true})},
 	{"cluster-join", "100,000 subscriptions to a new peer", "subscription", map[metric]float64{cpu: 1, wall: 1}, newPeer(100000)},
+}
+
+// bounds are targets that are no ratios: what clients may see of a restart at most.
+var bounds = map[string]map[metric]float64{
+	"restart-1k":  {gap: 200e6, delay: 200e6, dropped: 0, lost: 0, doubled: 0, disordered: 0},
+	"restart-ten": {gap: 200e6, delay: 200e6, dropped: 0, lost: 0, doubled: 0, disordered: 0},
+	"restart-10k": {delay: 1e9, dropped: 0, lost: 0, doubled: 0, disordered: 0},
 }
 
 // floored are the scenarios that the relay is measured in too.
