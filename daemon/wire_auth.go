@@ -172,7 +172,7 @@ type gate struct {
 	tickets tickets
 
 	readmitting sync.Once
-	readmitEnd  time.Time // set once, by the first of the connections of the process before
+	readmission context.Context // of all connections of the process before, from the first on
 }
 
 // Requires tells what INFO says.
@@ -231,10 +231,12 @@ func (g *gate) Readmit(r *broker.AuthRequest, proof []byte) (*broker.Identity, e
 		return nil, denied(auth.ErrCredentials)
 	}
 	turn := g.turns.Load()
-	g.readmitting.Do(func() { g.readmitEnd = time.Now().Add(readmitLimit) })
-	ctx, cancel := context.WithDeadline(context.Background(), g.readmitEnd)
-	defer cancel()
-	id, err := g.auth.Readmit(ctx, proof, authRequest(r))
+	g.readmitting.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), readmitLimit)
+		context.AfterFunc(ctx, cancel)
+		g.readmission = ctx
+	})
+	id, err := g.auth.Readmit(g.readmission, proof, authRequest(r))
 	switch {
 	case errors.Is(err, auth.ErrMoved):
 		return nil, &broker.Denied{Reason: broker.ClientClosed}

@@ -231,7 +231,7 @@ func (c *Client) greet() error {
 // watch starts the timers of the connection.
 func (c *Client) watch() {
 	c.mu.Lock()
-	c.ping.begin(c, c.awaiting)
+	c.ping.begin(c, c.awaiting, c.broker.opts.Load().PingInterval)
 	c.mu.Unlock()
 }
 

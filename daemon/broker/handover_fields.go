@@ -67,8 +67,9 @@ func (f *field) flag() bool   { return f.number != 0 }
 
 var errFields = errors.New("the state is damaged")
 
-// readFields calls f for each field of b.
+// readFields calls f for each field of b, which is f's until it returns.
 func readFields(b []byte, f func(*field) error) error {
+	var fd field // one for all: it is on the heap, and a state has many
 	for len(b) > 0 {
 		key, n := binary.Uvarint(b)
 		if n <= 0 || key>>1 > 1<<20 {
@@ -80,7 +81,7 @@ func readFields(b []byte, f func(*field) error) error {
 			return errFields
 		}
 		b = b[n:]
-		fd := field{tag: int(key >> 1)}
+		fd = field{tag: int(key >> 1)}
 		if key&1 == 0 {
 			fd.number = v
 		} else {

@@ -297,8 +297,7 @@ func (b *Broker) Resume() {
 			continue
 		}
 		b.work.Go(func() {
-			r.c.watch()
-			r.c.soon()
+			r.c.watchAgain()
 			r.c.live(nil)
 		})
 	}
@@ -325,16 +324,18 @@ func (r *restored) refuse() {
 	r.c.teardown(r.refusal)
 }
 
-// soon spreads the PINGs of connections that were restored together, and ends those
-// whose credentials do.
-func (c *Client) soon() {
+// watchAgain is watch for a connection that was restored: the PINGs of all that were
+// together are spread, and it ends when its credentials do.
+func (c *Client) watchAgain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	first := c.ping.interval
+	if first > 1 {
+		first = first/2 + time.Duration(rand.Int64N(int64(first)/2))
+	}
+	c.ping.begin(c, c.awaiting, first)
 	if c.who != nil {
 		c.ping.expire(c, c.who.Expires)
-	}
-	if d := c.ping.interval; c.ping.timer != nil && d > 1 {
-		c.ping.timer.Reset(d/2 + time.Duration(rand.Int64N(int64(d)/2)))
 	}
 }
 

@@ -28,14 +28,7 @@ func passOver(t testing.TB, from, to *Broker) Restored {
 	if _, err := h.WriteTo(&state); err != nil {
 		t.Fatal(err)
 	}
-	var fds []int
-	for _, fd := range h.FDs() {
-		n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fds = append(fds, n)
-	}
+	fds := copied(t, h.FDs())
 	h.Release()
 	from.Stop()
 	if err := to.Adopt(state.Bytes()); err != nil {
@@ -169,34 +162,6 @@ func TestHandoverOfFullQueue(t *testing.T) {
 	slow.sync()
 	if s := b.Stats(); s.InMsgs != n+100 || s.OutMsgs != n+100 || s.Total != 2 || s.Connections != 2 {
 		t.Errorf("counted %+v", s)
-	}
-}
-
-// BenchmarkHandover is the time in which connections with a subscription each are
-// brought to rest, and taken over.
-func BenchmarkHandover(b *testing.B) {
-	const n = 1000
-	for b.Loop() {
-		b.StopTimer()
-		from, addr := start(b, Options{})
-		to := successor(b, Options{Port: from.Options().Port})
-		peers := make([]*peer, n)
-		for i := range peers {
-			peers[i] = connect(b, addr)
-			peers[i].send("SUB carry.%d 1\r\n", i)
-			peers[i].sync()
-		}
-		b.StartTimer()
-		r := passOver(b, from, to)
-		b.StopTimer()
-		if r.Moved != n {
-			b.Fatalf("%+v", r)
-		}
-		for _, p := range peers {
-			p.nc.Close()
-		}
-		to.Stop()
-		b.StartTimer()
 	}
 }
 

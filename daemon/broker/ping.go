@@ -29,13 +29,12 @@ func (p *pinger) justAdmitted(interval time.Duration) bool {
 	return time.Since(p.admitted) < min(time.Second, interval/2)
 }
 
-// begin starts watching a new connection.
-func (p *pinger) begin(c *Client, auth bool) {
-	o := c.broker.opts.Load()
+// begin starts watching a connection, of which nothing is asked before the time is over.
+func (p *pinger) begin(c *Client, auth bool, first time.Duration) {
 	if auth {
-		p.auth = time.AfterFunc(o.AuthTimeout, c.authTimeout)
+		p.auth = time.AfterFunc(c.broker.opts.Load().AuthTimeout, c.authTimeout)
 	}
-	p.timer = time.AfterFunc(o.PingInterval, c.pingDue)
+	p.timer = time.AfterFunc(first, c.pingDue)
 }
 
 // authenticated ends the time for CONNECT.

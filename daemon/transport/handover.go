@@ -44,15 +44,18 @@ func (c *Conn) Movable() bool {
 func (c *Conn) Hold() {
 	o := &c.Out
 	o.mu.Lock()
+	writing := o.busy
 	if o.holder == nil {
 		o.holder = make(chan struct{})
-		if !o.busy {
+		if !writing {
 			o.busy = true
 			close(o.holder)
 		}
 	}
 	o.mu.Unlock()
-	_ = c.nc.SetWriteDeadline(time.Unix(1, 0)) // wakes the writer
+	if writing {
+		_ = c.nc.SetWriteDeadline(time.Unix(1, 0)) // wakes the writer
+	}
 }
 
 // yieldToHolder makes the holder the writer, for good. The lock is held and released.
