@@ -79,27 +79,37 @@ func (d *Daemon) discardParcel() int {
 }
 
 // takeOver gives the core the connections that were left, before there are listeners. It
-// is no reason not to start if that fails.
-func (d *Daemon) takeOver() {
+// is no reason not to start if that fails, unless somebody else could do better: the
+// process that started this one.
+func (d *Daemon) takeOver() error {
 	p := d.succession.parcel
 	if p == nil {
-		return
+		return nil
 	}
+	crashAt("found")
 	d.succession.collecting = restCollector()
 	fds, err := p.Take()
 	if err != nil {
 		wakeCollector(d.succession.collecting)
+		if d.succession.line != nil {
+			return err
+		}
 		d.discardParcel()
 		d.log.Event(logging.Warn, logging.HandoverFailed,
 			"Cannot take over the connections of the process before this one: "+err.Error(), logging.Err(err))
-		return
+		return nil
 	}
 	d.succession.taken = fds
+	crashAt("taken")
 	report, err := d.broker.Restore(p.Body(), fds)
+	if err != nil && d.succession.line != nil {
+		return err
+	}
 	if err != nil {
 		d.log.Event(logging.Warn, logging.HandoverFailed,
 			"Cannot take over all connections of the process before this one: "+err.Error(), logging.Err(err))
 	}
+	crashAt("restored")
 	text := fmt.Sprintf("Took over %s, %s after the process before this one let go", counted(uint64(report.Moved), "connection"),
 		p.Age().Round(time.Millisecond))
 	if n := total(report.Lost); n > 0 {
@@ -107,20 +117,25 @@ func (d *Daemon) takeOver() {
 	}
 	d.log.Event(logging.Info, logging.HandoverTaken, text,
 		logging.Int(logging.FieldCount, int64(report.Moved)), logging.Int(logging.FieldLost, int64(total(report.Lost))))
+	return nil
 }
 
 // resume serves the connections taken over. Nothing can go wrong with the start any
-// more.
+// more, and who finds the parcel from now on must not believe it.
 func (d *Daemon) resume() {
 	p := d.succession.parcel
 	if p == nil {
 		return
 	}
 	d.succession.parcel, d.succession.taken = nil, nil
+	d.warnOf("handover", p.Void())
 	d.warnOf("service manager", d.stored.Forget(leftIn, leftOut, leftState))
-	p.Close()
+	crashAt("serving")
 	d.broker.Resume()
+	crashAt("resumed")
 	wakeCollector(d.succession.collecting)
+	d.warnOf("handover", p.Empty()) // the manager may take its time
+	p.Close()
 }
 
 // returnParcel is for a start that fails: the connections wait for the next process, or

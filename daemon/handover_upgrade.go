@@ -22,12 +22,15 @@ import (
 // executed, it does not like the configuration) costs nobody anything. Then we come to
 // rest, stop, hand over, and wait until it serves. If it fails even now, our own program
 // is started in its place, with the same connections: it is the way back for every part
-// of the process, and the same way as forward.
+// of the process, and the same way as forward. Once the new one may have served some of
+// them they are not ours any more: should it fail then, our program is started for the
+// listeners, and the connections are closed.
 
 // Times of an upgrade.
 const (
 	prepareMax = 30 * time.Second // for the new program to get ready
 	servingMax = 60 * time.Second // for it to start its parts
+	resumedMax = 30 * time.Second // for it to go on with all connections
 )
 
 // upgrade is one that is under way.
@@ -35,6 +38,7 @@ type upgrade struct {
 	program   string
 	successor *handover.Successor
 	version   string // of the new program
+	confirms  bool   // the new program tells when it has resumed
 	reply     chan<- control.Response
 	names     []string
 	listeners []*os.File
@@ -92,7 +96,7 @@ func (d *Daemon) startSuccessor(u *upgrade, program string) error {
 		s.Kill()
 		return fmt.Errorf("%s does not start: %w", program, err)
 	}
-	u.successor, u.version = s, m.Version
+	u.successor, u.version, u.confirms = s, m.Version, m.Confirms
 	return nil
 }
 
@@ -149,7 +153,7 @@ func (d *Daemon) finishUpgrade() bool {
 			_ = f.Close()
 		}
 	}()
-	err := d.handTo(u)
+	began, err := d.handTo(u)
 	if err == nil {
 		n := len(u.leaving.FDs()) // not nil: handTo looked
 		d.reportLeft(u.leaving)
@@ -159,36 +163,47 @@ func (d *Daemon) finishUpgrade() bool {
 	}
 	d.log.Error("The new program does not serve: "+err.Error()+"; starting ours again", logging.Err(err))
 	u.successor.Kill()
+	fate := "connections are kept"
+	if began {
+		u.leaving.Keep(0, "served by a process that has failed")
+		fate = "connections were closed, since the new program may have served them before it failed"
+	}
 	again := d.startSuccessor(u, "/proc/self/exe")
 	if again == nil {
-		again = d.handTo(u)
+		_, again = d.handTo(u)
 	}
 	if again != nil {
 		d.log.Event(logging.Fatal, logging.HandoverFailed, "Nobody takes over: "+again.Error(), logging.Err(again))
 		u.reply <- control.Response{Error: fmt.Sprintf("the new program does not serve: %v; neither does the old one: %v", err, again)}
 		return false
 	}
-	u.reply <- control.Response{Error: fmt.Sprintf("the new program does not serve: %v; the old one was started again as process %d, and connections are kept", err, u.successor.PID())}
+	u.reply <- control.Response{Error: fmt.Sprintf("the new program does not serve: %v; the old one was started again as process %d, and %s", err, u.successor.PID(), fate)}
 	u.successor.Leave()
 	return true
 }
 
 // handTo gives the successor what there is and waits until it serves. Our own
-// descriptors stay open until we exit: should it fail, another one can have them.
-func (d *Daemon) handTo(u *upgrade) error {
+// descriptors stay open until we exit: should it fail, another one can have them, unless
+// it began to serve.
+func (d *Daemon) handTo(u *upgrade) (began bool, err error) {
 	if u.leaving == nil {
-		return errors.New("the connections did not come to rest")
+		return false, errors.New("the connections did not come to rest")
 	}
 	p, err := d.pack(u.leaving)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer p.Close()
 	if err := u.successor.SendParcel(p, u.names, u.listeners); err != nil {
-		return err
+		return false, err
 	}
-	_, err = u.successor.Receive(handover.Serving, servingMax)
-	return err
+	if _, err := u.successor.Receive(handover.Serving, servingMax); err != nil {
+		return false, err
+	}
+	if u.confirms {
+		_, err = u.successor.Receive(handover.Resumed, resumedMax)
+	}
+	return true, err
 }
 
 // answerPredecessor is the beginning of a process that was started to take over: it
@@ -214,9 +229,11 @@ func (d *Daemon) awaitParcel() error {
 	if line == nil {
 		return nil
 	}
-	if err := line.Send(handover.Message{Kind: handover.Prepared, Version: d.Identity.Own}); err != nil {
+	crashAt("ready")
+	if err := line.Send(handover.Message{Kind: handover.Prepared, Version: d.Identity.Own, Confirms: true}); err != nil {
 		return err
 	}
+	crashAt("prepared")
 	p, names, listeners, err := line.ReceiveParcel()
 	if err != nil {
 		return fmt.Errorf("taking over from another process: %w", err)
@@ -234,18 +251,23 @@ func (d *Daemon) awaitParcel() error {
 	return nil
 }
 
-// tellPredecessor ends the conversation: with err nil we serve from now on.
+// tellPredecessor says that we serve from now on, with err nil, or ends the
+// conversation.
 func (d *Daemon) tellPredecessor(err error) {
+	if err != nil {
+		d.endConversation(handover.Message{Kind: handover.Failed, Error: firstError(err)})
+	} else if line := d.succession.line; line != nil {
+		_ = line.Send(handover.Message{Kind: handover.Serving}) // see endConversation
+	}
+}
+
+// endConversation says a last word to the process that started this one.
+func (d *Daemon) endConversation(m handover.Message) {
 	line := d.succession.line
 	if line == nil {
 		return
 	}
 	d.succession.line = nil
-	m := handover.Message{Kind: handover.Serving}
-	if err != nil {
-		m = handover.Message{Kind: handover.Failed, Error: firstError(err)}
-	}
-	// If it is gone by now it has nothing to say either.
-	_ = line.Send(m)
+	_ = line.Send(m) // if it is gone by now it has nothing to say either
 	line.Close()
 }

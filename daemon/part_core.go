@@ -49,7 +49,9 @@ func wantedClient(o *config.Options) sysd.Wanted {
 // of our own, perhaps the one that the process before us left in the store.
 func (p *corePart) start(cfg *config.Config) error {
 	o := cfg.Options
-	p.d.takeOver()
+	if err := p.d.takeOver(); err != nil {
+		return fmt.Errorf("taking over connections: %w", err)
+	}
 	socks, err := p.socks.Match(wantedClient(o))
 	if err != nil {
 		return err

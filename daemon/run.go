@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/control"
+	"github.com/nats-broker/nats-broker/daemon/handover"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
@@ -60,8 +61,10 @@ func (d *Daemon) Run() (int, error) {
 		d.logs.Close()
 		return 1, err
 	}
+	crashAt("started")
 	d.tellPredecessor(nil)
 	d.resume() // before all that clients need not wait for
+	d.endConversation(handover.Message{Kind: handover.Resumed})
 	if act.watch != nil {
 		d.watch(act.watch, act.refused)
 	} else {

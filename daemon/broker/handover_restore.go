@@ -290,7 +290,8 @@ func (c *Client) restoreSubscription(m *movedSub) {
 func (b *Broker) Resume() {
 	list := b.restored
 	b.restored = nil
-	for _, r := range list {
+	for i, r := range list {
+		atResume(i, len(list))
 		r.c.Conn.Resume()
 		if r.refusal != nil {
 			r.refuse()

@@ -61,7 +61,7 @@ func hungUp(peer net.Conn) bool {
 }
 
 // More descriptors than one message holds come out in the order in which they went in,
-// and can be put back.
+// as often as somebody takes them before they are served.
 func TestParcelKeepsOrder(t *testing.T) {
 	const n = 2*PerMessage + 7
 	fds, peers := connections(t, n)
@@ -95,6 +95,81 @@ func TestParcelKeepsOrder(t *testing.T) {
 		for _, fd := range got {
 			unix.Close(fd)
 		}
+	}
+	if err := p.Void(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Empty(); err != nil {
+		t.Fatal(err)
+	}
+	for _, peer := range peers {
+		if !hungUp(peer) {
+			t.Fatal("a connection stays open")
+		}
+	}
+}
+
+// duplicate is what another process has of a parcel.
+func duplicate(t *testing.T, p *Parcel) *Parcel {
+	t.Helper()
+	var files []*os.File
+	for _, f := range []*os.File{p.In, p.Out, p.State} {
+		fd, err := descriptor(f)
+		if err == nil {
+			fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, os.NewFile(uintptr(fd), "duplicate"))
+	}
+	return &Parcel{In: files[0], Out: files[1], State: files[2]}
+}
+
+// A process that ends before it serves what it has taken leaves it to the next; one that
+// ends later does not, even if nobody has removed the parcel from where it was kept.
+func TestParcelOfOneWhoEnds(t *testing.T) {
+	const n = PerMessage + 3
+	fds, peers := connections(t, n)
+	store := packed(t, fds, "state")
+	defer store.Close()
+	for range 2 { // that end too early
+		p := duplicate(t, store)
+		if err := p.Open(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Take()
+		if err != nil || len(got) != n {
+			t.Fatalf("%d descriptors: %v", len(got), err)
+		}
+		letGo(got)
+		p.Close()
+	}
+	p := duplicate(t, store)
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Take()
+	if err != nil || len(got) != n {
+		t.Fatalf("%d descriptors: %v", len(got), err)
+	}
+	if err := p.Void(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Write(got[n-1], []byte{1}); err != nil { // it serves, and ends
+		t.Fatal(err)
+	}
+	letGo(got)
+	p.Close()
+	late := duplicate(t, store)
+	if err := late.Open(); !errors.Is(err, ErrVoid) {
+		t.Errorf("opened after it was served: %v", err)
+	}
+	if n := late.Discard(); n != len(peers) {
+		t.Errorf("%d discarded", n)
+	}
+	if _, err := peers[n-1].Read(make([]byte, 1)); err != nil {
+		t.Error(err)
 	}
 	for _, peer := range peers {
 		if !hungUp(peer) {
@@ -187,6 +262,7 @@ func TestDamagedParcel(t *testing.T) {
 	if _, err := p.Take(); !errors.Is(err, ErrState) {
 		t.Errorf("one too many: %v", err)
 	}
+	p.Discard()
 	for _, peer := range peers {
 		if !hungUp(peer) {
 			t.Error("a connection stays open")

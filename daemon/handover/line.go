@@ -19,9 +19,10 @@ const lineVariable = "NATS_HANDOVER_FD"
 
 // Line is what two processes talk over while the one hands over to the other. The old
 // one begins with what the new one must know to get ready (Hello); the new one answers
-// when it is (Prepared); then comes the parcel with the listeners (Parcel); and last
-// the new one says that it serves (Serving). In place of each answer there may be a
-// failure. It belongs to one goroutine.
+// when it is (Prepared); then comes the parcel with the listeners (Parcel); the new one
+// says that nothing can go wrong with its start any more and that it begins to serve
+// connections (Serving), and when it has them all (Resumed). In place of each answer
+// there may be a failure. It belongs to one goroutine.
 type Line struct {
 	f *os.File
 }
@@ -33,6 +34,7 @@ type Message struct {
 	Expect    int      `json:"expect,omitempty"`    // of Hello: how many connections there are, about
 	Listeners []string `json:"listeners,omitempty"` // of Parcel: the names of the descriptors behind its three
 	Version   string   `json:"version,omitempty"`   // of Prepared: the program's
+	Confirms  bool     `json:"confirms,omitempty"`  // of Prepared: Resumed will come
 	Error     string   `json:"error,omitempty"`     // of Failed
 
 	Files []*os.File `json:"-"`
@@ -44,6 +46,7 @@ const (
 	Prepared = "prepared"
 	Contents = "parcel"
 	Serving  = "serving"
+	Resumed  = "resumed"
 	Failed   = "failed"
 )
 

@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,7 +21,12 @@ type Parcel struct {
 
 	state *state        // once opened
 	room  chan struct{} // closed when there is room for the descriptors; nil: nobody makes any
+	kept  bool          // what was taken is still parked, too
 }
+
+// ErrVoid means that the connections of a parcel were served after it was made: what it
+// says of them is true no more.
+var ErrVoid = errors.New("somebody has served them since they were left")
 
 // Pack makes a parcel of descriptors, which stay the caller's, and of the state that
 // write writes when it is told how many of them found a place. full says why not all
@@ -44,6 +50,11 @@ func (p *Parcel) Open() error {
 	if p.State == nil || p.In == nil || p.Out == nil {
 		return fmt.Errorf("%w: a part is missing", ErrState)
 	}
+	if shut, err := isShut(p.Out); err != nil {
+		return err
+	} else if shut {
+		return ErrVoid
+	}
 	var err error
 	p.state, err = readState(p.State)
 	return err
@@ -59,30 +70,49 @@ func (p *Parcel) Age() time.Duration { return sinceBoot() - p.state.written }
 // opened is stale.
 func (p *Parcel) Stale() bool { return p.state == nil || p.Age() > Patience || p.Age() < 0 }
 
-// Take takes the descriptors out, in the order in which they went in. They are the
-// caller's, unless their number is not what the state says: then they are closed.
+// Take returns the connections' descriptors, in the order in which they went in. They
+// are the caller's. Until Void, the parcel has them too: if this process ends before it
+// serves them, the next one can. If their number is not what the state says, there are
+// none.
 func (p *Parcel) Take() ([]int, error) {
 	p.awaitRoom()
-	fds, err := unpark(p.Out)
+	fds, err := copyParked(p.Out)
+	p.kept = true
+	if errors.Is(err, unix.EOPNOTSUPP) { // a kernel that cannot show what waits
+		fds, err = unpark(p.Out)
+		p.kept = false
+	}
 	if err == nil && len(fds) != p.state.count {
 		err = fmt.Errorf("%w: it is about %d connections, and there are %d", ErrState, p.state.count, len(fds))
 	}
 	if err != nil {
-		hangUp(fds)
+		letGo(fds)
 		return nil, err
 	}
 	return fds, nil
 }
 
-// Return puts descriptors back that Take took out, for a process that comes later. They
-// stay the caller's too.
+// Return sees to it that the parcel has the descriptors that Take returned, for a
+// process that comes later. They stay the caller's too.
 func (p *Parcel) Return(fds []int) error {
+	if p.kept {
+		return nil
+	}
 	n, err := park(p.In, fds)
 	if err != nil {
 		return fmt.Errorf("%d of %d connections could not be put back: %w", len(fds)-n, len(fds), err)
 	}
 	return nil
 }
+
+// Void makes the parcel worthless, at once and wherever else it is kept: Open fails with
+// ErrVoid. It must be called before the first of the connections is served, and Empty
+// soon after it.
+func (p *Parcel) Void() error { return shutPair(p.In) }
+
+// Empty lets go of the descriptors that the parcel still has, so that connections can
+// end.
+func (p *Parcel) Empty() error { return eachMessage(p.Out, 0, letGo) }
 
 // Discard closes the connections that wait, so that their peers notice, whoever else
 // has a copy; and the parcel. It returns how many there were.
@@ -100,6 +130,12 @@ func (p *Parcel) Discard() int {
 func hangUp(fds []int) {
 	for _, fd := range fds {
 		_ = unix.Shutdown(fd, unix.SHUT_RDWR)
+		_ = unix.Close(fd)
+	}
+}
+
+func letGo(fds []int) {
+	for _, fd := range fds {
 		_ = unix.Close(fd)
 	}
 }

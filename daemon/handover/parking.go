@@ -2,7 +2,6 @@ package handover
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -67,37 +66,105 @@ func parkError(err error) error {
 
 // unpark takes all descriptors out. They are the caller's, close-on-exec.
 func unpark(out *os.File) (fds []int, err error) {
+	err = eachMessage(out, 0, func(some []int) { fds = append(fds, some...) })
+	return fds, err
+}
+
+// copyParked returns copies of all descriptors and leaves them where they are. The
+// copies are the caller's, close-on-exec.
+func copyParked(out *os.File) (fds []int, err error) {
+	if err := setPeekOffset(out, 0); err != nil { // messages are of one byte: each look is at the next
+		return nil, err
+	}
+	err = eachMessage(out, unix.MSG_PEEK, func(some []int) { fds = append(fds, some...) })
+	if err == nil {
+		err = setPeekOffset(out, -1)
+	}
+	return fds, err
+}
+
+func setPeekOffset(out *os.File, to int) error {
 	raw, err := out.SyscallConn()
 	if err != nil {
-		return nil, err
+		return err
+	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PEEK_OFF, to) }); err != nil {
+		return err
+	}
+	return os.NewSyscallError("setsockopt", failed)
+}
+
+// eachMessage receives messages until there is none, and calls f with the descriptors of
+// each, which are f's.
+func eachMessage(out *os.File, flags int, f func(fds []int)) error {
+	raw, err := out.SyscallConn()
+	if err != nil {
+		return err
 	}
 	var data [1]byte
 	oob := make([]byte, unix.CmsgSpace(4*PerMessage))
 	for {
-		var n, oobn, flags int
-		var got error
+		var n, oobn, got int
+		var failed error
 		err := raw.Control(func(fd uintptr) {
-			n, oobn, flags, _, got = unix.Recvmsg(int(fd), data[:], oob, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+			n, oobn, got, _, failed = unix.Recvmsg(int(fd), data[:], oob, flags|unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 		})
 		switch {
 		case err != nil:
-			return fds, err
-		case got == unix.EINTR:
+			return err
+		case failed == unix.EINTR:
 			continue
-		case got == unix.EAGAIN || got == nil && n == 0 && oobn == 0:
-			return fds, nil
-		case got != nil:
-			return fds, os.NewSyscallError("recvmsg", got)
+		case failed == unix.EAGAIN || failed == nil && n == 0 && oobn == 0:
+			return nil
+		case failed != nil:
+			return os.NewSyscallError("recvmsg", failed)
 		}
-		some, err := rightsOf(oob[:oobn])
-		fds = append(fds, some...)
-		if err == nil && flags&unix.MSG_CTRUNC != 0 {
-			err = fmt.Errorf("the limit of open files is too low for %d descriptors and more", len(fds))
+		fds, err := rightsOf(oob[:oobn])
+		f(fds)
+		if err == nil && got&unix.MSG_CTRUNC != 0 {
+			err = errors.New("the limit of open files is too low for all descriptors")
 		}
 		if err != nil {
-			return fds, err
+			return err
 		}
 	}
+}
+
+// shutPair ends a parking place for everybody who has it: nothing can be put in any
+// more, and isShut tells. What is in it stays.
+func shutPair(in *os.File) error {
+	raw, err := in.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = unix.Shutdown(int(fd), unix.SHUT_RDWR) }); err != nil {
+		return err
+	}
+	return os.NewSyscallError("shutdown", failed)
+}
+
+// isShut reports whether a parking place was ended, or one end of it is gone.
+func isShut(out *os.File) (shut bool, err error) {
+	raw, err := out.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		list := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		for {
+			if _, failed = unix.Poll(list, 0); failed != unix.EINTR {
+				break
+			}
+		}
+		shut = list[0].Revents&(unix.POLLRDHUP|unix.POLLHUP) != 0
+	})
+	if err == nil {
+		err = os.NewSyscallError("poll", failed)
+	}
+	return shut, err
 }
 
 // rightsOf returns the descriptors of a message.

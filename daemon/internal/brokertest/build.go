@@ -26,9 +26,10 @@ const (
 )
 
 var (
-	buildOurs   = sync.OnceValues(func() (string, error) { return buildBroker(raceEnabled) })
-	buildPlain  = sync.OnceValues(func() (string, error) { return buildBroker(false) })
-	buildServer = sync.OnceValues(func() (string, error) {
+	buildOurs     = sync.OnceValues(func() (string, error) { return buildBroker(raceEnabled) })
+	buildPlain    = sync.OnceValues(func() (string, error) { return buildBroker(false) })
+	buildCrashing = sync.OnceValues(func() (string, error) { return buildBroker(raceEnabled, "-tags", "crashhook") })
+	buildServer   = sync.OnceValues(func() (string, error) {
 		return buildPeer("scripts/peers", "nats-server", "github.com/nats-io/nats-server/v2")
 	})
 	buildCLI = sync.OnceValues(func() (string, error) {
@@ -49,6 +50,17 @@ func Ours(t testing.TB) string {
 func OursPlain(t testing.TB) string {
 	t.Helper()
 	return built(t, OursEnv, buildPlain)
+}
+
+// OursCrashing is [Ours] built with the tag crashhook: when it takes over from another
+// process it ends itself at the step that is named in the file NATS_CRASH_FILE.
+func OursCrashing(t testing.TB) string {
+	t.Helper()
+	p, err := buildCrashing()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // NATSServer returns the path of the nats-server pinned in scripts/peers,
@@ -94,8 +106,8 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..", "..")
 }
 
-func buildBroker(race bool) (string, error) {
-	args := []string{"build", "-trimpath"}
+func buildBroker(race bool, flags ...string) (string, error) {
+	args := append([]string{"build", "-trimpath"}, flags...)
 	name := "nats-broker"
 	if race {
 		args = append(args, "-race")
