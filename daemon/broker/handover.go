@@ -151,10 +151,12 @@ func (b *Broker) Park() *Handover {
 			c.Conn.Hold()
 		}
 	}
-	for _, c := range frozen {
-		p, err := c.Conn.Park()
+	all, errs := make([]*transport.Parked, len(frozen)), make([]error, len(frozen))
+	inParallel(len(frozen), func(i int) { all[i], errs[i] = frozen[i].Conn.Park() })
+	for i, c := range frozen {
+		err := errs[i]
 		if err == nil {
-			h.clients, h.parked = append(h.clients, c), append(h.parked, p)
+			h.clients, h.parked = append(h.clients, c), append(h.parked, all[i])
 			continue
 		}
 		c.teardown(&closeError{ServerShutdown, nil})
@@ -200,18 +202,20 @@ func (h *Handover) WriteTo(to io.Writer) (int64, error) {
 	var w fieldWriter
 	h.broker.describe(h.clients).write(&w)
 	out.write(w.b)
-	for i, c := range h.clients {
-		p := h.parked[i]
-		w.b = w.b[:0]
-		c.describeMoved(p).write(&w)
-		unsent := p.Len()
-		if unsent > 0 {
+	records := make([][]byte, len(h.clients)) // but for what is unsent, which can be much
+	inParallel(len(records), func(i int) {
+		w := fieldWriter{make([]byte, 0, 512)}
+		h.clients[i].describeMoved(h.parked[i]).write(&w)
+		if unsent := h.parked[i].Len(); unsent > 0 {
 			w.announce(tagUnsent, unsent)
 		}
-		var head fieldWriter
-		head.announce(tagClient, len(w.b)+unsent)
-		out.write(head.b)
+		records[i] = w.b
+	})
+	for i, p := range h.parked {
+		w.b = w.b[:0]
+		w.announce(tagClient, len(records[i])+p.Len())
 		out.write(w.b)
+		out.write(records[i])
 		for _, piece := range p.Unsent {
 			out.write(piece)
 		}

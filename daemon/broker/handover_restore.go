@@ -77,22 +77,7 @@ func (b *Broker) Restore(state []byte, fds []int) (Restored, error) {
 		report.Lost[lostState] = extra
 	}
 	all := make([]restored, n)
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) { // end with the records
-		workers.Go(func() {
-			for {
-				i := int(next.Add(restoreChunk)) - restoreChunk
-				if i >= n {
-					return
-				}
-				for end := min(i+restoreChunk, n); i < end; i++ {
-					all[i] = b.restoreRecord(records[i], fds[i])
-				}
-			}
-		})
-	}
-	workers.Wait()
+	inParallel(n, func(i int) { all[i] = b.restoreRecord(records[i], fds[i]) })
 	for _, r := range all {
 		switch {
 		case r.c == nil:
@@ -109,8 +94,22 @@ func (b *Broker) Restore(state []byte, fds []int) (Restored, error) {
 	return report, err
 }
 
-// restoreChunk is how many connections a worker takes at a time.
-const restoreChunk = 32
+// inParallel calls f with each number below n, and returns when all are done.
+func inParallel(n int, f func(i int)) {
+	const chunk = 32 // that one worker takes at a time
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) { // end with the numbers
+		workers.Go(func() {
+			for i := int(next.Add(chunk)) - chunk; i < n; i = int(next.Add(chunk)) - chunk {
+				for k := i; k < min(i+chunk, n); k++ {
+					f(k)
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
 
 func (b *Broker) restoreRecord(record []byte, fd int) restored {
 	var m movedClient
