@@ -20,6 +20,12 @@
 // over a [Line]: the old one keeps its own copies until the new one says that it
 // serves.
 //
+// # When the next one ends too early
+//
+// A process takes copies ([Parcel.Take]): what waits goes on waiting for whoever comes
+// after it. Before it serves the first connection it makes the parcel void for all who
+// have it ([Parcel.Void]), since the state is true no more.
+//
 // # When nobody comes
 //
 // Descriptors that wait hold connections open that nobody serves. A parcel therefore

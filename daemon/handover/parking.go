@@ -96,7 +96,7 @@ func setPeekOffset(out *os.File, to int) error {
 }
 
 // eachMessage receives messages until there is none, and calls f with the descriptors of
-// each, which are f's.
+// each, which are f's. That some could not be had is told at the end.
 func eachMessage(out *os.File, flags int, f func(fds []int)) error {
 	raw, err := out.SyscallConn()
 	if err != nil {
@@ -104,6 +104,7 @@ func eachMessage(out *os.File, flags int, f func(fds []int)) error {
 	}
 	var data [1]byte
 	oob := make([]byte, unix.CmsgSpace(4*PerMessage))
+	var missing error
 	for {
 		var n, oobn, got int
 		var failed error
@@ -116,7 +117,7 @@ func eachMessage(out *os.File, flags int, f func(fds []int)) error {
 		case failed == unix.EINTR:
 			continue
 		case failed == unix.EAGAIN || failed == nil && n == 0 && oobn == 0:
-			return nil
+			return missing
 		case failed != nil:
 			return os.NewSyscallError("recvmsg", failed)
 		}
@@ -126,7 +127,7 @@ func eachMessage(out *os.File, flags int, f func(fds []int)) error {
 			err = errors.New("the limit of open files is too low for all descriptors")
 		}
 		if err != nil {
-			return err
+			missing = err
 		}
 	}
 }

@@ -34,13 +34,13 @@ func (m *member) run() {
 	buf := make([]byte, 2048)
 	conn := m.conn.Load()
 	for {
-		err := m.read(conn, buf)
+		m.read(conn, buf)
 		m.mu.Lock()
 		m.conn.Store(nil)
 		over := m.crowd.over.Load()
 		m.mu.Unlock()
 		conn.Close()
-		if over || err == nil {
+		if over {
 			return
 		}
 		m.dropped++
@@ -73,18 +73,18 @@ func (m *member) again() *net.TCPConn {
 	return nil
 }
 
-// read reads up to the end of a connection.
-func (m *member) read(conn *net.TCPConn, buf []byte) error {
+// read reads up to the end of a connection, or to what should not be there.
+func (m *member) read(conn *net.TCPConn, buf []byte) {
 	held := 0
 	for {
 		n, err := conn.Read(buf[held:])
 		if err != nil {
-			return err
+			return
 		}
 		held += n
 		used, err := m.take(conn, buf[:held], time.Since(m.crowd.began))
 		if err != nil {
-			return err
+			return
 		}
 		held = copy(buf, buf[used:held])
 	}
