@@ -1,7 +1,7 @@
 // Command bench runs nats-broker and nats-server side by side under one
 // generator and compares what they cost.
 //
-//	go run -C scripts/bench .                          everything, about twelve minutes on two cores
+//	go run -C scripts/bench .                          everything, about a quarter of an hour on two cores
 //	go run -C scripts/bench . -quick                   a look at everything, about three minutes
 //	go run -C scripts/bench . -run '^pair' -pairs 7    some scenarios, more exactly
 //	go run -C scripts/bench . -o RESULTS.md            and keep the tables

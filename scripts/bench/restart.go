@@ -158,8 +158,8 @@ func (k *keeper) launch(next *server) error {
 }
 
 func (k *keeper) stop() {
-	if k.pid != 0 { // first: the log of the first process ends with that of the last
-		if _, err := command(".", k.binary, "stop", "--socket", k.socket()); err != nil {
+	if k.hands() { // whichever process it is by now: the log of the first ends with that of the last
+		if _, err := command(".", k.binary, "stop", "--socket", k.socket()); err != nil && k.pid != 0 {
 			_ = syscall.Kill(k.pid, syscall.SIGKILL)
 		}
 	}
