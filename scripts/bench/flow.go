@@ -14,16 +14,22 @@ import (
 // writeSize is how much a flooding publisher hands to the kernel at once.
 const writeSize = 64 << 10
 
-// inFlight bounds what the server may hold for all subscribers together, and
-// inFlightEach what it may hold for each of many, well below max_pending (64 MiB
-// for each), so that no server has a reason to drop or stall.
+// inFlight bounds what is on its way to all subscribers together, and inFlightEach
+// what is on its way to each of many: enough to keep everybody busy, and no more than
+// the kernel's buffers hold. What a server that is faster than the subscribers has to
+// keep beyond that says how fast the generator reads, not what the server needs; the
+// scenario "slow" is about subscribers that lag behind. Of large messages a few are
+// always on their way.
 const (
-	inFlight     = 8 << 20
+	inFlight     = 2 << 20
 	inFlightEach = 64 << 10
+	inFlightMsgs = 8
 )
 
-// inFlightFor is how much may be on its way to fan subscribers.
-func inFlightFor(fan int) int { return max(inFlight, fan*inFlightEach) }
+// inFlightFor is how much may be on its way to fan subscribers, of frames of a size.
+func inFlightFor(fan, frame int) int {
+	return max(inFlight, fan*inFlightEach, inFlightMsgs*frame)
+}
 
 // flowSpec describes a traffic pattern: who publishes what and who gets it.
 type flowSpec struct {
@@ -90,7 +96,7 @@ func newFlow(s *server, spec flowSpec) (*flow, error) {
 	}
 	chunk := writeSize
 	if spec.fan > 0 {
-		chunk = min(chunk, inFlightFor(spec.fan)/2/spec.fan)
+		chunk = min(chunk, inFlightFor(spec.fan, spec.payload)/2/spec.fan)
 	}
 	for i := range spec.pubs {
 		as := subSpec{from: everything}
@@ -204,9 +210,9 @@ func (p *publisher) flood(until time.Time) error {
 	frame := len(r.data) / len(r.ends)
 	limit := writeSize
 	if p.flow.fan > 0 {
-		limit = min(limit, inFlightFor(p.flow.fan)/2/p.flow.fan)
+		limit = min(limit, inFlightFor(p.flow.fan, frame)/2/p.flow.fan)
 	}
-	window := uint64(inFlightFor(p.flow.fan) / frame)
+	window := uint64(inFlightFor(p.flow.fan, frame) / frame)
 	for time.Now().Before(until) {
 		from, first := p.at, r.start(p.at)
 		to := from
