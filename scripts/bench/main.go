@@ -5,6 +5,7 @@
 //	go run -C scripts/bench . -quick                   a look at everything, about three minutes
 //	go run -C scripts/bench . -run '^pair' -pairs 7    some scenarios, more exactly
 //	go run -C scripts/bench . -o RESULTS.md            and keep the tables
+//	go run -C scripts/bench . -readme                  and put the main ones into README.md
 //	go run -C scripts/bench . -baseline HEAD~5         against an older nats-broker
 //	go run -C scripts/bench . -soak 30m                does anything grow under churn?
 //
@@ -22,6 +23,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,6 +44,7 @@ type settings struct {
 	list     bool
 	soak     time.Duration
 	race     bool
+	readme   bool
 }
 
 func main() {
@@ -58,15 +61,19 @@ func main() {
 	flag.BoolVar(&s.list, "list", false, "list the scenarios and end")
 	flag.DurationVar(&s.soak, "soak", 0, "instead of measuring, run nats-broker under traffic and churn for so long and see whether anything grows")
 	flag.BoolVar(&s.race, "race", false, "with -soak: build nats-broker with the race detector, whose own memory is not judged")
+	flag.BoolVar(&s.readme, "readme", false, "instead of measuring, bring README's table up to date with RESULTS.md")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: unexpected argument %q\n", flag.Arg(0))
 		os.Exit(2)
 	}
-	ok, err := false, error(nil)
-	if s.soak > 0 {
+	ok, err := true, error(nil)
+	switch {
+	case s.readme:
+		err = summarise(filepath.Join(repository(), "scripts/bench/RESULTS.md"), filepath.Join(repository(), "README.md"))
+	case s.soak > 0:
 		ok, err = soakOurs(s)
-	} else {
+	default:
 		ok, err = bench(s)
 	}
 	if err != nil {
