@@ -31,7 +31,8 @@ var rooms = []struct {
 	{"daemon/control", []string{"daemon/logging"}, "the verbs share it with the daemon, and must not pull the broker in"},
 	{"daemon/watch", []string{"daemon/logging"}, "it knows files and that they changed, not what is in them"},
 	{"daemon/handover", []string{"daemon/logging"}, "descriptors and bytes for another process; it does not know what they are"},
-	{"daemon/transport", []string{"daemon/logging"}, "a byte stream does not know what is said on it"},
+	{"daemon/record", nil, "the record layer of TLS 1.3 is pure: bytes in, bytes out, so that it can be reviewed alone"},
+	{"daemon/transport", []string{"daemon/logging", "daemon/record"}, "a byte stream does not know what is said on it"},
 	{"daemon/broker", []string{"daemon/subject", "daemon/proto", "daemon/sublist", "daemon/logging", "daemon/transport"},
 		"the core asks auth, cluster and monitor through interfaces of its own"},
 	{"daemon/auth", []string{"daemon/subject", "daemon/sublist", "daemon/logging", "daemon/transport"},
@@ -68,7 +69,7 @@ var thirdParty = []struct {
 	{"github.com/nats-io/jwt/v2", []string{"daemon/auth", "daemon/resolver", "daemon/config"},
 		"identities; the resolver keeps whole JWTs only; config checks that a JWT is a JWT"},
 	{"github.com/klauspost/compress", []string{"daemon/transport", "daemon/monitor", "daemon/system"}, "compressed streams and answers, HTTP encodings"},
-	{"golang.org/x/crypto", []string{"daemon/auth", "cmd/nats-broker"}, "bcrypt"},
+	{"golang.org/x/crypto", []string{"daemon/auth", "daemon/record", "cmd/nats-broker"}, "bcrypt; ChaCha20-Poly1305"},
 	{"golang.org/x/sys", []string{"*"}, "system calls the standard library lacks"},
 	{"golang.org/x/term", []string{"cmd/nats-broker"}, "a password is read without echo"},
 }
