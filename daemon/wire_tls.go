@@ -29,7 +29,7 @@ func clientTLS(o *config.Options) (*transport.TLS, error) {
 		return nil, nil
 	}
 	opts := tlsOptions(&o.TLS)
-	opts.AllowPlain = o.AllowNonTLS
+	opts.AllowPlain, opts.Carry = o.AllowNonTLS, true
 	t, err := transport.LoadTLS(opts)
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)

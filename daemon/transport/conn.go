@@ -129,8 +129,8 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 		c.rest.blk.release()
 		c.rest = seg{}
 	}
-	if u, ok := c.src.(*unpacker); ok {
-		u.close()
+	if src, ok := c.src.(interface{ close() }); ok {
+		src.close()
 	}
 	if cause != nil && cause != ErrFrozen {
 		return cause
@@ -355,8 +355,12 @@ func (c *Conn) shut() {
 	o := &c.Out
 	o.mu.Lock()
 	o.kill()
+	s := o.session()
 	o.mu.Unlock()
-	if c.refused {
+	if s != nil {
+		s.farewell()
+	}
+	if c.refused || c.fail != nil {
 		c.swallow()
 	}
 	_ = c.nc.Close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 
 // A connection can outlive its process. The one that has it freezes it, holds its
 // queue, and parks it: what is left then is a descriptor, the bytes that were read and
-// not consumed, and those that are queued and not written. The process that gets these
-// goes on at the same byte in both directions.
+// not consumed, those that are queued and not written, and a [Session] if the connection
+// is encrypted. The process that gets these goes on at the same byte in both directions.
 //
 // The order matters. All connections are frozen before the first is held: what a
 // reader has parsed is delivered to the end, into queues that still work. And all are
@@ -25,19 +26,21 @@ import (
 var ErrFrozen = errors.New("connection frozen")
 
 // ErrNotMovable means that a connection has state that cannot be given to another
-// process: it is encrypted, or spoken over by another protocol.
+// process: crypto/tls encrypts it, or it is compressed.
 var ErrNotMovable = errors.New("connection cannot be moved to another process")
 
 // Freeze stops the reader: [Conn.Serve] handles what it has read and returns
 // ErrFrozen. Writing goes on. A connection that was aborted before stays aborted.
 func (c *Conn) Freeze() { c.Abort(ErrFrozen) }
 
-// Movable reports whether the connection consists of its descriptor and plain bytes.
+// Movable reports whether the connection consists of what can be parked.
 func (c *Conn) Movable() bool {
 	c.Out.mu.Lock()
 	defer c.Out.mu.Unlock()
-	return c.Out.sink == nil
+	return c.Out.movable()
 }
+
+func (o *Outbound) movable() bool { return o.sink == nil || o.session() != nil }
 
 // Hold ends writing: what is sent from now on only queues. It does not wait until a
 // write that is under way has ended; Park does.
@@ -75,6 +78,8 @@ type Parked struct {
 	ID     uint64   // of the socket, the same in each process that has it
 	Unread []byte   // read from the peer and not consumed
 	Unsent [][]byte // to be sent to the peer
+
+	Session *Session // nil: not encrypted
 }
 
 // Len returns how many bytes are unsent.
@@ -91,7 +96,7 @@ func (p *Parked) Len() (n int) {
 func (c *Conn) Park() (*Parked, error) {
 	o := &c.Out
 	o.mu.Lock()
-	holder, movable := o.holder, o.sink == nil
+	holder, movable := o.holder, o.movable()
 	o.mu.Unlock()
 	if !movable {
 		return nil, ErrNotMovable
@@ -112,6 +117,10 @@ func (c *Conn) Park() (*Parked, error) {
 	}
 	if c.rest.blk != nil {
 		p.Unread = c.rest.bytes()
+	}
+	if s := o.session(); s != nil {
+		p.Unread = append(slices.Clip(p.Unread), s.plain...)
+		p.Session = s.describe(o.sink.(*filterSink).ahead)
 	}
 	for i := range o.queue[o.head:] {
 		p.Unsent = append(p.Unsent, o.queue[o.head+i].bytes())
@@ -145,10 +154,14 @@ func (c *Conn) Release() {
 	o := &c.Out
 	o.mu.Lock()
 	o.kill()
+	s := o.session()
 	o.mu.Unlock()
 	if c.rest.blk != nil {
 		c.rest.blk.release()
 		c.rest = seg{}
+	}
+	if s != nil {
+		s.forget()
 	}
 	_ = c.nc.Close()
 }
@@ -166,10 +179,11 @@ func SocketID(fd int) (uint64, error) {
 	return st.Ino, nil
 }
 
-// Restore makes a connection of one that was parked elsewhere. It owns fd from now on,
-// also if it fails. Nothing is written before Resume; what is sent meanwhile queues
-// behind unsent. Serve goes on behind what was consumed. The slices are copied.
-func Restore(c *Conn, fd int, remote net.Addr, unread, unsent []byte) error {
+// Restore makes a connection of one that was parked elsewhere; with a session, an
+// encrypted one. It owns fd from now on, also if it fails. Nothing is written before
+// Resume; what is sent meanwhile queues behind unsent. Serve goes on behind what was
+// consumed. The slices are copied.
+func Restore(c *Conn, fd int, remote net.Addr, unread, unsent []byte, session *Session) error {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		_ = unix.Close(fd)
 		return os.NewSyscallError("fcntl", err)
@@ -178,6 +192,14 @@ func Restore(c *Conn, fd int, remote net.Addr, unread, unsent []byte) error {
 	if err := NewConn(c, &movedConn{f, remote}); err != nil {
 		_ = f.Close()
 		return err
+	}
+	if session != nil {
+		s, ahead, err := session.restore(c.fd)
+		if err != nil || ahead > len(unsent) {
+			_ = f.Close()
+			return errors.Join(ErrSession, err)
+		}
+		c.src, c.Out.sink = s, &filterSink{filter: s, ahead: ahead}
 	}
 	if len(unread) > 0 {
 		c.rest = seg{blk: getBlock(len(unread))}

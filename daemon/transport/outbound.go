@@ -53,6 +53,16 @@ type sink interface {
 	slow(n int64) bool
 }
 
+// session returns the session that the queue encrypts for by itself, nil if there is
+// none. The lock is held.
+func (o *Outbound) session() *session {
+	if f, ok := o.sink.(*filterSink); ok {
+		s, _ := f.filter.(*session)
+		return s
+	}
+	return nil
+}
+
 var outboundIDs atomic.Uint32
 
 // PendingError: more was waiting to be sent than may.

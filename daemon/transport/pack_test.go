@@ -192,7 +192,7 @@ func (s *source) Read(p []byte) (int, error) {
 
 // unpackAll reads a stream to its end.
 func unpackAll(b []byte, piece int) (got []byte, err error) {
-	u := &unpacker{below: &source{b: b, piece: piece}}
+	u := &unpacker{intake: intake{below: &source{b: b, piece: piece}}}
 	defer u.close()
 	p := make([]byte, 1000)
 	for {

@@ -25,7 +25,7 @@ func (c *Conn) Pack(how Packing, limit time.Duration) error {
 	}
 	c.Out.sink = &filterSink{filter: k}
 	c.Out.mu.Unlock()
-	c.unpack = &unpacker{fd: c.fd, below: c.src}
+	c.unpack = &unpacker{intake: intake{fd: c.fd, below: c.src}}
 	return nil
 }
 

@@ -37,6 +37,9 @@ type TLSOptions struct {
 	Timeout       time.Duration // of the handshake; 0: DefaultTLSTimeout
 	AllowPlain    bool          // a peer may go on without TLS
 	RateLimit     int           // handshakes a second; 0: unlimited
+
+	// Carry has accepted connections of TLS 1.3 such that another process can go on with them.
+	Carry bool
 }
 
 // DefaultTLSTimeout is how long a handshake may take (nats-server 2.15.2).
@@ -167,6 +170,33 @@ func (t *TLS) PinAccepts(state tls.ConnectionState) bool {
 		return true
 	}
 	return len(state.PeerCertificates) > 0 && t.pinned[Fingerprint(state.PeerCertificates[0])]
+}
+
+// Readmit decides on an accepted connection whose handshake another process has done:
+// what a handshake by t would tell of it, or why it would fail. A certificate that is not
+// asked for any more is left out.
+func (t *TLS) Readmit(was *tls.ConnectionState) (*tls.ConnectionState, error) {
+	now := *was
+	now.VerifiedChains = nil
+	switch {
+	case !t.opts.Verify:
+		now.PeerCertificates = nil
+	case len(now.PeerCertificates) == 0:
+		return nil, errors.New("the client has shown no certificate")
+	default:
+		o := x509.VerifyOptions{Roots: t.roots, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+		for _, cert := range now.PeerCertificates[1:] {
+			o.Intermediates.AddCert(cert)
+		}
+		var err error
+		if now.VerifiedChains, err = now.PeerCertificates[0].Verify(o); err != nil {
+			return nil, err
+		}
+	}
+	if !t.PinAccepts(now) {
+		return nil, ErrPin
+	}
+	return &now, nil
 }
 
 // Fingerprint is the pin of a certificate: the SHA-256 of its

@@ -7,9 +7,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/record"
 )
 
 // ErrHandshakeRate refuses a handshake because too many began in this second.
@@ -30,20 +33,23 @@ func (c *Conn) SecureServer(t *TLS, first []byte) (*tls.ConnectionState, error) 
 		return nil, ErrHandshakeRate
 	}
 	config := t.Server()
-	return c.secure(t, first, func(nc net.Conn) *tls.Conn { return tls.Server(nc, config) })
+	keys := t.carries(config)
+	return c.secure(t, first, keys, func(nc net.Conn) *tls.Conn { return tls.Server(nc, config) })
 }
 
 // SecureClient is SecureServer for the side that dialled host.
 func (c *Conn) SecureClient(t *TLS, host string, first []byte) (*tls.ConnectionState, error) {
 	config := t.Client(host)
-	return c.secure(t, first, func(nc net.Conn) *tls.Conn { return tls.Client(nc, config) })
+	return c.secure(t, first, nil, func(nc net.Conn) *tls.Conn { return tls.Client(nc, config) })
 }
 
-func (c *Conn) secure(t *TLS, first []byte, wrap func(net.Conn) *tls.Conn) (*tls.ConnectionState, error) {
+// secure does a handshake. With keys, another process can go on with the connection if
+// it becomes TLS 1.3.
+func (c *Conn) secure(t *TLS, first []byte, keys *keyLog, wrap func(net.Conn) *tls.Conn) (*tls.ConnectionState, error) {
 	if err := c.awaitSent(t.opts.Timeout); err != nil {
 		return nil, err
 	}
-	w := &cipherWire{Conn: c.nc, fd: c.fd, first: first, blocking: true}
+	w := &cipherWire{Conn: c.nc, fd: c.fd, first: slices.Clip(first), blocking: true}
 	tc := wrap(w)
 	_ = c.nc.SetDeadline(time.Now().Add(t.opts.Timeout))
 	err := tc.Handshake()
@@ -58,11 +64,16 @@ func (c *Conn) secure(t *TLS, first []byte, wrap func(net.Conn) *tls.Conn) (*tls
 	if cause := c.Aborted(); cause != nil {
 		return nil, cause
 	}
-	c.src = tc
-	c.Out.mu.Lock()
-	c.Out.sink = &filterSink{filter: &cipher{tls: tc, wire: w}}
-	c.Out.mu.Unlock()
 	state := tc.ConnectionState()
+	var f filter = &cipher{tls: tc, wire: w}
+	c.src = tc
+	if s := keys.session(c.fd, &state); s != nil {
+		s.feed(w.first)
+		c.src, f = s, s
+	}
+	c.Out.mu.Lock()
+	c.Out.sink = &filterSink{filter: f}
+	c.Out.mu.Unlock()
 	if !t.PinAccepts(state) {
 		return &state, ErrPin
 	}
@@ -127,13 +138,15 @@ func (c *Conn) AwaitProxyHeader(got []byte) (ProxyHeader, []byte, error) {
 func IsTLS(b []byte) bool { return len(b) > 0 && b[0] == 0x16 }
 
 // cipherWire is what crypto/tls reads records from and writes records to. During
-// the handshake it blocks; afterwards it never does: a read without data fails
-// with os.ErrDeadlineExceeded, which crypto/tls takes for a passing failure, and a
-// write keeps what the descriptor does not take.
+// the handshake it blocks, and gives one record at a time, so that what follows the
+// handshake stays in first, for whoever goes on. Afterwards it never blocks: a read
+// without data fails with os.ErrDeadlineExceeded, which crypto/tls takes for a passing
+// failure, and a write keeps what the descriptor does not take.
 type cipherWire struct {
 	net.Conn
 	fd       int
-	first    []byte // read before the handshake
+	first    []byte // read and not given to crypto/tls
+	part     int    // of first: up to the end of the record under way
 	blocking bool   // changes once, before the connection is served
 
 	mu   sync.Mutex // a reader may have an alert or a key update to write
@@ -142,13 +155,13 @@ type cipherWire struct {
 }
 
 func (w *cipherWire) Read(p []byte) (int, error) {
+	if w.blocking {
+		return w.readRecord(p)
+	}
 	if len(w.first) > 0 {
 		n := copy(p, w.first)
 		w.first = w.first[n:]
 		return n, nil
-	}
-	if w.blocking {
-		return w.Conn.Read(p)
 	}
 	n, errno := readNow(w.fd, p)
 	switch {
@@ -159,6 +172,30 @@ func (w *cipherWire) Read(p []byte) (int, error) {
 	case n == 0:
 		return 0, io.EOF
 	}
+	return n, nil
+}
+
+// readRecord reads up to the end of a record, and waits for it.
+func (w *cipherWire) readRecord(p []byte) (int, error) {
+	for len(w.first) == 0 || w.part == 0 && len(w.first) < record.HeaderLen {
+		b := make([]byte, smallBlock)
+		n, err := w.Conn.Read(b)
+		w.first = append(w.first, b[:n]...)
+		if n == 0 && err != nil && len(w.first) == 0 {
+			return 0, err
+		}
+		if n == 0 && err != nil {
+			break
+		}
+	}
+	if w.part == 0 {
+		w.part = len(w.first)
+		if w.part >= record.HeaderLen {
+			w.part = record.HeaderLen + int(w.first[3])<<8 + int(w.first[4])
+		}
+	}
+	n := copy(p, w.first[:min(len(w.first), w.part)])
+	w.first, w.part = w.first[n:], w.part-n
 	return n, nil
 }
 

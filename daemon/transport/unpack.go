@@ -3,9 +3,6 @@ package transport
 import (
 	"encoding/binary"
 	"errors"
-	"io"
-	"os"
-	"syscall"
 
 	"github.com/klauspost/compress/s2"
 )
@@ -25,25 +22,13 @@ var (
 // the next one is looked at when that was read. While a connection is idle it holds
 // nothing.
 type unpacker struct {
-	fd    int
-	below io.Reader // nil: the descriptor
-
-	raw      *Block // nil while there is nothing in it
-	from, to int
-	begun    bool
-	skip     int // bytes of a chunk that means nothing
+	intake
+	begun bool
+	skip  int // bytes of a chunk that means nothing
 
 	plain *Block // what did not fit into the reader's buffer
 	at    int
 	end   int
-}
-
-// feed gives the unpacker what was read before it came into being.
-func (u *unpacker) feed(p []byte) {
-	if len(p) > 0 {
-		u.raw = getBlock(max(len(p), readBlock))
-		u.from, u.to = 0, copy(u.raw.buf, p)
-	}
 }
 
 func (u *unpacker) Read(p []byte) (int, error) {
@@ -107,13 +92,6 @@ func (u *unpacker) next(p []byte) (n, need int, err error) {
 	return n, 0, err
 }
 
-func (u *unpacker) input() []byte {
-	if u.raw == nil {
-		return nil
-	}
-	return u.raw.buf[u.from:u.to]
-}
-
 // begin handles the chunk that says what the stream is; it may come again.
 func (u *unpacker) begin(in []byte, size int) (n, need int, err error) {
 	const whole = len(streamBegin)
@@ -163,52 +141,11 @@ func (u *unpacker) unpack(p []byte, kind byte, data []byte) (int, error) {
 	return size, nil
 }
 
-// fill reads, so that there may be need bytes.
-func (u *unpacker) fill(need int) error {
-	left := u.to - u.from
-	switch {
-	case u.raw == nil:
-		u.raw, u.from, u.to = getBlock(max(need, readBlock)), 0, 0
-	case len(u.raw.buf) < need:
-		b := getBlock(need)
-		copy(b.buf, u.input())
-		u.raw.release()
-		u.raw, u.from, u.to = b, 0, left
-	case left == 0 || len(u.raw.buf)-u.from < need:
-		copy(u.raw.buf, u.input())
-		u.from, u.to = 0, left
-	}
-	n, err := u.read(u.raw.buf[u.to:])
-	u.to += n
-	if n == 0 && u.from == u.to {
-		u.raw.release()
-		u.raw = nil
-	}
-	return err
-}
-
-func (u *unpacker) read(p []byte) (int, error) {
-	if u.below != nil {
-		return u.below.Read(p)
-	}
-	n, errno := readNow(u.fd, p)
-	switch {
-	case errno == syscall.EAGAIN:
-		return 0, os.ErrDeadlineExceeded
-	case errno != 0:
-		return 0, os.NewSyscallError("read", errno)
-	case n == 0:
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
 // close gives back what the unpacker holds.
 func (u *unpacker) close() {
-	for _, b := range []*Block{u.raw, u.plain} {
-		if b != nil {
-			b.release()
-		}
+	u.intake.close()
+	if u.plain != nil {
+		u.plain.release()
+		u.plain = nil
 	}
-	u.raw, u.plain = nil, nil
 }
