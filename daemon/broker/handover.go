@@ -41,8 +41,8 @@ type Handover struct {
 
 // Why connections stay behind, in logs.
 const (
-	leftEncrypted = "encrypted"
-	leftBusy      = "busy" // was being let in, or its frame took too long
+	leftEncrypted = "encrypted" // by TLS 1.2
+	leftBusy      = "busy"      // was being let in, or its frame took too long
 	leftBroken    = "broken"
 )
 
@@ -200,6 +200,7 @@ func (h *Handover) Keep(n int, why string) {
 func (h *Handover) WriteTo(to io.Writer) (int64, error) {
 	out := &counted{w: to}
 	var w fieldWriter
+	defer func() { clear(w.b[:cap(w.b)]) }() // there are secrets in it
 	h.broker.describe(h.clients).write(&w)
 	out.write(w.b)
 	records := make([][]byte, len(h.clients)) // but for what is unsent, which can be much
@@ -241,11 +242,14 @@ func (c *counted) write(p []byte) {
 // Release gives up the broker's own descriptors. The peers notice nothing as long as
 // there are copies.
 func (h *Handover) Release() {
-	for _, c := range h.clients {
+	for i, c := range h.clients {
 		c.set(flagClosed, true)
 		c.dropAll()
 		c.acc.leave(c)
 		h.broker.unregister(c)
+		if s := h.parked[i].Session; s != nil {
+			s.Wipe()
+		}
 		c.Conn.Release()
 	}
 	h.clients, h.parked = nil, nil
@@ -306,6 +310,7 @@ func (c *Client) describeMoved(p *transport.Parked) *movedClient {
 		account: c.acc.name, traffic: c.traffic(),
 		pings: uint64(c.ping.out), rtt: int64(c.ping.rtt), unread: p.Unread,
 	}
+	m.tls = c.describeTLS(p)
 	if !c.ping.sent.IsZero() {
 		m.pinged = c.ping.sent.UnixNano()
 	}

@@ -55,6 +55,7 @@ type movedClient struct {
 	pings              uint64 // not answered
 	pinged, rtt        int64
 	unread, unsent     []byte
+	tls                *movedTLS // nil: not encrypted
 	subs               []movedSub
 	answers            []movedAnswer
 }
@@ -122,6 +123,10 @@ const (
 	tagUnsent
 	tagSub
 	tagAnswer
+	tagTLS
+	// tagTLSSocket is tagSocket of an encrypted connection. A version that does not know
+	// tagTLS would go on in plain: it finds no socket, and closes the connection.
+	tagTLSSocket
 )
 
 // Tags of a subscription and of an answer.
@@ -202,7 +207,12 @@ func (o *ConnectOptions) read(b []byte) error {
 // length is n.
 func (c *movedClient) write(w *fieldWriter) {
 	w.number(tagCID, c.cid)
-	w.number(tagSocket, c.socket)
+	if c.tls == nil {
+		w.number(tagSocket, c.socket)
+	} else {
+		w.number(tagTLSSocket, c.socket)
+		w.group(tagTLS, c.tls.write)
+	}
 	w.text(tagNetwork, c.network)
 	w.text(tagRemote, c.remote)
 	w.number(tagStart, uint64(c.start))
@@ -243,7 +253,8 @@ func (s *movedSub) write(w *fieldWriter) {
 }
 
 func (c *movedClient) read(b []byte) error {
-	return readFields(b, func(f *field) error {
+	var tlsSocket uint64
+	err := readFields(b, func(f *field) error {
 		switch f.tag {
 		case tagCID:
 			c.cid = f.number
@@ -288,9 +299,18 @@ func (c *movedClient) read(b []byte) error {
 			return c.readSub(f.data)
 		case tagAnswer:
 			return c.readAnswer(f.data)
+		case tagTLS:
+			c.tls = &movedTLS{}
+			return c.tls.read(f.data)
+		case tagTLSSocket:
+			tlsSocket = f.number
 		}
 		return nil
 	})
+	if c.tls != nil {
+		c.socket = tlsSocket
+	}
+	return err
 }
 
 func (c *movedClient) readSub(b []byte) error {

@@ -29,6 +29,7 @@ const (
 	lostDescriptor = "another descriptor than was stored"
 	lostState      = "no state"
 	lostSocket     = "socket error"
+	lostSession    = "damaged encryption"
 )
 
 // Adopt makes the broker known under the identity that clients know from before. It
@@ -160,7 +161,11 @@ func (b *Broker) restoreClient(m *movedClient, fd int) restored {
 		return restored{lost: lostDescriptor}
 	}
 	c := &Client{broker: b, cid: m.cid, start: time.Unix(0, m.start)}
-	if err := transport.Restore(&c.Conn, fd, m.addr(), m.unread, m.unsent); err != nil {
+	err := transport.Restore(&c.Conn, fd, m.addr(), m.unread, m.unsent, m.tls.transport())
+	switch {
+	case errors.Is(err, transport.ErrSession):
+		return restored{lost: lostSession}
+	case err != nil:
 		return restored{lost: lostSocket}
 	}
 	c.prepare(c.NetConn())
@@ -190,6 +195,9 @@ func (b *Broker) restoreClient(m *movedClient, fd int) restored {
 func (c *Client) recall(m *movedClient) error {
 	if err := c.acc.join(c); err != nil {
 		return &closeError{MaxAccountConnectionsExceeded, err}
+	}
+	if err := c.recallTLS(m.tls); err != nil {
+		return err
 	}
 	if m.connected {
 		if m.connect == nil {
@@ -229,7 +237,7 @@ const readmitTime = 2 * time.Second
 // readmitMoved asks who the connection is by what is configured now.
 func (c *Client) readmitMoved(m *movedClient) (*Identity, error) {
 	by := c.broker.opts.Load().Authenticator
-	r := &AuthRequest{CID: c.cid, Connect: m.connect, Nonce: c.nonce, Remote: c.remote}
+	r := &AuthRequest{CID: c.cid, Connect: m.connect, Nonce: c.nonce, Remote: c.remote, TLS: c.TLS()}
 	if carrier, ok := by.(Carrier); ok {
 		return carrier.Readmit(r, m.proof)
 	}
