@@ -515,19 +515,3 @@ func (w *writeRun) step() (done bool) {
 		}
 	}
 }
-
-// readFrom reads from the source above the descriptor.
-func (c *Conn) readFrom(p []byte) (int, syscall.Errno) {
-	n, err := c.src.Read(p)
-	switch {
-	case n > 0:
-		return n, 0
-	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
-		return 0, syscall.EAGAIN
-	case errors.Is(err, io.EOF):
-		return 0, 0
-	default:
-		c.fail = err
-		return 0, syscall.EIO
-	}
-}

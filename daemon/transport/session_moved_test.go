@@ -1,0 +1,198 @@
+package transport
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nats-broker/nats-broker/daemon/record"
+)
+
+// rest brings a served connection to rest and gives a copy of its descriptor.
+func (c *Conn) restForTest(t *testing.T, ended <-chan error) (*Parked, int) {
+	t.Helper()
+	c.Freeze()
+	if err := <-ended; err != ErrFrozen {
+		t.Fatalf("ended with %v", err)
+	}
+	c.Hold()
+	p, err := c.Park()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.FcntlInt(uintptr(p.FD), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, fd
+}
+
+// acceptSecure accepts a connection and does the handshake.
+func acceptSecure(t *testing.T, nl net.Listener, m *TLS) *Conn {
+	t.Helper()
+	nc, err := nl.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Conn{}
+	if err := NewConn(c, nc); err != nil {
+		t.Fatal(err)
+	}
+	c.Out.Limits(256<<20, 20*time.Second)
+	if _, err := c.SecureServer(m, nil); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A slow peer's connection moves while it takes in what was sent, again and again; what
+// comes is what was sent.
+func TestSessionMovesUnderPressure(t *testing.T) {
+	m := carriedTLS(t)
+	nl, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nl.Close()
+	sent := make([]byte, 24<<20)
+	_, _ = rand.Read(sent)
+	got := make(chan []byte, 1)
+	read := make(chan struct{})
+	client, err := net.Dial("tcp", nl.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_ = client.(*net.TCPConn).SetReadBuffer(256 << 10)
+	tc := tls.Client(client, &tls.Config{InsecureSkipVerify: true})
+	go func() { // ends with the connection
+		if err := tc.Handshake(); err != nil {
+			t.Error(err)
+		}
+		<-read
+		all, err := io.ReadAll(tc)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- all
+	}()
+	c := acceptSecure(t, nl, m)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Serve(echoer{c}, nil) }() // ends when it is frozen
+	ahead := 0
+	for i, part := range [][]byte{sent[:16<<20], sent[16<<20 : 18<<20], sent[18<<20:]} {
+		c.Out.Send(part)
+		p, fd := c.restForTest(t, ended)
+		ahead += p.Session.Ahead
+		s := *p.Session
+		s.FromPeer, s.ToPeer, s.Sealed = slices.Clone(s.FromPeer), slices.Clone(s.ToPeer), slices.Clone(s.Sealed)
+		unread, unsent := slices.Clone(p.Unread), slices.Concat(p.Unsent...)
+		c.Release()
+		c = &Conn{}
+		if err := Restore(c, fd, client.LocalAddr(), unread, unsent, &s); err != nil {
+			t.Fatal(err)
+		}
+		clear(s.ToPeer)
+		clear(unsent)
+		c.Out.Limits(256<<20, 20*time.Second)
+		if i == 1 {
+			close(read)
+		}
+		c.Resume()
+		go func() { ended <- c.Serve(echoer{c}, nil) }() // the same
+	}
+	if ahead == 0 {
+		t.Error("nothing was encrypted and not sent")
+	}
+	c.Abort(io.EOF)
+	<-ended
+	c.Close(true)
+	if all := <-got; !bytes.Equal(all, sent) {
+		t.Errorf("%d bytes came of %d, or others", len(all), len(sent))
+	}
+}
+
+// Wherever the peer stopped taking in a record, the next process goes on.
+func TestSessionSplitAnywhere(t *testing.T) {
+	m := carriedTLS(t)
+	nl, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nl.Close()
+	const text = "0123456789"
+	for at := range len(text) + record.Overhead {
+		shaken := make(chan *rawClient, 1)
+		go func() { shaken <- dialRaw(t, nl.Addr().String()) }() // ends with the handshake
+		c := acceptSecure(t, nl, m)
+		r := <-shaken
+		r.write(r.sealed("hello")[:at%20])
+		ended := make(chan error, 1)
+		go func() { ended <- c.Serve(echoer{c}, nil) }() // ends when it is frozen
+		s := c.src.(*session)
+		if err := s.take([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if n, errno := writeNow(c.fd, s.blk.buf[:at]); n != at || at > 0 && errno != 0 {
+			t.Fatal(n, errno)
+		}
+		s.at = at
+		s.owed.Store(owesUpdate)
+		c.Out.mu.Lock()
+		c.Out.sink.(*filterSink).ahead = len(text)
+		c.Out.mu.Unlock()
+		p, fd := c.restForTest(t, ended)
+		moved := &Conn{}
+		if err := Restore(moved, fd, nil, p.Unread, []byte(text+"and more"), p.Session); err != nil {
+			t.Fatal(err)
+		}
+		c.Release()
+		moved.Out.Send([]byte(", and behind it"))
+		moved.Resume()
+		const want = text + "and more, and behind it"
+		if got, err := r.read(len(want)); string(got) != want {
+			t.Errorf("split at %d: %q, %v", at, got, err)
+		}
+		if r.in.Keys().Seq != 1 {
+			t.Error("the KeyUpdate that was owed has not come")
+		}
+		go func() { ended <- moved.Serve(echoer{moved}, nil) }() // ends with the client
+		_ = r.nc.Close()
+		<-ended
+		moved.Close(true)
+	}
+}
+
+// A session that is damaged is none.
+func TestSessionDamaged(t *testing.T) {
+	whole := Session{Suite: tls.TLS_AES_128_GCM_SHA256, FromPeer: make([]byte, 32), ToPeer: make([]byte, 32)}
+	for name, f := range map[string]func(*Session){
+		"suite":           func(s *Session) { s.Suite = tls.TLS_RSA_WITH_AES_128_CBC_SHA },
+		"no secret":       func(s *Session) { s.ToPeer = nil },
+		"short secret":    func(s *Session) { s.FromPeer = s.FromPeer[:16] },
+		"sealed nothing":  func(s *Session) { s.Sealed = []byte{1} },
+		"nothing sealed":  func(s *Session) { s.Ahead = 1 },
+		"negative":        func(s *Session) { s.Ahead, s.Sealed = -1, []byte{1} },
+		"more than there": func(s *Session) { s.Ahead, s.Sealed = 5, []byte{1} },
+	} {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := whole
+		f(&s)
+		var c Conn
+		if err := Restore(&c, fds[0], nil, nil, []byte("1234"), &s); !errors.Is(err, ErrSession) {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = unix.Close(fds[1])
+	}
+}
