@@ -28,7 +28,7 @@ type counting struct {
 	done      chan struct{}
 }
 
-func startCounting(t *testing.T, url, subject string) *counting {
+func startCounting(t *testing.T, url, subject string, opts ...nats.Option) *counting {
 	t.Helper()
 	c := &counting{t: t, stop: make(chan struct{}), done: make(chan struct{})}
 	dropped := nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -36,7 +36,8 @@ func startCounting(t *testing.T, url, subject string) *counting {
 			t.Errorf("%s: disconnected: %v", subject, err)
 		}
 	})
-	c.pub, c.sub = connect(t, url, nats.NoReconnect(), dropped), connect(t, url, nats.NoReconnect(), dropped)
+	opts = append(opts, nats.NoReconnect(), dropped)
+	c.pub, c.sub = connect(t, url, opts...), connect(t, url, opts...)
 	if _, err := c.sub.Subscribe(subject, func(m *nats.Msg) {
 		if n, _ := strconv.ParseInt(string(m.Data), 10, 64); n != c.got.Load()+1 {
 			t.Errorf("%s: %d came behind %d", subject, n, c.got.Load())

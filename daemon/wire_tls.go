@@ -29,7 +29,7 @@ func clientTLS(o *config.Options) (*transport.TLS, error) {
 		return nil, nil
 	}
 	opts := tlsOptions(&o.TLS)
-	opts.AllowPlain, opts.Carry = o.AllowNonTLS, true
+	opts.AllowPlain, opts.Carry = o.AllowNonTLS, o.Process.TLSHandover
 	t, err := transport.LoadTLS(opts)
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)

@@ -46,8 +46,15 @@ const (
 	leftBroken    = "broken"
 )
 
-// movable reports whether another process could go on with the connection.
-func (c *Client) movable() bool { return c.Conn.Movable() }
+// movable reports whether another process could and may go on with the connection.
+func (c *Client) movable() bool {
+	if c.TLS() != nil {
+		if t := c.broker.opts.Load().TLS; t == nil || !t.Options().Carry {
+			return false
+		}
+	}
+	return c.Conn.Movable()
+}
 
 // Secured returns how many connections cannot be handed over.
 func (b *Broker) Secured() (n int) {
@@ -152,7 +159,12 @@ func (b *Broker) Park() *Handover {
 		}
 	}
 	all, errs := make([]*transport.Parked, len(frozen)), make([]error, len(frozen))
-	inParallel(len(frozen), func(i int) { all[i], errs[i] = frozen[i].Conn.Park() })
+	inParallel(len(frozen), func(i int) {
+		errs[i] = transport.ErrNotMovable
+		if frozen[i].movable() {
+			all[i], errs[i] = frozen[i].Conn.Park()
+		}
+	})
 	for i, c := range frozen {
 		err := errs[i]
 		if err == nil {
@@ -217,6 +229,7 @@ func (h *Handover) WriteTo(to io.Writer) (int64, error) {
 		w.announce(tagClient, len(records[i])+p.Len())
 		out.write(w.b)
 		out.write(records[i])
+		clear(records[i])
 		for _, piece := range p.Unsent {
 			out.write(piece)
 		}

@@ -143,6 +143,8 @@ type Process struct {
 	// LastGood keeps the last configuration that ran and starts with it when the file is bad; only the packaged
 	// unit does that.
 	LastGood bool
+	// TLSHandover hands connections of TLS 1.3 over to the next process. Off, their keys leave the process in no case.
+	TLSHandover bool
 }
 
 // Monitor is the HTTP monitoring.

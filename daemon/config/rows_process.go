@@ -110,6 +110,9 @@ func processRows() []*Option {
 		{Name: "last_good_config", Kind: Boolean, Default: "true", Since: sinceOurs,
 			Doc:  "Under the packaged unit: keep the last configuration that ran, and start with it when the file is bad.",
 			bind: field(func(o *Options) *bool { return &o.Process.LastGood })},
+		{Name: "tls_handover", Kind: Boolean, Default: "true", Class: NewConnections, Since: sinceOurs,
+			Doc:  "Hand clients' connections of TLS 1.3 over to the next process, with their keys; off: they reconnect.",
+			bind: field(func(o *Options) *bool { return &o.Process.TLSHandover })},
 	}
 }
 
