@@ -136,6 +136,7 @@ func readState(f *os.File) (*state, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
+	_ = unix.Madvise(b, unix.MADV_DONTDUMP) // there are secrets in it
 	s, err := parseState(b)
 	if err != nil {
 		_ = unix.Munmap(b)

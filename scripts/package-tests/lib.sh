@@ -101,10 +101,10 @@ load_judge() {
 	echo "measured: $1: $(cat "$work/load.json")"
 }
 
-# carry_start CLIENTS,RATE; carry_end: clients that never reconnect, meanwhile; the report is in $work/carry.json.
+# carry_start CLIENTS,RATE [SCHEME]; carry_end: clients that never reconnect, meanwhile; the report is in $work/carry.json.
 carry_start() {
 	rm -f "$work/carry.json" # what it says must be of this run
-	scripts/box run "$box" probe carry nats://127.0.0.1:4222 "$1" >"$work/carry.json" 2>"$work/carry.err" &
+	scripts/box run "$box" probe carry "${2:-nats}://127.0.0.1:4222" "$1" >"$work/carry.json" 2>"$work/carry.err" &
 	carry_pid=$!
 	eventually 90 grep -q running "$work/carry.json" || bad 'the clients run' "$(cat "$work/carry.err")"
 	sleep 1
