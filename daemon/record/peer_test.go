@@ -71,7 +71,7 @@ func connectPair(t rapid.TB, cert tls.Certificate, suite uint16, client bool) *p
 		t.Fatal(err)
 	}
 	for _, nc := range []net.Conn{dialled, accepted} {
-		_ = nc.SetDeadline(time.Now().Add(30 * time.Second))
+		_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
 	}
 	log := secrets{}
 	c := tls.Client(dialled, &tls.Config{InsecureSkipVerify: true})

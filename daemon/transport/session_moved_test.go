@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -195,4 +196,89 @@ func TestSessionDamaged(t *testing.T) {
 		}
 		_ = unix.Close(fds[1])
 	}
+}
+
+// sessionPair makes a connection of a session that has been under way for seq records
+// each way, and the client's end of it.
+func sessionPair(t *testing.T, seq uint64, unopened func(*rawClient) []byte) (*Conn, *rawClient) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fds[1]), "client")
+	nc, err := net.FileConn(f)
+	_ = f.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	up, down := record.Keys{Secret: bytes.Repeat([]byte{1}, 48), Seq: seq}, record.Keys{Secret: bytes.Repeat([]byte{2}, 48), Seq: seq}
+	const suite = tls.TLS_AES_256_GCM_SHA384
+	r := &rawClient{t: t, nc: nc}
+	if r.in, err = record.NewOpener(suite, down); err != nil {
+		t.Fatal(err)
+	}
+	if r.out, err = record.NewSealer(suite, up); err != nil {
+		t.Fatal(err)
+	}
+	s := &Session{Suite: suite, FromPeer: up.Secret, ToPeer: down.Secret, FromPeerSeq: seq, ToPeerSeq: seq}
+	if unopened != nil {
+		s.Unopened = unopened(r)
+	}
+	c := &Conn{}
+	if err := Restore(c, fds[0], nil, nil, nil, s); err != nil {
+		t.Fatal(err)
+	}
+	c.Out.Limits(1<<20, 20*time.Second)
+	c.Resume()
+	return c, r
+}
+
+// What is decrypted and not read moves in plain, and what is not decrypted as it is.
+func TestSessionMovesWhatIsNotRead(t *testing.T) {
+	text := bytes.Repeat([]byte("0123456789"), 1000)
+	var second []byte
+	c, _ := sessionPair(t, 5, func(r *rawClient) []byte {
+		first := r.sealed(string(text))
+		second = r.sealed("second")
+		return append(first, second[:len(second)-1]...)
+	})
+	small := make([]byte, 100)
+	if n, err := c.src.Read(small); n != 100 || err != nil || !bytes.Equal(small, text[:100]) {
+		t.Fatal(n, err, small)
+	}
+	c.Hold()
+	p, err := c.Park()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Release()
+	if !bytes.Equal(p.Unread, text[100:]) {
+		t.Errorf("%d bytes are unread of %d", len(p.Unread), len(text)-100)
+	}
+	if !bytes.Equal(p.Session.Unopened, second[:len(second)-1]) || p.Session.FromPeerSeq != 6 {
+		t.Errorf("%d bytes are not decrypted of %d, and record %d is next", len(p.Session.Unopened), len(second)-1, p.Session.FromPeerSeq)
+	}
+}
+
+// A peer whose key is worn is asked for another one, with the next data and once.
+func TestSessionWear(t *testing.T) {
+	const most = 1 << 24
+	c, r := sessionPair(t, most-2, nil)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Serve(echoer{c}, nil) }() // ends with the client
+	for i, want := range []struct {
+		asked bool
+		next  uint64
+	}{{false, most - 1}, {true, 1}, {false, 2}, {false, 3}} {
+		r.echoed("data")
+		if asked, next := r.in.Asked(), r.in.Keys().Seq; asked != want.asked || next != want.next {
+			t.Errorf("round %d: asked is %t, record %d is next, want %+v", i, asked, next, want)
+		}
+	}
+	_ = r.nc.Close()
+	<-ended
+	c.Close(true)
 }
