@@ -5,7 +5,6 @@ import (
 	"crypto/fips140"
 	"crypto/tls"
 	"encoding/hex"
-	"errors"
 	"io"
 	"sync/atomic"
 	"syscall"
@@ -121,8 +120,7 @@ func (s *session) note(err *error) {
 			s.owed.Or(owesRequest)
 		}
 	}
-	var e *record.ProtocolError
-	if *err != nil && errors.As(*err, &e) {
+	if e, ok := (*err).(*record.ProtocolError); ok {
 		s.last.Store(uint32(e.Alert))
 	}
 }

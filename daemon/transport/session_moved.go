@@ -8,7 +8,9 @@ import (
 
 // Session is what an encrypted connection consists of beyond its plain bytes, at rest.
 // Who has it can read and write as either side does: it goes to the next process and
-// nowhere else. It refers to memory of the Conn, but for the secrets.
+// nowhere else. One process may go on with it: a second one would seal other data under
+// the same numbers, which gives both away. It refers to memory of the Conn, but for the
+// secrets.
 type Session struct {
 	Suite uint16 // of TLS 1.3, by its number there
 

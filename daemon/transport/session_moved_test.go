@@ -282,3 +282,37 @@ func TestSessionWear(t *testing.T) {
 	<-ended
 	c.Close(true)
 }
+
+// Encrypting and decrypting cost no memory.
+func TestSessionAllocatesNothing(t *testing.T) {
+	c, r := sessionPair(t, 0, nil)
+	defer c.Close(true)
+	s := c.src.(*session)
+	p := make([]byte, 32<<10)
+	rec := make([]byte, 0, record.Room(1000))
+	data := make([]byte, 1000)
+	if n := testing.AllocsPerRun(200, func() {
+		b, err := r.out.Seal(rec, data)
+		if err == nil {
+			_, err = r.nc.Write(b)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Read(p); n != len(data) || err != nil {
+			t.Fatal(n, err)
+		}
+		_, _ = s.Read(p) // gives the block back
+		if err := s.take(data); err != nil {
+			t.Fatal(err)
+		}
+		if errno := s.flush(); errno != 0 {
+			t.Fatal(errno)
+		}
+		if _, err := r.nc.Read(p); err != nil {
+			t.Fatal(err)
+		}
+	}); n >= 1 && !raceEnabled {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -58,7 +58,7 @@ func dialRaw(t testing.TB, addr string) *rawClient {
 	t.Cleanup(func() { _ = nc.Close() })
 	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
 	keys := &keyLog{}
-	tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, KeyLogWriter: keys})
+	tc := tls.Client(nc, &tls.Config{InsecureSkipVerify: true, KeyLogWriter: keys, ClientSessionCache: tls.NewLRUClientSessionCache(1)})
 	if err := tc.Handshake(); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,8 @@ func TestSessionEcho(t *testing.T) {
 		t.Run(tls.CipherSuiteName(suite), func(t *testing.T) {
 			offer(t, suite)
 			addr, ended := serveSecure(t, carriedTLS(t))
-			client, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
+			wantsTickets := tls.NewLRUClientSessionCache(1)
+			client, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, ClientSessionCache: wantsTickets})
 			if err != nil {
 				t.Fatal(err)
 			}
