@@ -325,6 +325,7 @@ func TestHandoverOfOtherDescriptors(t *testing.T) {
 
 func FuzzReadMoved(f *testing.F) {
 	c := movedClient{cid: 7, connect: &ConnectOptions{User: "u"}, subs: []movedSub{{"a", "1", "", 3, 4}}, answers: []movedAnswer{{"r", 1, 1}}}
+	c.tls = &movedTLS{session: transport.Session{Suite: 0x1301, FromPeer: []byte("s"), Unopened: []byte{23}}, certs: [][]byte{{0x30, 0}}}
 	m := moved{id: "N", accounts: []movedAccount{{name: "$G", prefix: "_R_.x.", classes: []movedClass{{1, 2}}, replies: []movedReply{{"00x", "a", "s", "e"}}}}}
 	var w fieldWriter
 	m.write(&w)
@@ -335,6 +336,9 @@ func FuzzReadMoved(f *testing.F) {
 			var c movedClient
 			err := c.read(p)
 			_ = c.addr()
+			if c.tls != nil {
+				_, _ = c.tls.state()
+			}
 			return err
 		})
 	})

@@ -25,7 +25,7 @@ func secured(t testing.TB, o transport.TLSOptions, proxy ProxyOptions) (b *Broke
 	t.Helper()
 	made := certtest.SelfSigned(t, "broker")
 	pair := transport.KeyPair{CertFile: made.CertFile, KeyFile: made.KeyFile}
-	o.Certificates = []transport.KeyPair{pair}
+	o.Certificates, o.Carry = []transport.KeyPair{pair}, true
 	m, err := transport.LoadTLS(o)
 	if err != nil {
 		t.Fatal(err)
