@@ -93,7 +93,7 @@ func (d *Daemon) startSuccessor(u *upgrade, program string) error {
 		m, err = s.Receive(handover.Prepared, prepareMax)
 	}
 	if err != nil {
-		s.Kill()
+		s.Kill(handover.Serving)
 		return fmt.Errorf("%s does not start: %w", program, err)
 	}
 	u.successor, u.version, u.confirms = s, m.Version, m.Confirms
@@ -162,9 +162,11 @@ func (d *Daemon) finishUpgrade() bool {
 		return true
 	}
 	d.log.Error("The new program does not serve: "+err.Error()+"; starting ours again", logging.Err(err))
-	u.successor.Kill()
+	// It says that it serves before it does, so that this is certain once it has ended,
+	// even if it said so too late.
+	late := u.successor.Kill(handover.Serving)
 	fate := "connections are kept"
-	if began {
+	if began || late {
 		u.leaving.Keep(0, "served by a process that has failed")
 		fate = "connections were closed, since the new program may have served them before it failed"
 	}

@@ -2,24 +2,44 @@ package broker
 
 import (
 	"bytes"
+	"crypto/tls"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // BenchmarkHandover is what a connection with two subscriptions costs on its way to
 // another process: until it is at rest, written down, taken over, and served again.
 func BenchmarkHandover(b *testing.B) {
+	b.Run("plain", func(b *testing.B) {
+		benchmarkHandover(b, Options{}, func(addr string) *peer { return connect(b, addr) })
+	})
+	b.Run("TLS", func(b *testing.B) {
+		benchmarkHandover(b, Options{TLS: loaded(b, transport.TLSOptions{})}, func(addr string) *peer {
+			p, _ := dialTLS(b, addr, &tls.Config{})
+			p.send(`CONNECT {"verbose":false}` + "\r\n")
+			p.sync()
+			return p
+		})
+	})
+}
+
+func benchmarkHandover(b *testing.B, o Options, connect func(addr string) *peer) {
 	const n = 1000
+	o.NoShortFirstPing = true
 	steps := [...]string{"rest", "write", "restore", "resume"}
 	var took [len(steps)]time.Duration
 	for range b.N {
-		from, addr := start(b, Options{NoShortFirstPing: true})
-		to := successor(b, Options{Port: from.Options().Port, NoShortFirstPing: true})
+		from, addr := start(b, o)
+		next := o
+		next.Port = from.Options().Port
+		to := successor(b, next)
 		peers := make([]*peer, n)
 		for i := range peers {
-			peers[i] = connect(b, addr)
+			peers[i] = connect(addr)
 			peers[i].send("SUB carry.%d 1\r\nSUB _INBOX.%d.* 2\r\n", i, i)
 			peers[i].sync()
 		}

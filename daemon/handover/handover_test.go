@@ -9,11 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // connections makes n connected sockets of which one end is given as a descriptor.
 func connections(t *testing.T, n int) (fds []int, peers []net.Conn) {

@@ -205,11 +205,14 @@ func Start(program string) (*Successor, error) {
 // PID returns the process's number.
 func (s *Successor) PID() int { return s.cmd.Process.Pid }
 
-// Kill ends the process and waits until it has ended.
-func (s *Successor) Kill() {
-	s.Close()
+// Kill ends the process, waits until it has ended, and reports whether it had sent a
+// message of a kind that was not received yet.
+func (s *Successor) Kill(kind string) (said bool) {
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait() // its exit status says that it was killed
+	_ = s.cmd.Wait()                       // its exit status says that it was killed
+	_, err := s.Receive(kind, time.Second) // nobody is there to wait for
+	s.Close()
+	return err == nil
 }
 
 // Leave lets the process go on without us.
