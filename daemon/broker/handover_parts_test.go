@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/tls"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,11 +12,13 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
-// Who is encrypted is told to go, and closed; who is not stays, at the same broker.
+// Whose session cannot move is told to go, and closed; who is not encrypted stays, at the
+// same broker.
 func TestHandoverOfEncrypted(t *testing.T) {
 	a, addr, ca := secured(t, transport.TLSOptions{AllowPlain: true}, ProxyOptions{})
 	told, closed := make(chan struct{}), make(chan struct{})
-	encrypted, err := nats.Connect("nats://"+addr, nats.Secure(), nats.RootCAs(ca), nats.NoReconnect(),
+	old := nats.Secure(&tls.Config{MaxVersion: tls.VersionTLS12})
+	encrypted, err := nats.Connect("nats://"+addr, old, nats.RootCAs(ca), nats.NoReconnect(),
 		nats.LameDuckModeHandler(func(*nats.Conn) { close(told) }), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +35,7 @@ func TestHandoverOfEncrypted(t *testing.T) {
 	}
 	<-told
 	<-closed
-	late, err := nats.Connect("nats://"+addr, nats.Secure(), nats.RootCAs(ca), nats.NoReconnect())
+	late, err := nats.Connect("nats://"+addr, old, nats.RootCAs(ca), nats.NoReconnect())
 	if err != nil {
 		t.Fatal(err)
 	}

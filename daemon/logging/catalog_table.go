@@ -192,8 +192,8 @@ var catalogue = [numMessageIDs]entry{
 		uuid:    "6a986d9dac6e819ab41c80f005ba83f5",
 		subject: "Connections were left to the next process",
 		explain: "The broker stops, and @NATS_COUNT@ client connections stay open: the next process goes on with " +
-			"them where this one has stopped. @NATS_LOST@ could not be left and were closed, since they are " +
-			"encrypted, say, or were just being made. If the service is stopped and not restarted, systemd closes " +
+			"them where this one has stopped. @NATS_LOST@ could not be left and were closed, since they " +
+			"speak TLS 1.2, say, or were just being made. If the service is stopped and not restarted, systemd closes " +
 			"them all.",
 		remedy: "Nothing needs to be done.",
 	},
