@@ -190,6 +190,19 @@ func TestCompressionReload(t *testing.T) {
 	}
 }
 
+// TestCompressionChangesInAHandshake: what a peer agrees to is what it was told; if that
+// has changed by then, the connection begins anew.
+func TestCompressionChangesInAHandshake(t *testing.T) {
+	a := ours(t, "a", func(o *Options) { o.Compression.Mode = "off" })
+	p := dialled(t, a, &strings.Builder{})
+	p.hear(1)
+	a.set(t, func(o *Options) { o.Compression.Mode = "s2_fast" })
+	p.say(`CONNECT {"echo":true,"headers":true,"name":"`+peerID+`","cluster":"C"}`,
+		`INFO {"server_id":"`+peerID+`","server_name":"peer","version":"2.15.2","proto":1,"host":"127.0.0.1","port":1,`+
+			`"headers":true,"max_payload":1048576,"cluster":"C","route_pool_size":3,"compression":"off"}`)
+	p.heard() // fails if it stays open
+}
+
 // TestCompressionAuto: the mode follows the round-trip time.
 func TestCompressionAuto(t *testing.T) {
 	c := Compression{Mode: "s2_auto"}

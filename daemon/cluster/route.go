@@ -25,6 +25,7 @@ type Route struct {
 	delayed bool // INFO waits for the peer's
 	greeted time.Time
 
+	told       *Compression // what the first INFO from here says of compression
 	negotiated bool         // compression is settled
 	agreed     *Compression // by what
 	renewed    bool         // what follows the INFO just read is compressed
@@ -177,7 +178,7 @@ func (r *Route) secure(t *transport.TLS) error {
 
 // greet sends what comes first.
 func (r *Route) greet(o *Options) {
-	r.greeted = time.Now()
+	r.greeted, r.told = time.Now(), &o.Compression
 	if !r.solicited {
 		own := r.hub.ownInfo(nil)
 		own.Compression = o.Compression.told(o.Compression.Mode)
