@@ -254,6 +254,7 @@ func TestHandoverAsksAgain(t *testing.T) {
 	late := dial(t, addr) // has not said who it is
 	less := id("less", "")
 	less.Permissions = onlyOn("foo")
+	waitFor(t, "the last one to be registered, which comes behind its INFO", func() bool { return len(a.Clients()) == 5 })
 	all := a.Clients()
 	nonce := all[len(all)-1].nonce
 	keep := &keeper{users: map[string]*Identity{

@@ -156,7 +156,7 @@ func (r *Route) processInfo(i *info) error {
 		return err
 	}
 	r.known = true
-	if c := &h.opts.Load().Compression; !c.equal(r.agreed) || !c.equal(r.told) {
+	if c := &h.opts.Load().Compression; !c.equal(r.agreed) || r.told != nil && !c.equal(r.told) {
 		r.follow(c) // it changed during the handshake, when nobody looked for this one
 	}
 	r.mu.Lock()

@@ -25,7 +25,7 @@ type Route struct {
 	delayed bool // INFO waits for the peer's
 	greeted time.Time
 
-	told       *Compression // what the first INFO from here says of compression
+	told       *Compression // what the first INFO from here says of it; nil: none was sent
 	negotiated bool         // compression is settled
 	agreed     *Compression // by what
 	renewed    bool         // what follows the INFO just read is compressed
