@@ -76,16 +76,7 @@ func (t *intake) read(p []byte) (int, error) {
 	if t.below != nil {
 		return t.below.Read(p)
 	}
-	n, errno := readNow(t.fd, p)
-	switch {
-	case errno == syscall.EAGAIN:
-		return 0, os.ErrDeadlineExceeded
-	case errno != 0:
-		return 0, os.NewSyscallError("read", errno)
-	case n == 0:
-		return 0, io.EOF
-	}
-	return n, nil
+	return readWire(t.fd, p)
 }
 
 // close gives back what there is.

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"io"
+	"os"
 	"syscall"
 	"unsafe"
 )
@@ -20,6 +22,21 @@ func readNow(fd int, p []byte) (int, syscall.Errno) {
 			return 0, errno
 		}
 	}
+}
+
+// readWire is readNow as an [io.Reader] fails: with os.ErrDeadlineExceeded when nothing
+// is there.
+func readWire(fd int, p []byte) (int, error) {
+	n, errno := readNow(fd, p)
+	switch {
+	case errno == syscall.EAGAIN:
+		return 0, os.ErrDeadlineExceeded
+	case errno != 0:
+		return 0, os.NewSyscallError("read", errno)
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // writeNow writes p without blocking, as readNow reads.

@@ -174,16 +174,7 @@ func TestSessionEcho(t *testing.T) {
 			}
 			sent := make([]byte, 8<<20)
 			_, _ = rand.Read(sent)
-			go func() { // ends when all is sent
-				for p := sent; len(p) > 0; {
-					n := min(len(p), 70001)
-					if _, err := client.Write(p[:n]); err != nil {
-						t.Error(err)
-						return
-					}
-					p = p[n:]
-				}
-			}()
+			go sendAll(t, client, sent) // ends when all is sent
 			got := make([]byte, len(sent))
 			if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, sent) {
 				t.Fatalf("the bytes that came back are not those sent: %v", err)

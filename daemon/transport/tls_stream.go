@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
@@ -163,16 +162,7 @@ func (w *cipherWire) Read(p []byte) (int, error) {
 		w.first = w.first[n:]
 		return n, nil
 	}
-	n, errno := readNow(w.fd, p)
-	switch {
-	case errno == syscall.EAGAIN:
-		return 0, os.ErrDeadlineExceeded
-	case errno != 0:
-		return 0, os.NewSyscallError("read", errno)
-	case n == 0:
-		return 0, io.EOF
-	}
-	return n, nil
+	return readWire(w.fd, p)
 }
 
 // readRecord reads up to the end of a record, and waits for it.

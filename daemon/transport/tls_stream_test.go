@@ -91,16 +91,7 @@ func TestSecureEcho(t *testing.T) {
 	}
 	sent := make([]byte, 24<<20)
 	_, _ = rand.Read(sent)
-	go func() { // ends when all is sent
-		for p := sent; len(p) > 0; {
-			n := min(len(p), 70001)
-			if _, err := client.Write(p[:n]); err != nil {
-				t.Error(err)
-				return
-			}
-			p = p[n:]
-		}
-	}()
+	go sendAll(t, client, sent) // ends when all is sent
 	got := make([]byte, len(sent))
 	if _, err := io.ReadFull(client, got); err != nil {
 		t.Fatal(err)
@@ -195,5 +186,17 @@ func TestHandshakeLimit(t *testing.T) {
 	got := []bool{l.allow(now), l.allow(now), l.allow(now), l.allow(now.Add(time.Second))}
 	if got[0] != true || got[1] != true || got[2] != false || got[3] != true || l.blocked() != 1 {
 		t.Error(got, l.blocked())
+	}
+}
+
+// sendAll writes p in pieces that do not fit records or blocks.
+func sendAll(t *testing.T, to io.Writer, p []byte) {
+	for len(p) > 0 {
+		n := min(len(p), 70001)
+		if _, err := to.Write(p[:n]); err != nil {
+			t.Error(err)
+			return
+		}
+		p = p[n:]
 	}
 }
