@@ -68,7 +68,7 @@ func exportsRow() *Option {
 					Values: []string{"singleton", "stream", "chunked", "single", "chunk"}, Doc: "Replies to one request: one, a stream, or chunks of one.",
 					bind: func(b any) any { return responseWord{&b.(*Export).ResponseType} }},
 				{Name: "threshold", Aliases: []string{"response_threshold", "response_max_time", "response_time"}, Kind: Span, Default: `"2m"`,
-					Doc:  "Time a reply is waited for.",
+					Doc:  "Time a reply is waited for. Of one connection 524,288 requests at most are open, of an account eight times as many; the oldest make way.",
 					bind: field(func(e *Export) *time.Duration { return &e.ResponseThreshold })},
 				{Name: "latency", Kind: Sampling, Doc: "Subject to publish latency samples of the service to.", fields: func() []*Option {
 					return []*Option{
