@@ -33,8 +33,13 @@ func TestHandoverOfEncrypted(t *testing.T) {
 	if n := a.SendAway(time.Millisecond); n != 1 {
 		t.Errorf("%d were sent away", n)
 	}
-	<-told
-	<-closed
+	for what, happened := range map[string]chan struct{}{"told to go": told, "closed": closed} {
+		select {
+		case <-happened:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("it was not %s", what)
+		}
+	}
 	late, err := nats.Connect("nats://"+addr, old, nats.RootCAs(ca), nats.NoReconnect())
 	if err != nil {
 		t.Fatal(err)
