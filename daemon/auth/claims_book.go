@@ -116,7 +116,7 @@ func (b *Book) PinnedFails() uint64 { return b.pinnedFails.Load() }
 func (b *Book) Lookup(ctx context.Context, id string) (*ClaimAccount, error) {
 	if v, ok := b.accounts.Load(id); ok {
 		e := v.(*page)
-		if a := e.now.Load(); !e.ended.Load() && !a.Expired(time.Now()) {
+		if a := e.valid(); a != nil {
 			return a, nil
 		}
 		b.log.Debug(fmt.Sprintf("Requested account [%s] has expired", id))
@@ -133,6 +133,14 @@ func (b *Book) Lookup(ctx context.Context, id string) (*ClaimAccount, error) {
 	return b.once(ctx, id)
 }
 
+// valid returns the account if it has not ended.
+func (e *page) valid() *ClaimAccount {
+	if a := e.now.Load(); !e.ended.Load() && !a.Expired(time.Now()) {
+		return a
+	}
+	return nil
+}
+
 // fetchAgain is how often the resolver is asked at most about an account that is in the book.
 const fetchAgain = time.Second
 
@@ -147,7 +155,12 @@ func (b *Book) once(ctx context.Context, id string) (*ClaimAccount, error) {
 	for {
 		f, first := b.join(id)
 		if first {
-			f.acc, f.err = b.bring(ctx, id)
+			if v, ok := b.accounts.Load(id); ok { // another look-up has ended since
+				f.acc = v.(*page).valid()
+			}
+			if f.acc == nil {
+				f.acc, f.err = b.bring(ctx, id)
+			}
 			b.mu.Lock()
 			delete(b.calls, id)
 			b.mu.Unlock()
