@@ -90,7 +90,6 @@ func (w *Watcher) Stop() {
 func (w *Watcher) run() {
 	defer w.done.Done()
 	st := &state{w: w}
-	st.openNotify()
 	defer st.closeNotify()
 	poll := time.NewTimer(st.pollPeriod())
 	defer poll.Stop()
@@ -105,6 +104,7 @@ func (w *Watcher) run() {
 			if st.replace(s) {
 				quiet.Reset(w.opts.Quiet)
 			}
+			poll.Reset(st.pollPeriod())
 			close(s.taken)
 		case ev, ok := <-st.events():
 			if !ok {
@@ -131,7 +131,8 @@ func (w *Watcher) run() {
 // state is what the goroutine knows.
 type state struct {
 	w      *Watcher
-	notify *fsnotify.Watcher // nil where inotify is not to be had
+	notify *fsnotify.Watcher // nil where inotify is not to be had, and until there is something to watch
+	opened bool              // whether inotify has been asked for
 	paths  []string
 	seen   map[string]signature
 	forced map[string]bool // to be reported at the next comparison whatever it shows
@@ -141,6 +142,7 @@ type state struct {
 }
 
 func (s *state) openNotify() {
+	s.opened = true
 	n, err := fsnotify.NewWatcher()
 	if err != nil {
 		s.w.log.Event(logging.Warn, logging.ConfigWatchFailed, "Watching configuration files by polling: "+err.Error(), logging.Err(err))
@@ -171,7 +173,7 @@ func (s *state) errors() <-chan error {
 }
 
 func (s *state) pollPeriod() time.Duration {
-	if s.notify == nil {
+	if s.notify == nil && s.opened {
 		return s.w.opts.BlindPoll
 	}
 	return s.w.opts.Poll
@@ -191,6 +193,9 @@ func (s *state) replace(n set) bool {
 	s.paths = n.paths
 	s.seen = make(map[string]signature, len(n.paths))
 	s.forced = map[string]bool{}
+	if len(s.paths) > 0 && !s.opened {
+		s.openNotify()
+	}
 	s.listen() // before looking: a change in between is then an event
 	for _, path := range s.paths {
 		sig := sign(path)
