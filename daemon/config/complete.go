@@ -22,17 +22,19 @@ const (
 // defaultsText is the registry's defaults in the dialect: the layer below all others.
 func defaultsText() string {
 	var b strings.Builder
-	writeDefaults(&b, registry(), "")
+	b.Grow(1 << 10)
+	writeDefaults(&b, registry(), new(Options), "")
 	return b.String()
 }
 
-func writeDefaults(b *strings.Builder, rows []*Option, indent string) {
+// writeDefaults uses some for its type only: what a row binds is asked of it.
+func writeDefaults(b *strings.Builder, rows []*Option, some *Options, indent string) {
 	for _, r := range rows {
 		switch {
 		case !r.Built(): // has no value to give a default to
-		case r.Kind == Block && indent == "" && r.bind != nil && simple(r):
+		case r.Kind == Block && indent == "" && r.bind != nil && simple(r, some):
 			b.WriteString(indent + r.Name + " {\n")
-			writeDefaults(b, r.Fields(), indent+"  ")
+			writeDefaults(b, r.Fields(), some, indent+"  ")
 			b.WriteString(indent + "}\n")
 		case r.Default != "" && r.IsScalar() && r.bind != nil:
 			b.WriteString(indent + r.Name + ": " + r.Default + "\n")
@@ -42,8 +44,8 @@ func writeDefaults(b *strings.Builder, rows []*Option, indent string) {
 
 // simple reports whether a block of the top level is a part of the Options that exists without being written. The others (tls,
 // authorization, cluster) get their defaults when they are.
-func simple(r *Option) bool {
-	_, written := r.bind(new(Options)).(definer)
+func simple(r *Option, some *Options) bool {
+	_, written := r.bind(some).(definer)
 	return !written
 }
 
@@ -54,7 +56,7 @@ func defaults() *Options {
 		Layer:     LayerDefault,
 		LookupEnv: func(string) (string, bool) { return "", false },
 	})
-	d := &decoder{origins: map[string]Origin{}}
+	d := &decoder{}
 	d.fields(registry(), tree.Root.Fields(), o, "")
 	if err != nil || len(d.errs) > 0 || len(d.warns) > 0 {
 		panic("config: a default in the registry is not valid: " + defaultsText())

@@ -13,7 +13,7 @@ import (
 // with the next value.
 type decoder struct {
 	problems
-	origins  map[string]Origin
+	origins  map[string]Origin // nil: nobody will ask
 	readFile func(string) ([]byte, error)
 	secrets  func(path string) (string, error) // reads a file that holds a secret
 }
@@ -104,10 +104,13 @@ func clip(s string) string {
 // of weaker ones, so that of two spellings of one setting (`listen` and `port`) the stronger layer's counts; within a
 // layer the later counts.
 func (d *decoder) fields(rows []*Option, f *confparse.Fields, into any, path string) {
-	entries := slices.Clone(f.All())
-	slices.SortStableFunc(entries, func(a, b confparse.Entry) int {
+	entries, weaker := f.All(), func(a, b confparse.Entry) int {
 		return cmp.Compare(layerRank(a.Value.Layer()), layerRank(b.Value.Layer()))
-	})
+	}
+	if !slices.IsSortedFunc(entries, weaker) {
+		entries = slices.Clone(entries)
+		slices.SortStableFunc(entries, weaker)
+	}
 	for _, e := range entries {
 		row := find(rows, e.Key)
 		if row == nil {
@@ -133,7 +136,7 @@ func (d *decoder) option(at place, v *confparse.Value, block any) {
 		into = row.bind(block)
 	}
 	row.Kind.decode(d, at, v, into)
-	if into != nil && !v.Span().IsZero() {
+	if into != nil && d.origins != nil && !v.Span().IsZero() {
 		d.origins[at.path] = Origin{Key: at.key, Value: v.Span()}
 	}
 }
