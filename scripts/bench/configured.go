@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -130,7 +131,56 @@ func besideSlow(r *run) (result, error) {
 	if _, err := slow.Write(sub("bench.pair", "", "7")); err != nil {
 		return nil, err
 	}
-	return messages(10000, pair(128, false))(r)
+	f, err := newFlow(r.srv, pair(128, false)(1))
+	if err != nil {
+		return nil, err
+	}
+	res, err := flooded(r, f)
+	if err == nil {
+		err = floodUntilClosed(f, slow, r.load)
+	}
+	if err == nil {
+		err = observed(r, f, 10000, res)
+	}
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return res, f.finish()
+}
+
+// floodUntilClosed floods on, in pieces of length d, until the server has closed c: only
+// then does the memory of two servers of different speeds compare.
+func floodUntilClosed(f *flow, c *net.TCPConn, d time.Duration) error {
+	for until := time.Now().Add(patience); time.Now().Before(until); {
+		open, err := peerOpen(c)
+		if err != nil || !open {
+			return err
+		}
+		if err := f.flood(d); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("a subscriber that reads nothing was not closed within %v", patience)
+}
+
+// peerOpen reports whether the other end of a connection within this machine is open. Its
+// own end learns that only when it has read what came before. The table is that of
+// proc_net_tcp(5).
+func peerOpen(c *net.TCPConn) (bool, error) {
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		return false, err
+	}
+	ours, theirs := c.LocalAddr().(*net.TCPAddr).Port, c.RemoteAddr().(*net.TCPAddr).Port
+	const established = "01"
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line) // number, local address, remote address, state
+		if len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", theirs)) && strings.HasSuffix(f[2], fmt.Sprintf(":%04X", ours)) {
+			return f[3] == established, nil
+		}
+	}
+	return false, nil
 }
 
 // reloadPeriod is the time between two reloads under load.

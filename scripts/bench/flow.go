@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -60,8 +62,9 @@ type flow struct {
 	flowSpec
 	pubs  []*publisher
 	subs  []*receiver
-	total counter // deliveries so far
-	sent  counter // deliveries to come of what was published so far
+	total counter     // deliveries so far
+	sent  counter     // deliveries to come of what was published so far
+	slow  atomic.Bool // messages are sent at a fixed rate: publishers do not wait for deliveries
 	fail  chan error
 }
 
@@ -174,10 +177,15 @@ func (f *flow) await(c <-chan struct{}) error {
 	}
 }
 
-// arrived counts n deliveries and wakes the publishers.
+// arrived counts n deliveries and wakes the publishers, or whoever waits for the last
+// delivery of a paced run: with the first one.
 func (f *flow) arrived(n uint64) {
 	f.total.n.Add(n)
-	for _, p := range f.pubs {
+	waiting := f.pubs
+	if f.slow.Load() {
+		waiting = f.pubs[:1]
+	}
+	for _, p := range waiting {
 		select {
 		case p.wake <- struct{}{}:
 		default:
@@ -248,7 +256,7 @@ func (f *flow) paced(rate float64, d time.Duration) ([]int64, error) {
 	for _, p := range f.pubs {
 		pace.first = append(pace.first, p.seq)
 	}
-	count := int(rate * d.Seconds())
+	count := max(1, int(math.Round(rate*d.Seconds())))
 	for _, r := range f.subs {
 		r.samples = make([]int64, 0, count*len(f.pubs)*f.fan/len(f.subs)+16)
 	}
@@ -256,6 +264,8 @@ func (f *flow) paced(rate float64, d time.Duration) ([]int64, error) {
 	for _, r := range f.subs {
 		r.pace.Store(pace)
 	}
+	f.slow.Store(true)
+	defer f.slow.Store(false)
 	if err := f.sendPaced(pace, count); err != nil {
 		return nil, err
 	}

@@ -102,6 +102,15 @@ func messages(perSecond float64, spec func(scale int) flowSpec) func(*run) (resu
 }
 
 func measure(r *run, f *flow, perSecond float64) (result, error) {
+	res, err := flooded(r, f)
+	if err != nil {
+		return nil, err
+	}
+	return res, observed(r, f, perSecond, res)
+}
+
+// flooded measures a flood, after a short one to warm up.
+func flooded(r *run, f *flow) (result, error) {
 	if err := f.flood(r.load / 6); err != nil {
 		return nil, fmt.Errorf("warm-up: %w", err)
 	}
@@ -111,19 +120,24 @@ func measure(r *run, f *flow, perSecond float64) (result, error) {
 		return nil, err
 	}
 	units = f.units() - units
+	return result{cpu: float64(used) / float64(units), rate: float64(units) / took.Seconds()}, nil
+}
+
+// observed adds how much memory it took, and the latencies at a fixed rate.
+func observed(r *run, f *flow, perSecond float64, res result) error {
 	peak, err := r.peak()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	res := result{cpu: float64(used) / float64(units), rate: float64(units) / took.Seconds(), rss: float64(peak)}
+	res[rss] = float64(peak)
 	if perSecond > 0 {
 		samples, err := f.paced(perSecond, r.pace)
 		if err != nil {
-			return nil, fmt.Errorf("at a fixed rate: %w", err)
+			return fmt.Errorf("at a fixed rate: %w", err)
 		}
 		res.latencies(samples)
 	}
-	return res, nil
+	return nil
 }
 
 // units counts deliveries, or publishes when nobody subscribes.
@@ -154,13 +168,18 @@ func pacedOnly(perSecond float64, spec func(scale int) flowSpec) func(*run) (res
 	}
 }
 
+// leastPaced is how many messages each publisher of a paced run sends at least, after a
+// first one to warm up: of connections that say little a moment would show beginnings only.
+const leastPaced = 5
+
 func measurePaced(r *run, f *flow, perSecond float64) (result, error) {
 	if _, err := f.paced(perSecond, r.load/6); err != nil {
 		return nil, err
 	}
 	var samples []int64
+	load := max(r.load, time.Duration(leastPaced*float64(time.Second)/perSecond))
 	used, took, err := r.costs(func() (err error) {
-		samples, err = f.paced(perSecond, r.load)
+		samples, err = f.paced(perSecond, load)
 		return err
 	})
 	if err != nil {

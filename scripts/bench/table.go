@@ -66,7 +66,7 @@ var bounds = map[string]map[metric]float64{
 }
 
 // floored are the scenarios that the relay is measured in too.
-var floored = []string{"pair-16", "pair-128", "pair-headers", "pair-1k", "pair-8k", "pair-64k", "pair-1m", "fan-10-16", "fan-10", "fan-100", "fan-1000"}
+var floored = []string{"pair-16", "pair-128", "pair-headers", "pair-1k", "pair-8k", "pair-64k", "pair-1m", "fan-10-16", "fan-10", "fan-100", "fan-1000", "paced-10k", "paced-50k", "paced-fan-100"}
 
 // plain says which scenario is the same without what a scenario is about.
 var plain = []struct{ name, without string }{

@@ -20,12 +20,15 @@ var asked = []struct {
 	{perUnit, "memory each", bytesText}, {wall, "time for all", duration},
 }
 
-// floorRatio is the spread of ours / the floor, pair by pair.
-func (w *row) floorRatio() (spread, bool) {
+// floorRatio is the spread of the processor time of ours / the floor, pair by pair.
+func (w *row) floorRatio() (spread, bool) { return w.between(cpu, 0, 2) }
+
+// between is the spread of a metric of one side / of another, pair by pair.
+func (w *row) between(m metric, of, to int) (spread, bool) {
 	var list []float64
 	for _, pair := range w.results {
-		if ours, floor := pair[0][cpu], pair[2][cpu]; ours > 0 && floor > 0 {
-			list = append(list, ours/floor)
+		if a, b := pair[of][m], pair[to][m]; a > 0 && b > 0 {
+			list = append(list, a/b)
 		}
 	}
 	return spreadOf(list)
@@ -90,16 +93,33 @@ func (r *report) floor(b *strings.Builder) {
 	if !slices.ContainsFunc(r.rows, func(w *row) bool { _, ok := w.floorRatio(); return ok }) {
 		return
 	}
-	fmt.Fprintf(b, "\n## Against the floor\n\nProcessor time per unit beside that of a relay which only copies, with headers that it has prepared (`scripts/bench/relay`).\n\n")
-	fmt.Fprintf(b, "| scenario | %s | relay | ratio |\n|---|---:|---:|---|\n", r.sides[0].name)
+	fmt.Fprintf(b, "\n## Against the floor\n\nProcessor time per unit, and median latency at a fixed rate, beside those of a relay which only copies, with headers that it has prepared (`scripts/bench/relay`). The last column is what no server could be below: the relay's latency / %s's, as a quotient of the latencies of the same pairs.\n\n",
+		r.sides[1].name)
+	fmt.Fprintf(b, "| scenario | %s | relay | ratio | p50 %s | relay | ratio | relay / %s |\n|---|---:|---:|---|---:|---:|---|---|\n",
+		r.sides[0].name, r.sides[0].name, r.sides[1].name)
 	for _, w := range r.rows {
-		if ratio, ok := w.floorRatio(); ok {
-			ours, _ := w.side(cpu, 0)
-			relay, _ := w.side(cpu, 2)
-			fmt.Fprintf(b, "| %s | %s | %s | %.2f (%.2f–%.2f) |\n", w.scenario.about, duration(ours.median), duration(relay.median),
-				ratio.median, ratio.least, ratio.largest)
+		if _, ok := w.floorRatio(); ok {
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", w.scenario.about, w.floorCells(cpu), w.floorCells(p50), w.quotient(p50, 2, 1))
 		}
 	}
+}
+
+// floorCells are a metric of ours, of the relay, and their ratio.
+func (w *row) floorCells(m metric) string {
+	ours, ok := w.side(m, 0)
+	relay, also := w.side(m, 2)
+	if !ok || !also {
+		return "| |"
+	}
+	return fmt.Sprintf("%s | %s | %s", duration(ours.median), duration(relay.median), w.quotient(m, 0, 2))
+}
+
+func (w *row) quotient(m metric, of, to int) string {
+	ratio, ok := w.between(m, of, to)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", ratio.median, ratio.least, ratio.largest)
 }
 
 // besidePlain writes what a feature costs beside the same without it.
