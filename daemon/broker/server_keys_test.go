@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"bytes"
+	"crypto/rand"
 	"testing"
 
 	"github.com/nats-io/nkeys"
@@ -40,5 +42,36 @@ func TestServerKeysAreTheBrokers(t *testing.T) {
 	}
 	if x, err := curve.PublicKey(); err != nil || x != b.XKey() {
 		t.Errorf("the curve key is %s and not %s (%v)", x, b.XKey(), err)
+	}
+}
+
+// TestServerIDIsItsPublicKey: the id is calculated beside crypto/ed25519, and has to be what that would say.
+func TestServerIDIsItsPublicKey(t *testing.T) {
+	seeds := [][]byte{make([]byte, seedSize), bytes.Repeat([]byte{0xff}, seedSize)}
+	for range 200 {
+		seed := make([]byte, seedSize)
+		rand.Read(seed)
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
+		pair, err := fromSeed(nkeys.PrefixByteServer, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := pair.PublicKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := serverID(pair, seed); err != nil || got != want {
+			t.Errorf("seed %x: %s, %v; want %s", seed, got, err, want)
+		}
+	}
+}
+
+func BenchmarkServerKeys(b *testing.B) {
+	for b.Loop() {
+		if _, err := makeServerKeys(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
