@@ -69,6 +69,7 @@ var thirdParty = []struct {
 	{"github.com/nats-io/jwt/v2", []string{"daemon/auth", "daemon/resolver", "daemon/config"},
 		"identities; the resolver keeps whole JWTs only; config checks that a JWT is a JWT"},
 	{"github.com/klauspost/compress", []string{"daemon/transport", "daemon/monitor", "daemon/system"}, "compressed streams and answers, HTTP encodings"},
+	{"filippo.io/edwards25519", []string{"daemon/broker"}, "one multiplication, at a start"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "daemon/record", "cmd/nats-broker"}, "bcrypt; ChaCha20-Poly1305"},
 	{"golang.org/x/sys", []string{"*"}, "system calls the standard library lacks"},
 	{"golang.org/x/term", []string{"cmd/nats-broker"}, "a password is read without echo"},

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type Daemon struct {
 	profile  *profilePart
 	control  *controlPart
 	watcher  *watch.Watcher
+	trap     *trap
 
 	limits  limits
 	started time.Time
@@ -83,6 +85,7 @@ func (e *StartError) Unwrap() error { return e.Err }
 // New loads the configuration and makes the subsystems, but starts nothing
 // that others could see.
 func New(p Params) (_ *Daemon, err error) {
+	releaseProgram(elf.PF_X) // what packages were initialised by; half of the constants are needed again
 	notify, err := sysd.NewNotifier(p.System.NotifySocket)
 	if err != nil {
 		return nil, err
@@ -93,8 +96,10 @@ func New(p Params) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.findParcel()
+	d.trap = setTrap()
 	defer func() {
 		if err != nil {
+			d.trap.release()
 			d.tellPredecessor(err)
 			if became := d.returnParcel(); became != "" {
 				err = fmt.Errorf("%w\n(%s)", err, became)

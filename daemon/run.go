@@ -3,7 +3,6 @@ package daemon
 import (
 	"fmt"
 	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -20,10 +19,6 @@ type request struct {
 	reply chan<- control.Response // has room for one answer
 }
 
-// trapped are the signals the daemon acts on. SIGQUIT is left to the runtime,
-// which prints every goroutine's stack and exits with 2, as nats-server's does.
-var trapped = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM, syscall.SIGINT}
-
 // statusPeriod is how often the status line is looked at; it is sent only when
 // it reads differently.
 const statusPeriod = 5 * time.Second
@@ -31,9 +26,8 @@ const statusPeriod = 5 * time.Second
 // Run starts the daemon, serves until it is told to stop, and returns the exit
 // code. An error is one of the start: nobody was served.
 func (d *Daemon) Run() (int, error) {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, trapped...)
-	defer signal.Stop(signals)
+	signals := d.trap.wait()
+	defer d.trap.release()
 	defer d.watcher.Stop()
 
 	var warnings []string
@@ -73,6 +67,7 @@ func (d *Daemon) Run() (int, error) {
 	d.keepLastGood(act)
 	d.setState(stateRunning)
 	d.log.Info("Server is ready")
+	time.AfterFunc(startOver, func() { releaseProgram(0) })
 	d.warnOf("service manager", d.notify.Ready(d.statusText()))
 	d.armStall()
 	dog := d.startWatchdog()

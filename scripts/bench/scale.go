@@ -117,11 +117,11 @@ func subscribeMany(conn net.Conn, c, n int) error {
 	return sayAndWait(conn, out)
 }
 
-// startUp measures the time from exec to the first PONG and what a server
+// startUp measures the time from exec to the first PONG, and what a server has used and
 // holds then.
 func startUp(r *run) (result, error) {
 	best := result{}
-	for range 5 {
+	for range startsInARow {
 		s, took, err := startServer(r.binary)
 		if err != nil {
 			return nil, err
@@ -136,9 +136,15 @@ func startUp(r *run) (result, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(best) == 0 || float64(took) < best[wall] {
-			best = result{cpu: float64(used), wall: float64(took), rss: float64(held)}
+		for m, v := range map[metric]int64{cpu: used, wall: int64(took), rss: held} {
+			if old, ok := best[m]; !ok || float64(v) < old {
+				best[m] = float64(v)
+			}
 		}
 	}
 	return best, nil
 }
+
+// startsInARow is how often a server is started in a run; the least of each figure counts,
+// for whatever else the machine did can only add to it.
+const startsInARow = 20
