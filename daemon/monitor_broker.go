@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"math"
-
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
 )
@@ -25,17 +23,20 @@ func (s connectionSource) EachConnection(f func(*monitor.ConnRow) bool) {
 	})
 }
 
-func (s connectionSource) Connection(cid uint64, subs bool, into *monitor.Conn) bool {
+func (s connectionSource) Connection(cid uint64, subs monitor.SubsShown, into *monitor.Conn) bool {
 	c := s.b.Client(cid)
 	if c == nil {
 		return false
 	}
 	var ci broker.ConnInfo
 	c.Describe(&ci)
-	if subs {
-		ci.Subs = c.Subscriptions(math.MaxInt)
-	}
 	describeConn(&ci, into)
+	if subs != monitor.NoSubs {
+		c.EachSubscription(subs == monitor.SubsCounted, func(s *broker.SubInfo) bool {
+			into.Subs = append(into.Subs, monitoredSub(s))
+			return true
+		})
+	}
 	return true
 }
 

@@ -84,6 +84,22 @@ func (c *Client) Subscriptions(most int) []SubInfo {
 	return list
 }
 
+// EachSubscription describes the connection's subscriptions one after the other, without allocating, until f returns
+// false; counted ones with the messages they got, which takes a look-up each. f is called with the connection's lock
+// held, and must not wait or come back to the broker; the description is its to read until it returns.
+func (c *Client) EachSubscription(counted bool, f func(*SubInfo) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var i SubInfo
+	c.subs.all(func(s *Subscription) bool {
+		i = s.named(c.acc)
+		if counted {
+			i.Msgs = s.delivered(c.acc.index)
+		}
+		return f(&i)
+	})
+}
+
 // Describe fills in everything but the subscriptions, without allocating.
 func (c *Client) Describe(ci *ConnInfo) {
 	out := c.Out.Stats()
@@ -105,10 +121,14 @@ func (c *Client) Describe(ci *ConnInfo) {
 
 // info describes the subscription.
 func (s *Subscription) info(a *Account) SubInfo {
-	i := SubInfo{
-		Account: a.name, Subject: s.Subject(), Queue: s.Queue(), SID: s.SID(),
-		Msgs: s.delivered(a.index), Max: s.max(),
-	}
+	i := s.named(a)
+	i.Msgs = s.delivered(a.index)
+	return i
+}
+
+// named is info without the messages it got.
+func (s *Subscription) named(a *Account) SubInfo {
+	i := SubInfo{Account: a.name, Subject: s.Subject(), Queue: s.Queue(), SID: s.SID(), Max: s.max()}
 	if s.client != nil {
 		i.CID = s.client.cid
 	}

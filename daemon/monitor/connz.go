@@ -178,6 +178,17 @@ func (o *ConnzOptions) check() (order connOrder, err error) {
 	return order, nil
 }
 
+// subsShown is what a page needs to know of subscriptions.
+func (o *ConnzOptions) subsShown() SubsShown {
+	switch {
+	case o.SubscriptionsDetail:
+		return SubsCounted
+	case o.Subscriptions:
+		return SubsNamed
+	}
+	return NoSubs
+}
+
 // pageEnd is the number of rows to keep so that the page can be cut from them.
 func (o *ConnzOptions) pageEnd() int {
 	if o.Offset > math.MaxInt-o.Limit {
@@ -248,7 +259,7 @@ func (s *connSelection) interested(cid uint64) bool {
 	if s.o.FilterSubject == "" {
 		return true
 	}
-	if !s.r.src.Connections.Connection(cid, true, &s.scratch) {
+	if !s.r.src.Connections.Connection(cid, SubsNamed, &s.scratch) {
 		return false
 	}
 	for i := range s.scratch.Subs {
@@ -280,7 +291,7 @@ func (s *connSelection) describe(row *connCandidate, info *ConnInfo) {
 	c := row.closed
 	if c == nil {
 		c = &s.scratch
-		if !s.r.src.Connections.Connection(row.CID, s.o.Subscriptions || s.o.SubscriptionsDetail, c) {
+		if !s.r.src.Connections.Connection(row.CID, s.o.subsShown(), c) {
 			*c = Conn{ConnRow: row.ConnRow, Kind: "Client", Type: "nats", AccountTag: row.Account, Subs: c.Subs[:0]}
 		}
 	}

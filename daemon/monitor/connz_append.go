@@ -49,12 +49,12 @@ func (c *ConnInfo) appendJSON(b []byte) []byte {
 	w.other("tls_first", true, c.TLSFirst)
 	w.optional("authorized_user", c.AuthorizedUser)
 	w.optional("account", c.Account)
-	w.other("subscriptions_list", c.Subs, len(c.Subs) > 0)
+	w.texts("subscriptions_list", c.Subs)
 	w.other("subscriptions_list_detail", c.SubsDetail, len(c.SubsDetail) > 0)
 	w.optional("jwt", c.JWT)
 	w.optional("issuer_key", c.IssuerKey)
 	w.optional("name_tag", c.NameTag)
-	w.other("tags", c.Tags, len(c.Tags) > 0)
+	w.texts("tags", c.Tags)
 	w.optional("mqtt_client", c.MQTTClient)
 	w.other("proxy", c.Proxy, c.Proxy != nil)
 	return append(w.b, "\n    }"...)
@@ -99,12 +99,29 @@ func (w *objectWriter) optional(name, s string) {
 
 func (w *objectWriter) text(name, s string) {
 	w.key(name)
-	if plain(s) {
-		w.b = append(append(append(w.b, '"'), s...), '"')
+	w.b = appendText(w.b, s)
+}
+
+// texts leaves an empty list out.
+func (w *objectWriter) texts(name string, list []string) {
+	if len(list) == 0 {
 		return
 	}
+	w.key(name)
+	between := "[\n        "
+	for _, s := range list {
+		w.b = appendText(append(w.b, between...), s)
+		between = ",\n        "
+	}
+	w.b = append(w.b, "\n      ]"...)
+}
+
+func appendText(b []byte, s string) []byte {
+	if plain(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	quoted, _ := json.Marshal(s) // a string always can be
-	w.b = append(w.b, quoted...)
+	return append(b, quoted...)
 }
 
 // other leaves a value to encoding/json.

@@ -106,13 +106,13 @@ func (f *fakeBroker) EachConnection(visit func(*ConnRow) bool) {
 	}
 }
 
-func (f *fakeBroker) Connection(cid uint64, subs bool, c *Conn) bool {
+func (f *fakeBroker) Connection(cid uint64, subs SubsShown, c *Conn) bool {
 	f.details.Add(1)
 	if cid == 0 || cid > uint64(f.conns) {
 		return false
 	}
 	list := c.Subs[:0]
-	*c = *f.conn(cid, subs)
+	*c = *f.conn(cid, subs != NoSubs)
 	c.Subs = append(list, c.Subs...)
 	return true
 }

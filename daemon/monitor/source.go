@@ -86,10 +86,10 @@ type ConnectionSource interface {
 	// The row is the caller's to reuse; f must not keep the pointer. No lock of
 	// the data path is held during f.
 	EachConnection(f func(*ConnRow) bool)
-	// Connection describes one open connection in c, with its subscriptions,
-	// in the memory of c.Subs, if subs. It returns false, and leaves c alone,
-	// when it is not (or no longer) open.
-	Connection(cid uint64, subs bool, c *Conn) bool
+	// Connection describes one open connection in c, and as much as subs says
+	// of its subscriptions in the memory of c.Subs. It returns false, and leaves
+	// c alone, when it is not (or no longer) open.
+	Connection(cid uint64, subs SubsShown, c *Conn) bool
 	// ClosedConnections returns the ring of closed connections, oldest first.
 	// The elements are shared and must not be changed.
 	ClosedConnections() []*Conn
@@ -97,6 +97,16 @@ type ConnectionSource interface {
 	// by reason.
 	ClosedByReason() map[string]uint64
 }
+
+// SubsShown says what is asked for about the subscriptions of a connection.
+type SubsShown int
+
+// To count what a subscription got takes a look-up for each.
+const (
+	NoSubs      SubsShown = iota
+	SubsNamed             // everything but Msgs
+	SubsCounted           // everything
+)
 
 // Sub is one subscription.
 type Sub struct {
