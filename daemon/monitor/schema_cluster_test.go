@@ -73,6 +73,9 @@ func startCluster(t *testing.T, binary string, ca *certtest.Authority, cert, cli
 	if _, err := a.Subscribe("pay", func(m *nats.Msg) { _ = m.Respond(nil) }); err != nil {
 		t.Fatal(err)
 	}
+	if err := a.Flush(); err != nil { // before somebody else asks for it
+		t.Fatal(err)
+	}
 	w.await("/routez?subs=1", func(m map[string]any) bool {
 		routes, _ := m["routes"].([]any)
 		subs := 0
