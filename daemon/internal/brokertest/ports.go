@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,17 +30,34 @@ func FreePort(t testing.TB) int {
 		if free == nil {
 			continue
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
+		if err := bindable(port); err != nil {
 			free()
 			continue
 		}
-		l.Close()
 		t.Cleanup(free)
 		return port
 	}
 	t.Fatal("no free port found in 100 attempts")
 	return 0
+}
+
+// bindable tries to bind the port, without listening: whatever this process has open lives on for a moment in a program
+// that another test starts just then, between fork and exec. A listener there would look like that of the server that
+// the port is for, and would keep it from listening itself.
+func bindable(port int) error {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(fd)
+	return bind(fd, port)
+}
+
+func bind(fd, port int) error {
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	return syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
 }
 
 // reserve locks a port's file, as flock(2) does: the lock ends with the process
