@@ -42,6 +42,7 @@ type Broker struct {
 	global, system *Account
 	closed         closedRing
 	work           sync.WaitGroup // connections and listeners
+	porters        porters
 	entering       sync.WaitGroup // connections that are not in the books yet
 	frozen         []*Client      // whose readers have stopped, for Park
 	restored       []restored     // not served yet, for Resume
@@ -75,6 +76,7 @@ func New(o Options, log *logging.Logger) (*Broker, error) {
 	}
 	o.Keys = nil
 	b := &Broker{log: log, start: time.Now(), stopping: make(chan struct{}), id: keys.id, xkey: keys.xkey, keys: keys}
+	b.porters.next = make(chan net.Conn)
 	b.accounts = make(map[string]*Account)
 	b.clients = make(map[uint64]*Client)
 	b.listeners = make(map[*Listener]struct{})
@@ -180,6 +182,7 @@ func (b *Broker) Stop() {
 	if b.state == stopped {
 		b.mu.Unlock()
 		b.work.Wait()
+		b.porters.all.Wait()
 		return
 	}
 	b.state = stopped
@@ -196,11 +199,17 @@ func (b *Broker) Stop() {
 		c.close(ServerShutdown, nil)
 	}
 	b.work.Wait()
+	b.porters.all.Wait()
 	b.reportThrottled()
 }
 
 // Accept serves an established connection.
 func (b *Broker) Accept(nc net.Conn) {
 	b.entering.Add(1)
-	b.work.Go(func() { b.serve(nc) })
+	b.work.Add(1)
+	select {
+	case b.porters.next <- nc:
+	default:
+		b.porters.all.Go(func() { b.port(nc) }) // ends when enough of them are idle, or with the broker
+	}
 }

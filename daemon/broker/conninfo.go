@@ -105,12 +105,11 @@ func (c *Client) Describe(ci *ConnInfo) {
 	out := c.Out.Stats()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	*ci = ConnInfo{
-		CID: c.cid, Kind: "Client", Type: "nats", IP: c.ip, Port: int(c.port), Start: c.start,
-		LastActivity: time.Unix(0, c.last.Load()), RTT: c.ping.rtt, Pending: out.Pending,
-		Traffic: Traffic{c.inMsgs.Load(), c.inBytes.Load(), int64(out.Msgs), int64(out.Bytes)},
-		NumSubs: c.subs.n, Account: c.acc.name, TLS: c.tlsInfo,
-	}
+	*ci = ConnInfo{} // field by field: the goroutine that ends a connection has 2 KiB of stack, and no room for a second one
+	ci.CID, ci.Kind, ci.Type, ci.IP, ci.Port, ci.Start = c.cid, "Client", "nats", c.ip, int(c.port), c.start
+	ci.LastActivity, ci.RTT, ci.Pending = time.Unix(0, c.last.Load()), c.ping.rtt, out.Pending
+	ci.InMsgs, ci.InBytes, ci.OutMsgs, ci.OutBytes = c.inMsgs.Load(), c.inBytes.Load(), int64(out.Msgs), int64(out.Bytes)
+	ci.NumSubs, ci.Account, ci.TLS = c.subs.n, c.acc.name, c.tlsInfo
 	if o := c.connect; o != nil {
 		ci.Name, ci.Lang, ci.Version, ci.JWT = o.Name, o.Lang, o.Version, unsigned(o.JWT)
 	}

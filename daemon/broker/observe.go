@@ -138,6 +138,13 @@ func (c *Client) tellRefused(why Reason) {
 	}
 }
 
+// AccountName is the name of the account the client is in.
+func (c *Client) AccountName() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.acc.name
+}
+
 // About describes the connection for an event: who the client says it is, but no
 // secret of it. Stop, RTT and NameTag (the account's) are left to the caller, Server
 // and Cluster go without saying.

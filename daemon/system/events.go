@@ -34,14 +34,28 @@ type disconnectEvent struct {
 // observer makes events of what the broker observes.
 type observer struct{ *Service }
 
+// comingsAndGoings are the subjects of an account's clients that come and go. Those of the last account are kept: mostly
+// nobody listens, and then to write them would be all that is done.
+type comingsAndGoings struct{ account, connect, disconnect string }
+
+func (s *Service) comings(account string) *comingsAndGoings {
+	if last := s.last.Load(); last != nil && last.account == account {
+		return last
+	}
+	prefix := "$SYS.ACCOUNT." + account
+	now := &comingsAndGoings{account, prefix + ".CONNECT", prefix + ".DISCONNECT"}
+	s.last.Store(now)
+	return now
+}
+
 // Joined tells of a client that was let in.
 func (o observer) Joined(c *broker.Client) {
 	s := o.Service
-	i := c.About()
-	subject := "$SYS.ACCOUNT." + i.Account + ".CONNECT"
+	subject := s.comings(c.AccountName()).connect
 	if !s.in.Load().Interested(subject) {
 		return
 	}
+	i := c.About()
 	i.NameTag = s.nameOf(i.Account)
 	e := connectEvent{Event: s.newEvent(connectSchema), Client: i}
 	s.Emit(subject, func(si ServerInfo) any { e.Server = si; return e })
@@ -50,10 +64,13 @@ func (o observer) Joined(c *broker.Client) {
 // Left tells of a client that is gone.
 func (o observer) Left(c *broker.Client, d *broker.ConnInfo) {
 	s := o.Service
-	subject := "$SYS.ACCOUNT." + d.Account + ".DISCONNECT"
-	if !s.in.Load().Interested(subject) {
-		return
+	if subject := s.comings(d.Account).disconnect; s.in.Load().Interested(subject) {
+		s.tellLeft(subject, c, d)
 	}
+}
+
+// tellLeft is for itself because of its stack: mostly nobody listens.
+func (s *Service) tellLeft(subject string, c *broker.Client, d *broker.ConnInfo) {
 	e := s.ended(c, d, d.Reason)
 	s.Emit(subject, func(si ServerInfo) any { e.Server = si; return e })
 }

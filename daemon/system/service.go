@@ -30,7 +30,8 @@ type Service struct {
 	silent   chan struct{}   // closed when nothing is queued any more: the outbox ends
 	sender   sync.WaitGroup
 
-	in atomic.Pointer[broker.Account] // where we are subscribed
+	in   atomic.Pointer[broker.Account] // where we are subscribed
+	last atomic.Pointer[comingsAndGoings]
 
 	wake    chan struct{} // there is something in dirty
 	dirtyMu sync.Mutex    // a leaf
