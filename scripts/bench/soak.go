@@ -74,7 +74,7 @@ func runSoak(binary string, d time.Duration, race bool) (ok bool, err error) {
 		return false, err
 	}
 	defer k.srv.stop()
-	before, err := k.look()
+	before, err := k.begin()
 	if err != nil {
 		return false, err
 	}
@@ -91,6 +91,34 @@ func runSoak(binary string, d time.Duration, race bool) (ok bool, err error) {
 		return false, fmt.Errorf("the log tells of a race or a panic:\n%s", tail(log))
 	}
 	return k.judge(d, memory, before, after, race), nil
+}
+
+// begin has a handful of connections arrive at once and leave, which is when a broker
+// begins what it keeps for the next ones, and returns how it is then.
+func (k *soak) begin() (s sample, err error) {
+	var conns [16]net.Conn
+	for i := range conns {
+		if conns[i], err = net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(k.srv.port)); err != nil {
+			return s, err
+		}
+		defer conns[i].Close()
+		if _, err := conns[i].Read(make([]byte, 1)); err != nil { // of INFO
+			return s, err
+		}
+	}
+	for _, c := range conns {
+		c.Close()
+	}
+	for still := 0; still < 5; time.Sleep(200 * time.Millisecond) {
+		last := s
+		if s, err = k.look(); err != nil {
+			return s, err
+		}
+		if still++; s.goroutines != last.goroutines || s.files != last.files {
+			still = 0
+		}
+	}
+	return s, nil
 }
 
 // load keeps the broker busy for d and returns its memory over that time.
