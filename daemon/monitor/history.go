@@ -43,17 +43,22 @@ const (
 
 func newHistory(r *Reporter) *history { return &history{r: r} }
 
-// start begins sampling. The goroutine is owned by the history and ends in stop.
+// start begins sampling, unless that has begun. The goroutine is owned by the history
+// and ends in stop. start and stop are not called at the same time.
 func (h *history) start() {
+	if h.quit != nil {
+		return
+	}
 	h.quit, h.done = make(chan struct{}), make(chan struct{})
 	h.sample()
+	quit := h.quit
 	go func() {
 		defer close(h.done)
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for n := 1; ; n++ {
 			select {
-			case <-h.quit:
+			case <-quit:
 				return
 			case now := <-tick.C:
 				if n%idlePeriod == 0 || now.Unix()-h.watched.Load() < int64(attention/time.Second) {
@@ -68,8 +73,12 @@ func (h *history) start() {
 }
 
 func (h *history) stop() {
+	if h.quit == nil {
+		return
+	}
 	close(h.quit)
 	<-h.done
+	h.quit = nil
 }
 
 func (h *history) sample() {

@@ -217,3 +217,22 @@ func TestHTTPSAndMutualTLS(t *testing.T) {
 		t.Errorf("with a client certificate: %d %s", code, body)
 	}
 }
+
+// Where nobody can look there is nothing to remember, and no reason to wake up every second; a listener that is added
+// later changes that.
+func TestHistoryBeginsWithAListener(t *testing.T) {
+	m := startMonitor(t, Options{})
+	if n := len(m.history.since(0)); n != 0 {
+		t.Errorf("%d samples, though nobody can ask for them", n)
+	}
+	for range 2 { // the second finds it running
+		change, err := m.Prepare(Options{Listeners: []Listener{tcp("127.0.0.1:0")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		change.Commit(context.Background())
+	}
+	if len(m.history.since(0)) == 0 {
+		t.Error("no sample with a listener")
+	}
+}

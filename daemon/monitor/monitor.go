@@ -83,8 +83,16 @@ func (m *Monitor) Start() error {
 		s.serve(m, m.log)
 	}
 	m.sockets, m.started = opened, true
-	m.history.start()
+	m.remember()
 	return nil
+}
+
+// remember begins the history, once there is somebody who may look at it: a broker that
+// nobody watches need not wake up every second.
+func (m *Monitor) remember() {
+	if len(m.sockets) > 0 {
+		m.history.start()
+	}
 }
 
 // Addrs returns the addresses listened on, in the order of the options.
@@ -238,6 +246,7 @@ func (c *Change) Commit(ctx context.Context) {
 			m.sockets = append(m.sockets, s)
 		}
 	}
+	m.remember()
 }
 
 // bindLate binds spec after the sockets in its way are gone, or else one of
