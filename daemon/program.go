@@ -9,9 +9,9 @@ import (
 )
 
 // releaseProgram gives back what the process holds of its own program, of segments with these flags: code and constants
-// that a start needs, and nobody after it, are half of that. What is needed again comes back from the page cache, where it stays; what shrinks
-// is the resident set, which ps(1) shows and the kernel goes by when it looks for a victim. It is advice: where it cannot
-// be given, nothing happens.
+// that a start needs, and nobody after it, are half of that. What is needed again comes back from the page cache, where
+// it stays; what shrinks is the resident set, which ps(1) shows and the kernel goes by when it looks for a victim. It is
+// advice: where it cannot be given, nothing happens.
 //
 // Only segments that were never writable are given back, of a program that lies where its headers say (not of a
 // position-independent one, whose constants are changed as it is loaded), and none in which somebody has set a

@@ -212,3 +212,30 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 }
+
+// Who has nothing to watch has no inotify either; it comes with the first file.
+func TestInotifyComesWithTheFirstFile(t *testing.T) {
+	notifiers := func() (n int) {
+		entries, err := os.ReadDir("/proc/self/fd")
+		do(t, err)
+		for _, e := range entries {
+			if to, _ := os.Readlink(filepath.Join("/proc/self/fd", e.Name())); to == "anon_inode:inotify" {
+				n++
+			}
+		}
+		return n
+	}
+	before := notifiers()
+	w := start(t, Options{Poll: never})
+	if n := notifiers(); n != before {
+		t.Errorf("%d notifiers more, with nothing to watch", n-before)
+	}
+	path := filepath.Join(t.TempDir(), "nats.conf")
+	write(t, path, "a")
+	w.Set([]string{path}, time.Now().Add(time.Hour))
+	if n := notifiers(); n != before+1 {
+		t.Errorf("%d notifiers more, with a file to watch", n-before)
+	}
+	write(t, path, "b")
+	changed(t, w, path)
+}
