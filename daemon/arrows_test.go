@@ -26,6 +26,8 @@ var rooms = []struct {
 	{"daemon/subject", nil, "subject grammar is pure: it must stay testable and fuzzable alone"},
 	{"daemon/proto", nil, "frames are pure: bytes in, fields out"},
 	{"daemon/sublist", []string{"daemon/subject"}, "the index is pure: it knows subjects, not who receives"},
+	{"daemon/subjects", []string{"daemon/subject", "daemon/sublist"}, "finding stored messages by subject is pure"},
+	{"daemon/stream", []string{"daemon/subjects", "daemon/subject"}, "what decides about a stream's messages does no i/o and has no clock"},
 	{"daemon/logging", nil, "every package logs, so logging can import none of them"},
 	{"daemon/sysd", []string{"daemon/logging"}, "systemd is a neighbour of the process, not of the broker"},
 	{"daemon/control", []string{"daemon/logging"}, "the verbs share it with the daemon, and must not pull the broker in"},
