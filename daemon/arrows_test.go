@@ -1,9 +1,11 @@
 package daemon_test
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,26 +16,39 @@ import (
 
 const module = "github.com/nats-broker/nats-broker"
 
-// rooms lists every package of the product with the packages of the product it
-// may import. A package that is not listed fails the test: a new room is a
-// decision, made here and in ARCHITECTURE.md.
-var rooms = []struct {
+// room is a package of the product.
+type room struct {
 	path   string   // below the module; a trailing /... covers the sub-packages
 	allows []string // other rooms it may import
 	why    string   // why nothing else
-}{
+}
+
+// pure is what a room may import that does no i/o and knows no process: other rooms of
+// its kind, and of the standard library nothing of [effects].
+func pure(others ...string) []string { return append([]string{purity}, others...) }
+
+// purity stands first in what a pure room may import.
+const purity = "(pure)"
+
+// effects are the packages of the standard library that a pure room does without.
+var effects = []string{"os", "os/...", "net", "net/...", "syscall", "log/...", "io/ioutil", "testing", "runtime/debug"}
+
+// rooms lists every package of the product with the packages of the product it
+// may import. A package that is not listed fails the test: a new room is a
+// decision, made here and in ARCHITECTURE.md.
+var rooms = []room{
 	{"confparse", nil, "anyone may import the dialect; it knows no option and no broker"},
-	{"daemon/subject", nil, "subject grammar is pure: it must stay testable and fuzzable alone"},
-	{"daemon/proto", nil, "frames are pure: bytes in, fields out"},
-	{"daemon/sublist", []string{"daemon/subject"}, "the index is pure: it knows subjects, not who receives"},
-	{"daemon/subjects", []string{"daemon/subject", "daemon/sublist"}, "finding stored messages by subject is pure"},
-	{"daemon/stream", []string{"daemon/subjects", "daemon/subject"}, "what decides about a stream's messages does no i/o and has no clock"},
+	{"daemon/subject", pure(), "subject grammar is pure: it must stay testable and fuzzable alone"},
+	{"daemon/proto", pure(), "frames are pure: bytes in, fields out"},
+	{"daemon/sublist", pure("daemon/subject"), "the index is pure: it knows subjects, not who receives"},
+	{"daemon/subjects", pure("daemon/subject", "daemon/sublist"), "finding stored messages by subject is pure"},
+	{"daemon/stream", pure("daemon/subjects", "daemon/subject"), "what decides about a stream's messages does no i/o and has no clock"},
 	{"daemon/logging", nil, "every package logs, so logging can import none of them"},
 	{"daemon/sysd", []string{"daemon/logging"}, "systemd is a neighbour of the process, not of the broker"},
 	{"daemon/control", []string{"daemon/logging"}, "the verbs share it with the daemon, and must not pull the broker in"},
 	{"daemon/watch", []string{"daemon/logging"}, "it knows files and that they changed, not what is in them"},
 	{"daemon/handover", []string{"daemon/logging"}, "descriptors and bytes for another process; it does not know what they are"},
-	{"daemon/record", nil, "the record layer of TLS 1.3 is pure: bytes in, bytes out, so that it can be reviewed alone"},
+	{"daemon/record", pure(), "the record layer of TLS 1.3 is pure: bytes in, bytes out, so that it can be reviewed alone"},
 	{"daemon/transport", []string{"daemon/logging", "daemon/record"}, "a byte stream does not know what is said on it"},
 	{"daemon/broker", []string{"daemon/subject", "daemon/proto", "daemon/sublist", "daemon/logging", "daemon/transport"},
 		"the core asks auth, cluster and monitor through interfaces of its own"},
@@ -55,84 +70,149 @@ var rooms = []struct {
 		"the command has no logic of its own: it parses arguments and calls the daemon or a verb"},
 }
 
-// thirdParty says which packages may import a library; whatever is not named
-// here and not in the standard library fails the test.
-var thirdParty = []struct {
-	prefix string
+// library is a module that is not ours. in are the packages that may import it, each
+// by its own path: not those below. One that is in no row fails the test.
+type library struct {
+	prefix string // of the import paths
 	in     []string
 	why    string
-}{
+}
+
+var thirdParty = []library{
 	{"github.com/rs/zerolog", []string{"daemon/logging"}, "one importer, so that the sink library can be replaced in one room"},
-	{"github.com/coreos/go-systemd/v22", []string{"daemon/sysd", "daemon/logging"}, "systemd is met in one room; the journal is a log sink"},
-	{"github.com/fsnotify/fsnotify", []string{"daemon"}, "files are watched by the reload transaction alone"},
-	{"github.com/prometheus/", []string{"daemon/monitor"}, "metrics are made in one room from snapshots"},
-	{"github.com/nats-io/nats.go", []string{"cmd/nats-broker", "daemon"}, "client verbs only: the broker never uses a client library to serve"},
-	{"github.com/nats-io/nkeys", []string{"daemon/auth", "daemon/broker", "daemon/config", "daemon/resolver", "daemon"}, "identities; config checks that a key is a key"},
+	{"github.com/fsnotify/fsnotify", []string{"daemon/watch"}, "files are watched in one room"},
+	{"github.com/prometheus/client_golang", []string{"daemon/monitor"}, "metrics are made in one room from snapshots"},
+	{"github.com/nats-io/nats.go", []string{"cmd/nats-broker"}, "client verbs only: the broker never uses a client library to serve"},
+	{"github.com/nats-io/nkeys", []string{"daemon/auth", "daemon/broker", "daemon/config", "daemon/resolver", "daemon", "daemon/internal/brokertest"},
+		"identities; config checks that a key is a key"},
 	{"github.com/nats-io/jwt/v2", []string{"daemon/auth", "daemon/resolver", "daemon/config"},
 		"identities; the resolver keeps whole JWTs only; config checks that a JWT is a JWT"},
-	{"github.com/klauspost/compress", []string{"daemon/transport", "daemon/monitor", "daemon/system"}, "compressed streams and answers, HTTP encodings"},
+	{"github.com/klauspost/compress", []string{"daemon/transport", "daemon/system"}, "compressed streams and answers"},
 	{"filippo.io/edwards25519", []string{"daemon/broker"}, "one multiplication, at a start"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "daemon/record", "cmd/nats-broker"}, "bcrypt; ChaCha20-Poly1305"},
-	{"golang.org/x/sys", []string{"*"}, "system calls the standard library lacks"},
+	{"golang.org/x/sys", []string{"cmd/nats-broker", "daemon", "daemon/broker", "daemon/control", "daemon/handover", "daemon/internal/brokertest",
+		"daemon/logging", "daemon/monitor", "daemon/sysd", "daemon/transport"}, "system calls the standard library lacks"},
 	{"golang.org/x/term", []string{"cmd/nats-broker"}, "a password is read without echo"},
 }
 
-// pureRooms may import nothing that does i/o or knows the process.
-var pureRooms = map[string]string{
-	"confparse":      "stdlib only: anyone may import it",
-	"daemon/subject": "stdlib only",
-	"daemon/proto":   "stdlib only",
-	"daemon/sublist": "stdlib only",
-}
-
 func TestImportArrows(t *testing.T) {
+	imported := make(map[string]bool)
 	for _, f := range productFiles(t) {
-		room := filepath.ToSlash(filepath.Dir(f))
-		i := slices.IndexFunc(rooms, func(r struct {
-			path   string
-			allows []string
-			why    string
-		}) bool {
-			return covers(r.path, room)
-		})
-		if i < 0 {
-			t.Errorf("%s: package %s is in no room: list it in rooms and in ARCHITECTURE.md", f, room)
-			continue
+		list := imports(t, f)
+		for _, why := range refusals(f, list) {
+			t.Error(why)
 		}
-		for _, imp := range imports(t, f) {
-			if inner, ok := strings.CutPrefix(imp, module+"/"); ok {
-				if covers(rooms[i].path, inner) || strings.HasPrefix(inner, room+"/internal") {
-					continue
-				}
-				if !slices.ContainsFunc(rooms[i].allows, func(a string) bool { return a == "*" || covers(a, inner) }) {
-					t.Errorf("%s imports %s: not allowed in %s: %s", f, inner, rooms[i].path, rooms[i].why)
-				}
-				continue
+		for _, imp := range list {
+			imported[imp+" in "+filepath.ToSlash(filepath.Dir(f))] = true
+		}
+	}
+	for _, lib := range thirdParty {
+		for _, in := range lib.in {
+			used := func(s string) bool {
+				imp, room, _ := strings.Cut(s, " in ")
+				return room == in && lib.covers(imp)
 			}
-			if stdlib(imp) {
-				continue
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(imported)), used) {
+				t.Errorf("%s may import %s and does not: take it out of the row", in, lib.prefix)
 			}
-			if why, pure := pureRooms[room]; pure {
-				t.Errorf("%s imports %s: %s", f, imp, why)
-				continue
-			}
-			checkThirdParty(t, f, room, imp)
 		}
 	}
 }
 
-func checkThirdParty(t *testing.T, file, room, imp string) {
-	t.Helper()
-	for _, lib := range thirdParty {
-		if !strings.HasPrefix(imp, lib.prefix) {
+// TestArrowsRefuse shows what the checker refuses, by files that are not there.
+func TestArrowsRefuse(t *testing.T) {
+	for _, c := range []struct{ file, imports, want string }{
+		{"daemon/broker/x.go", "github.com/nats-io/nats.go", "only cmd/nats-broker may"},
+		{"daemon/broker/x.go", "github.com/fsnotify/fsnotify", "only daemon/watch may"},
+		{"daemon/x.go", "github.com/fsnotify/fsnotify", "only daemon/watch may"},
+		{"daemon/monitor/web/x.go", "github.com/prometheus/client_golang/prometheus", "in no room"},
+		{"daemon/auth/x.go", "golang.org/x/sys/unix", "only cmd/nats-broker"},
+		{"daemon/auth/x.go", "golang.org/x/cryptoother", "a new runtime dependency"},
+		{"daemon/logging/x.go", "github.com/rs/zerolog/log", ""},
+		{"daemon/broker/x.go", "example.com/new", "a new runtime dependency"},
+		{"daemon/broker/x.go", module + "/daemon/auth", "not allowed in daemon/broker"},
+		{"daemon/broker/x.go", module + "/daemon", "not allowed in daemon/broker"},
+		{"daemon/monitor/x.go", module + "/daemon/broker", "not allowed in daemon/monitor"},
+		{"daemon/broker/x.go", module + "/daemon/transport", ""},
+		{"daemon/broker/x.go", "net", ""},
+		{"daemon/subject/x.go", "net", "is pure"},
+		{"daemon/proto/x.go", "os/exec", "is pure"},
+		{"daemon/sublist/x.go", module + "/daemon/subject", ""},
+		{"daemon/sublist/x.go", module + "/daemon/proto", "not allowed in daemon/sublist"},
+		{"daemon/sublist/x.go", "golang.org/x/sys/cpu", "only cmd/nats-broker"},
+		{"confparse/x.go", "github.com/rs/zerolog", "only daemon/logging may"},
+		{"daemon/config/x.go", module + "/daemon/logging", "not allowed in daemon/config"},
+		{"cmd/nats-broker/x.go", module + "/daemon/broker", "not allowed in cmd/nats-broker"},
+		{"daemon/nobody/x.go", "fmt", "in no room"},
+	} {
+		got := strings.Join(refusals(c.file, []string{c.imports}), "\n")
+		if !strings.Contains(got, c.want) || (c.want == "") != (got == "") {
+			t.Errorf("%s imports %s: %q, want %q in it", c.file, c.imports, got, c.want)
+		}
+	}
+}
+
+// TestPureRoomsImportPureRooms: what a pure room imports does no i/o either.
+func TestPureRoomsImportPureRooms(t *testing.T) {
+	for _, r := range rooms {
+		if !r.pure() {
 			continue
 		}
-		if !slices.ContainsFunc(lib.in, func(a string) bool { return a == "*" || covers(a, room) || covers(a+"/...", room) }) {
-			t.Errorf("%s imports %s: only %s may: %s", file, imp, strings.Join(lib.in, ", "), lib.why)
+		for _, other := range r.allows[1:] {
+			i := slices.IndexFunc(rooms, func(o room) bool { return o.path == other })
+			if i < 0 || !rooms[i].pure() {
+				t.Errorf("%s is pure and may import %s, which is not", r.path, other)
+			}
 		}
-		return
 	}
-	t.Errorf("%s imports %s: a new runtime dependency needs a reason in ARCHITECTURE.md and a row here", file, imp)
+}
+
+func (r *room) pure() bool { return len(r.allows) > 0 && r.allows[0] == purity }
+
+func (l *library) covers(imp string) bool {
+	return imp == l.prefix || strings.HasPrefix(imp, l.prefix+"/")
+}
+
+// refusals says what is wrong with a file of the product that imports so much.
+func refusals(file string, imports []string) (list []string) {
+	in := filepath.ToSlash(filepath.Dir(file))
+	i := slices.IndexFunc(rooms, func(r room) bool { return covers(r.path, in) })
+	if i < 0 {
+		return []string{fmt.Sprintf("%s: package %s is in no room: list it in rooms and in ARCHITECTURE.md", file, in)}
+	}
+	for _, imp := range imports {
+		if why := refusal(&rooms[i], in, imp); why != "" {
+			list = append(list, fmt.Sprintf("%s imports %s: %s", file, imp, why))
+		}
+	}
+	return list
+}
+
+// refusal says why package in, which is in r, must not import imp; it is empty if it may.
+func refusal(r *room, in, imp string) string {
+	if inner, ok := strings.CutPrefix(imp, module+"/"); ok {
+		if covers(r.path, inner) || strings.HasPrefix(inner, in+"/internal") ||
+			slices.ContainsFunc(r.allows, func(a string) bool { return a == "*" || covers(a, inner) }) {
+			return ""
+		}
+		return fmt.Sprintf("not allowed in %s: %s", r.path, r.why)
+	}
+	if stdlib(imp) {
+		if r.pure() && slices.ContainsFunc(effects, func(e string) bool { return covers(e, imp) }) {
+			return fmt.Sprintf("%s is pure: %s", r.path, r.why)
+		}
+		return ""
+	}
+	for _, lib := range thirdParty {
+		if !lib.covers(imp) {
+			continue
+		}
+		if slices.Contains(lib.in, in) {
+			return ""
+		}
+		return fmt.Sprintf("only %s may: %s", strings.Join(lib.in, ", "), lib.why)
+	}
+	return "a new runtime dependency needs a reason in ARCHITECTURE.md and a row here"
 }
 
 // covers reports whether pattern (a path, or a path and /...) names room.
