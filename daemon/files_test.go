@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/nats-broker/nats-broker/daemon/config"
 )
 
 func put(t *testing.T, path, text string) string {
@@ -222,5 +225,129 @@ func TestStatusNumbers(t *testing.T) {
 		if got := grouped(n); got != want {
 			t.Errorf("grouped(%d) = %s, want %s", n, got, want)
 		}
+	}
+}
+
+// A device, a pipe or a link is written into and left; only a regular file is
+// replaced or removed.
+func TestPIDFileIsWrittenWhereItLies(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("the device and the directory of another need root")
+	}
+	t.Run("device", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "null")
+		if err := syscall.Mknod(path, syscall.S_IFCHR|0o666, 1<<8|3); err != nil {
+			path = "/dev/null" // without root it can do no harm
+		}
+		f, err := writePIDFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.remove(); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+			t.Errorf("the device is now %v, %v", info, err)
+		}
+	})
+	t.Run("pipe that nobody reads", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "pipe")
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := writePIDFile(path); err == nil {
+			t.Error("no error")
+		}
+		if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+			t.Errorf("the pipe is now %v, %v", info, err)
+		}
+	})
+	t.Run("directory", func(t *testing.T) {
+		path := t.TempDir()
+		if _, err := writePIDFile(path); err == nil || !fileExists(path) {
+			t.Errorf("error %v, exists %v", err, fileExists(path))
+		}
+	})
+	for _, target := range []string{"there", "not there"} {
+		t.Run("link to what is "+target, func(t *testing.T) {
+			dir := t.TempDir()
+			link, real := filepath.Join(dir, "link"), filepath.Join(dir, "real")
+			if err := os.Symlink("real", link); err != nil {
+				t.Fatal(err)
+			}
+			if target == "there" {
+				put(t, real, "999999999")
+			}
+			f, err := writePIDFile(link)
+			if err != nil || text(t, real) != strconv.Itoa(os.Getpid()) {
+				t.Fatalf("error %v; the file holds %q", err, text(t, real))
+			}
+			if err := f.remove(); err != nil || fileExists(real) || !fileExists(link) {
+				t.Errorf("error %v; the file is there: %v, the link is there: %v", err, fileExists(real), fileExists(link))
+			}
+		})
+	}
+	t.Run("mounted file", func(t *testing.T) { // what stands for a directory that is not ours, for root too
+		if os.Getuid() != 0 {
+			return
+		}
+		dir := t.TempDir()
+		path := put(t, filepath.Join(dir, "broker.pid"), "999999999")
+		if err := syscall.Mount(path, path, "", syscall.MS_BIND, ""); err != nil {
+			t.Logf("cannot mount: %v", err)
+			return
+		}
+		defer syscall.Unmount(path, syscall.MNT_DETACH)
+		f, err := writePIDFile(path)
+		if err != nil || text(t, path) != strconv.Itoa(os.Getpid()) {
+			t.Fatalf("error %v; the file holds %q", err, text(t, path))
+		}
+		if err := f.remove(); err != nil || text(t, path) != "" {
+			t.Errorf("error %v; afterwards it holds %q", err, text(t, path))
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 1 {
+			t.Errorf("temporary files stayed: %v", left)
+		}
+	})
+}
+
+// What is no regular file is neither replaced nor removed by the other files
+// that the process writes.
+func TestOnlyRegularFilesAreReplaced(t *testing.T) {
+	dir := t.TempDir()
+	real, link, sub := put(t, filepath.Join(dir, "real"), "x"), filepath.Join(dir, "link"), filepath.Join(dir, "sub")
+	if err := errors.Join(os.Symlink("real", link), os.Mkdir(sub, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, sub} {
+		if _, err := writePortsFile(path, ports{}); err == nil {
+			t.Errorf("a ports file replaced %s", path)
+		}
+		if err := saveConfig(path, &active{cfg: &config.Config{}, read: newRecorder()}); err == nil {
+			t.Errorf("a saved configuration replaced %s", path)
+		}
+		if err := removeSaved(path); err == nil {
+			t.Errorf("a saved configuration was removed at %s", path)
+		}
+		if !fileExists(path) || text(t, real) != "x" {
+			t.Errorf("%s is there: %v; the file holds %q", path, fileExists(path), text(t, real))
+		}
+	}
+	if err := removeSaved(filepath.Join(dir, "none")); err != nil {
+		t.Error(err)
+	}
+	if err := removeSaved(real); err != nil || fileExists(real) {
+		t.Errorf("error %v, exists %v", err, fileExists(real))
+	}
+	// A ports file that somebody else has put in the place of ours stays.
+	f, err := writePortsFile(filepath.Join(dir, "x_1.ports"), ports{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(put(t, filepath.Join(dir, "theirs"), "y"), f.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.remove(); err != nil || text(t, f.path) != "y" {
+		t.Errorf("error %v; it holds %q", err, text(t, f.path))
 	}
 }

@@ -77,8 +77,8 @@ func (d *Daemon) keepLastGood(act *active) {
 	var err error
 	if act.cfg.Options.Process.LastGood {
 		err = saveConfig(path, act)
-	} else if err = os.Remove(path); errors.Is(err, os.ErrNotExist) {
-		err = nil
+	} else {
+		err = removeSaved(path)
 	}
 	if err != nil {
 		d.log.Warn("Could not keep the last good configuration: "+err.Error(), logging.Err(err))
@@ -96,6 +96,17 @@ func saveConfig(path string, act *active) error {
 		return err
 	}
 	return writeAtomically(path, data, 0o600)
+}
+
+// removeSaved removes the file, when there is one.
+func removeSaved(path string) error {
+	if err := errNotRegular(path); err != nil {
+		return err
+	}
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // dropInsOf lists the drop-ins in the order in which they were applied.

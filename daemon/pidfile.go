@@ -13,18 +13,22 @@ import (
 
 // pidFile is a file that holds our process id, as nats-server writes it: the
 // decimal number, nothing else.
-type pidFile struct{ path string }
+type pidFile struct {
+	path string // as it was configured
+	ownFile
+}
 
-// writePIDFile writes the file in one step. What a dead process left is
-// replaced; one that names a living broker is refused.
+// writePIDFile writes the file. What a dead process left is replaced; one that
+// names a living broker is refused.
 func writePIDFile(path string) (*pidFile, error) {
 	if pid, ok := readPID(path); ok && pid != os.Getpid() && isBroker(pid) {
 		return nil, fmt.Errorf("%s names process %d, which is running: stop it first or choose another pid file", path, pid)
 	}
-	if err := writeAtomically(path, []byte(strconv.Itoa(os.Getpid())), 0o640); err != nil {
+	own, err := writeOwn(path, []byte(strconv.Itoa(os.Getpid())), 0o640)
+	if err != nil {
 		return nil, err
 	}
-	return &pidFile{path}, nil
+	return &pidFile{path, own}, nil
 }
 
 // remove removes the file unless somebody else has replaced it.
@@ -35,10 +39,15 @@ func (p *pidFile) remove() error {
 	if pid, ok := readPID(p.path); !ok || pid != os.Getpid() {
 		return nil
 	}
-	return os.Remove(p.path)
+	return p.ownFile.remove()
 }
 
+// readPID reads a process id from a regular file. A device has none and may
+// never end, a pipe may never begin.
 func readPID(path string) (int, bool) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 64 {
+		return 0, false
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return 0, false
@@ -65,27 +74,4 @@ func processName(pid int) string {
 	}
 	arg0, _, _ := bytes.Cut(data, []byte{0})
 	return filepath.Base(string(arg0))
-}
-
-// writeAtomically writes a file beside path and renames it into place, so that
-// nobody ever reads half of it.
-func writeAtomically(path string, data []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

@@ -19,7 +19,10 @@ type ports struct {
 }
 
 // portsFile writes and removes <executable>_<pid>.ports.
-type portsFile struct{ path string }
+type portsFile struct {
+	path string
+	ownFile
+}
 
 // portsPath is where the ports file goes in dir.
 func portsPath(dir, exe string) string {
@@ -27,7 +30,7 @@ func portsPath(dir, exe string) string {
 }
 
 // writePortsFile writes the file in one step: a reader that sees it sees all
-// of it. Anyone may read it, as umask allows.
+// of it. Its name can be guessed, so that no link is followed there. Anyone may read it, as umask allows.
 func writePortsFile(path string, p ports) (*portsFile, error) {
 	data, err := json.Marshal(p)
 	if err != nil {
@@ -36,14 +39,18 @@ func writePortsFile(path string, p ports) (*portsFile, error) {
 	if err := writeAtomically(path, data, 0o644); err != nil {
 		return nil, err
 	}
-	return &portsFile{path}, nil
+	own, err := ownedFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return &portsFile{path, own}, nil
 }
 
 func (f *portsFile) remove() error {
 	if f == nil {
 		return nil
 	}
-	return os.Remove(f.path)
+	return f.ownFile.remove()
 }
 
 // urls lists the URLs of a listening address: one for each address of this

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
@@ -88,7 +90,9 @@ func (s *Server) Close() {
 // place, so that the socket never exists with another mode.
 func listenPrivate(path string) (*net.UnixListener, os.FileInfo, error) {
 	tmp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d", filepath.Base(path), os.Getpid()))
-	os.Remove(tmp)
+	if err := removeStale(tmp); err != nil { // of a process that had our number
+		return nil, nil, err
+	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
 	if err != nil {
 		return nil, nil, err
@@ -100,7 +104,7 @@ func listenPrivate(path string) (*net.UnixListener, os.FileInfo, error) {
 		info, err = os.Lstat(tmp)
 	}
 	if err == nil {
-		err = os.Rename(tmp, path)
+		err = renameNew(tmp, path)
 	}
 	if err != nil {
 		l.Close()
@@ -108,6 +112,19 @@ func listenPrivate(path string) (*net.UnixListener, os.FileInfo, error) {
 		return nil, nil, err
 	}
 	return l, info, nil
+}
+
+// renameNew renames a file to a name that nobody has. Where the file system cannot promise that, what has come to path
+// since it was looked at is replaced.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return os.Rename(from, to)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
 }
 
 // removeStale removes a socket nobody listens on.

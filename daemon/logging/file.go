@@ -1,6 +1,7 @@
 package logging
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,6 +33,7 @@ type fileSink struct {
 
 	mu      sync.Mutex // guards what follows and keeps lines whole
 	f       *os.File
+	regular bool // a device or a pipe is not rotated
 	created bool // the file did not exist before it was opened
 	buf     []byte
 	size    int64
@@ -56,23 +58,23 @@ func openFile(o Options, tell teller) (*fileSink, error) {
 	}
 	_, err = os.Lstat(path)
 	s.created = os.IsNotExist(err)
-	if s.f, s.size, err = openAppend(path); err != nil {
+	if s.f, s.size, s.regular, err = openAppend(path); err != nil {
 		return nil, fmt.Errorf("error opening file: %w", err)
 	}
 	return s, nil
 }
 
-func openAppend(path string) (*os.File, int64, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, filePerm)
+func openAppend(path string) (f *os.File, size int64, regular bool, err error) {
+	f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, filePerm)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	st, err := f.Stat()
 	if err != nil {
 		f.Close()
-		return nil, 0, err
+		return nil, 0, false, err
 	}
-	return f, st.Size(), nil
+	return f, st.Size(), st.Mode().IsRegular(), nil
 }
 
 func (s *fileSink) name() string { return s.path }
@@ -83,7 +85,8 @@ func (s *fileSink) lost() uint64 { return s.dropped.Load() }
 func (s *fileSink) discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st, err := s.f.Stat(); s.created && err == nil && st.Size() == 0 {
+	st, err := s.f.Stat()
+	if now, gone := os.Lstat(s.path); s.created && err == nil && gone == nil && st.Size() == 0 && os.SameFile(st, now) {
 		os.Remove(s.path)
 	}
 	s.f.Close()
@@ -103,12 +106,12 @@ func (s *fileSink) reopen() error {
 }
 
 func (s *fileSink) reopenLocked() error {
-	f, size, err := openAppend(s.path)
+	f, size, regular, err := openAppend(s.path)
 	if err != nil {
 		return fmt.Errorf("log file %s: %w", s.path, err)
 	}
 	s.f.Close()
-	s.f, s.size, s.next, s.missing, s.torn = f, size, s.limit, false, false
+	s.f, s.size, s.regular, s.next, s.missing, s.torn = f, size, regular, s.limit, false, false
 	return nil
 }
 
@@ -120,7 +123,7 @@ func (s *fileSink) write(r *record) {
 		s.followLocked()
 	}
 	s.writeLocked(r)
-	if s.limit > 0 && s.size > s.next {
+	if s.limit > 0 && s.regular && s.size > s.next {
 		s.rotateLocked(r)
 	}
 }
@@ -179,11 +182,13 @@ func (s *fileSink) followLocked() {
 // rotateLocked renames the full file and begins a new one. When that fails the full file stays in use and the next
 // attempt waits until it has doubled.
 func (s *fileSink) rotateLocked(r *record) {
-	backup := s.path + "." + s.stamp(r.time).Format(backupTime)
-	err := os.Rename(s.path, backup)
+	real, backup, err := s.renameLocked("." + s.stamp(r.time).Format(backupTime))
 	if err == nil {
-		if err = s.reopenLocked(); err != nil {
-			os.Rename(backup, s.path)
+		if err = s.reopenLocked(); err == nil && s.size > 0 {
+			err = errors.New("the path still leads to the full file") // as /dev/stdout does
+		}
+		if err != nil {
+			os.Rename(backup, real)
 		}
 	}
 	if err != nil {
@@ -196,8 +201,25 @@ func (s *fileSink) rotateLocked(r *record) {
 	s.checked = r.time
 	s.noteLocked(r, Info, fmt.Sprintf("Rotated log, backup saved as %q", backup))
 	if s.max > 0 {
-		s.purgeLocked(r)
+		s.purgeLocked(r, real)
 	}
+}
+
+// renameLocked gives the open file another name, if the path leads to it: a link stays where it is, and what is no file
+// of ours too.
+func (s *fileSink) renameLocked(suffix string) (real, backup string, err error) {
+	if real, err = filepath.EvalSymlinks(s.path); err != nil {
+		return "", "", err
+	}
+	open, err := s.f.Stat()
+	if err != nil {
+		return "", "", err
+	}
+	if now, err := os.Lstat(real); err != nil || !os.SameFile(open, now) {
+		return "", "", fmt.Errorf("%s is not the file that is written", real)
+	}
+	backup = real + suffix
+	return real, backup, os.Rename(real, backup)
 }
 
 // noteLocked writes a line of the sink's own into this file only.
@@ -208,9 +230,9 @@ func (s *fileSink) noteLocked(r *record, lv Level, msg string) {
 // backupTime is the suffix of nats-server's rotated files: date, time and nanoseconds, all separated by dots.
 const backupTime = "2006.01.02.15.04.05.000000000"
 
-// purgeLocked removes the oldest backups beyond the number kept, of which the current file is one.
-func (s *fileSink) purgeLocked(r *record) {
-	dir, base := filepath.Split(s.path)
+// purgeLocked removes the oldest backups of the file beyond the number kept, of which the current file is one.
+func (s *fileSink) purgeLocked(r *record, real string) {
+	dir, base := filepath.Split(real)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		s.noteLocked(r, Error, fmt.Sprintf("Unable to read directory %q for log purge (%v), will attempt next rotation", dir, err))
@@ -219,7 +241,7 @@ func (s *fileSink) purgeLocked(r *record) {
 	var backups []string
 	for _, e := range entries {
 		stamp, ok := strings.CutPrefix(e.Name(), base+".")
-		if !ok || e.IsDir() {
+		if !ok || !e.Type().IsRegular() {
 			continue
 		}
 		if _, err := time.Parse(backupTime, stamp); err == nil {

@@ -152,6 +152,61 @@ func TestFailedRotationGoesOnWriting(t *testing.T) {
 	}
 }
 
+// TestRotationLeavesWhatIsNoFileOfOurs: a link stays a link and its target is rotated; what is no regular file, and what
+// the path would lead to whatever its name, is never renamed.
+func TestRotationLeavesWhatIsNoFileOfOurs(t *testing.T) {
+	t.Run("link", func(t *testing.T) {
+		dir := t.TempDir()
+		real, link := filepath.Join(dir, "real.log"), filepath.Join(dir, "link.log")
+		if err := os.Symlink("real.log", link); err != nil {
+			t.Fatal(err)
+		}
+		m, _, _, _ := fileManager(t, func(o *Options) { o.File, o.FileLimit, o.FileMax = link, 100, 2 })
+		for i := range 20 {
+			m.Logger("broker").Info(fmt.Sprintf("line %d", i))
+		}
+		if to, err := os.Readlink(link); err != nil || to != "real.log" {
+			t.Errorf("the link leads to %q, %v", to, err)
+		}
+		if n := backups(t, real); len(n) != 1 || len(backups(t, link)) != 0 {
+			t.Errorf("backups %v, of the link %v", n, backups(t, link))
+		}
+	})
+	t.Run("pipe", func(t *testing.T) {
+		pipe := filepath.Join(t.TempDir(), "pipe")
+		if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		reader, err := os.OpenFile(pipe, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		m, _, _, _ := fileManager(t, func(o *Options) { o.File, o.FileLimit = pipe, 10 })
+		m.Logger("broker").Info("a line that is longer than the limit")
+		if st, err := os.Lstat(pipe); err != nil || st.Mode()&os.ModeNamedPipe == 0 || len(backups(t, pipe)) != 0 {
+			t.Errorf("the pipe is %v, %v; backups %v", st, err, backups(t, pipe))
+		}
+	})
+	t.Run("standard output", func(t *testing.T) {
+		out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.Close()
+		m, _, _, _ := fileManager(t, func(o *Options) { o.File, o.FileLimit = fmt.Sprintf("/proc/self/fd/%d", out.Fd()), 10 })
+		for range 3 {
+			m.Logger("broker").Info("a line that is longer than the limit")
+		}
+		if n := backups(t, out.Name()); len(n) != 0 {
+			t.Errorf("renamed: %v", n)
+		}
+		if got := readFile(t, out.Name()); strings.Count(got, "longer than the limit") != 3 {
+			t.Errorf("the file holds %q", got)
+		}
+	})
+}
+
 // TestReopenAfterRename is logrotate with a postrotate signal.
 func TestReopenAfterRename(t *testing.T) {
 	m, path, _, _ := fileManager(t, nil)
