@@ -173,7 +173,8 @@ func (c *Client) prepare(nc net.Conn) {
 	c.flags.Store(flagVerbose | flagPedantic)
 	c.acc = b.global
 	c.applyLimits(o)
-	c.sender = sender{acc: b.global, self: c, lead: proto.PubLead, echo: true, random: c.cid * 0x9E3779B97F4A7C15}
+	c.sender = newSender(b.global, FromClient, proto.PubLead, c.cid)
+	c.sender.self = c
 }
 
 // orUnlimited is a limit as a number to compare with.

@@ -153,9 +153,9 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 	for range n {
 		sub := g.subs[at]
 		switch sub.kind {
-		case kindInternal, kindService:
+		case kindPart, kindService:
 			return internalStep{sub}.deliver(s, subject, f)
-		case kindRemote:
+		case kindRoute:
 			s.chosen = append(s.chosen, choice{sub.more.Load().remote, g.name})
 			return true
 		}

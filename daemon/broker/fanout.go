@@ -35,7 +35,7 @@ func fanoutOf(l *list) *fanout {
 	at := make(map[string]int)
 	seen := make(map[*Client]bool, len(l.Plain))
 	for _, s := range l.Plain {
-		if s.kind != kindClient || s.shadow() != nil {
+		if s.kind != kindClient {
 			f.others = append(f.others, s)
 			continue
 		}

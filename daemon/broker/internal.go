@@ -32,7 +32,7 @@ type InternalSubscription struct {
 // SubscribeInternal has f called for messages on a pattern; with a queue group, for
 // its share of them. Other servers are not told: it is for what is published here.
 func (a *Account) SubscribeInternal(subject, queue string, f Callback) (*InternalSubscription, error) {
-	return a.subscribeInternal(kindInternal, subject, queue, f)
+	return a.subscribeInternal(kindPart, subject, queue, f)
 }
 
 // SubscribeService is SubscribeInternal for messages from other servers too, which
@@ -83,15 +83,15 @@ func (i internalStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 // received it. reply may be empty and header nil; header is "NATS/1.0…" through its
 // blank line. Nothing is kept.
 func (a *Account) Publish(subject, reply string, header, payload []byte) (delivered bool) {
-	return a.publish(subject, reply, header, payload, false)
+	return a.publish(subject, reply, header, payload, Own)
 }
 
 // PublishOut is Publish for what parts of this broker are not to receive themselves.
 func (a *Account) PublishOut(subject, reply string, header, payload []byte) (delivered bool) {
-	return a.publish(subject, reply, header, payload, true)
+	return a.publish(subject, reply, header, payload, OwnOutward)
 }
 
-func (a *Account) publish(subject, reply string, header, payload []byte, out bool) (delivered bool) {
+func (a *Account) publish(subject, reply string, header, payload []byte, from Origin) (delivered bool) {
 	f := proto.Frame{Op: proto.Pub, Hdr: -1, Size: len(header) + len(payload)}
 	b := make([]byte, 0, len(subject)+len(reply)+f.Size+64)
 	b = append(append(b, subject...), ' ')
@@ -123,7 +123,7 @@ func (a *Account) publish(subject, reply string, header, payload []byte, out boo
 		if traced {
 			a.broker.traceOwn(&f)
 		}
-		s := sender{acc: a, echo: true, out: out, lead: proto.PubLead, random: uint64(len(b)) ^ a.seq.Add(1)*0x9E3779B97F4A7C15}
+		s := newSender(a, from, proto.PubLead, a.seq.Add(1))
 		s.begin(in)
 		delivered = s.publish(s.plan(f.Subject), &f)
 		s.end()

@@ -7,7 +7,6 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/subject"
-	"github.com/nats-broker/nats-broker/daemon/sublist"
 )
 
 // Mapping renames subjects that clients publish on, before anything else looks at
@@ -130,7 +129,7 @@ func (m *mappedStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 		}
 		p := m.plans[i]
 		if p == nil {
-			p = s.planOf(s.acc, w.to.Apply(m.from))
+			p = s.planOf(w.to.Apply(m.from))
 		}
 		if s.traced && s.self != nil {
 			s.self.traceMapping(m.from, p.subject)
@@ -138,7 +137,7 @@ func (m *mappedStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 		if s.self.refused(p) {
 			return true // the client knows
 		}
-		return s.within(s.acc, p, f)
+		return s.within(s.hop, p, f)
 	}
 	return true // lost, as the mapping says
 }
@@ -153,34 +152,31 @@ func (s *sender) fillMapped(p *plan, ways []way) {
 	m := &mappedStep{ways: ways, from: p.subject, plans: make([]*plan, len(ways))}
 	for i, w := range ways {
 		if !w.to.Varies() {
-			m.plans[i] = s.planOf(s.acc, w.to.Apply(p.subject))
+			m.plans[i] = s.planOf(w.to.Apply(p.subject))
 			p.dependOn(s.acc, m.plans[i])
 		}
 	}
 	p.steps = append(p.steps, m)
 }
 
-// planOf makes a plan for a subject of an account, outside the cache.
-func (s *sender) planOf(a *Account, to string) *plan {
-	p := &plan{subject: to, hash: sublist.Hash(asBytes(to)), shard: sublist.ShardOf(asBytes(to))}
-	acc := s.acc
-	s.acc = a
-	p.stamp = a.index.Stamp(p.shard)
+// planOf makes a plan for a subject of the account at hand, outside the cache.
+func (s *sender) planOf(to string) *plan {
+	p := newPlan(to)
 	s.fillFrom(p)
-	s.acc = acc
 	return p
 }
 
-// within delivers a message by a plan of an account, in the middle of the delivery
+// within delivers a message by a plan of a hop's account, in the middle of the delivery
 // by another plan.
-func (s *sender) within(a *Account, p *plan, f *proto.Frame) bool {
-	acc, base, subject := s.acc, s.base, f.Subject
-	s.acc, s.base, f.Subject = a, len(s.chosen), asBytes(p.subject)
+func (s *sender) within(h hop, p *plan, f *proto.Frame) bool {
+	was, subject := s.hop, f.Subject
+	s.hop, f.Subject = h, asBytes(p.subject)
+	s.base = len(s.chosen)
 	for _, n := range p.nodes {
 		n.Msgs.Add(1)
 	}
 	delivered := s.deliver(p, f)
 	s.chosen = s.chosen[:s.base]
-	s.acc, s.base, f.Subject = acc, base, subject
+	s.hop, f.Subject = was, subject
 	return delivered
 }

@@ -16,13 +16,13 @@ func (a *Account) Interested(subject string) bool {
 	to := asBytes(subject)
 	for _, n := range a.index.Match(to, sublist.Hash(to), room[:0]) {
 		one, l := n.Members()
-		if one != nil && !one.deaf() {
+		if one != nil && one.kind != kindDeaf {
 			return true
 		}
 		if l == nil {
 			continue
 		}
-		if len(l.Queues) > 0 || slices.ContainsFunc(l.Plain, func(s *Subscription) bool { return !s.deaf() }) {
+		if len(l.Queues) > 0 || slices.ContainsFunc(l.Plain, func(s *Subscription) bool { return s.kind != kindDeaf }) {
 			return true
 		}
 	}
@@ -35,7 +35,7 @@ func (a *Account) Interested(subject string) bool {
 func (a *Account) Subscribers(pattern, queue string) (n int) {
 	count := func(at *node) {
 		one, l := at.Members()
-		if one != nil && one.kind == kindClient && queue == "" {
+		if one != nil && one.client != nil && queue == "" {
 			n++
 		}
 		if l == nil {
@@ -71,7 +71,7 @@ func (a *Account) Subscribers(pattern, queue string) (n int) {
 
 func clientsIn(list []*Subscription) (n int) {
 	for _, s := range list {
-		if s.kind == kindClient {
+		if s.client != nil {
 			n++
 		}
 	}

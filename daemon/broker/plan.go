@@ -42,6 +42,12 @@ type plan struct {
 	epoch uint64
 }
 
+// newPlan makes a plan for a subject, to be filled in.
+func newPlan(to string) *plan {
+	b := asBytes(to)
+	return &plan{subject: to, hash: sublist.Hash(b), shard: sublist.ShardOf(b)}
+}
+
 // step is a part of a plan that is not delivery to clients of the same account.
 type step interface {
 	// deliver reports whether the message was given to somebody.

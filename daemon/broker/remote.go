@@ -45,7 +45,7 @@ func (a *Account) AddRemote(r Remote, subject []byte, queue string, weight int) 
 		extra subExtra
 	}
 	m := &one
-	m.sub.line, m.sub.subject, m.sub.kind = subscriptionLine(subject, nil), uint32(len(subject)), kindRemote
+	m.sub.line, m.sub.subject, m.sub.kind = subscriptionLine(subject, nil), uint32(len(subject)), kindRoute
 	if queue != "" {
 		m.sub.queue = &queue
 	}
@@ -120,7 +120,8 @@ func (p *Publisher) End() {
 func (p *Publisher) Deliver(a *Account, f *proto.Frame, all bool, queues []string) bool {
 	s := p.senders[a]
 	if s == nil {
-		s = &sender{acc: a, echo: true, routed: true, lead: p.lead(a), random: a.seq.Add(1) * 0x9E3779B97F4A7C15}
+		made := newSender(a, FromRoute, p.lead(a), a.seq.Add(1))
+		s = &made
 		p.senders[a] = s
 	}
 	if s.in == nil {
@@ -166,9 +167,9 @@ func (p *Publisher) Forget(a *Account) {
 	delete(p.senders, a)
 }
 
-// wants reports whether a group is to be served for a message from a peer.
+// wants reports whether a queue group is to be served.
 func (s *sender) wants(group string) bool {
-	if !s.routed || s.allGroups {
+	if s.allGroups {
 		return true
 	}
 	for _, q := range s.groups {

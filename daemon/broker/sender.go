@@ -9,10 +9,10 @@ import (
 // sender delivers what one connection publishes. It belongs to the goroutine that
 // reads from the connection.
 type sender struct {
-	acc  *Account
-	self *Client // the publisher
+	hop
+	from Origin
+	self *Client // the publisher; nil for all but FromClient
 	echo bool    // what self publishes comes back to it
-	out  bool    // parts of this broker do not receive
 
 	traced bool // see [sender.retrace]
 
@@ -27,10 +27,7 @@ type sender struct {
 
 	lead string // what lines begin with, in front of the subject
 
-	// A message from a peer goes to clients of this server only.
-	routed    bool
-	allGroups bool     // every queue group is served; otherwise
-	groups    []string // those named
+	groups []string // that a peer has named; see hop.allGroups
 
 	chosen   []choice // peers that serve a queue group, of the message at hand
 	queues   []string // those of one peer
@@ -39,12 +36,8 @@ type sender struct {
 	uncounted uint64 // messages of last that its nodes have not been told of
 	settler   func() // settle, made once
 
-	// During delivery to another account.
-	depth   int     // plans within plans
-	foreign bool    // the message lies in a nest, not in the input
-	nests   []*nest // by depth
-	told    *told   // what services are told last
-	base    int     // where in chosen those of the account at hand begin
+	nests []*nest // for delivery to other accounts, by depth
+	told  *told   // what services are told last
 
 	open   *fanout // whose bytes are in stage
 	stage  transport.Stage
@@ -162,7 +155,7 @@ func (s *sender) plan(subject []byte) *plan {
 func (s *sender) fill(p *plan) {
 	s.acc.misses.Add(1)
 	p.reset()
-	if s.self != nil {
+	if s.from == FromClient {
 		if ways := s.acc.waysFor(p.subject); ways != nil {
 			p.shard = sublist.ShardOf(asBytes(p.subject))
 			p.stamp = s.acc.index.Stamp(p.shard)
@@ -184,7 +177,7 @@ func (s *sender) fillFrom(p *plan) {
 	p.shard = sublist.ShardOf(to)
 	p.stamp = x.Stamp(p.shard)
 	p.nodes = x.Match(to, hash, p.nodes[:0])
-	if s.self != nil && s.depth == 0 && !s.self.canPublish(p.seen()) {
+	if s.from == FromClient && s.entry == published && !s.self.canPublish(p.seen()) {
 		p.denied = true
 		if !s.self.answering() {
 			return
@@ -194,7 +187,7 @@ func (s *sender) fillFrom(p *plan) {
 	for _, n := range nodes {
 		s.add(p, n)
 	}
-	if s.self != nil && s.depth == 0 {
+	if s.from == FromClient && s.entry == published {
 		s.addMeasured(p)
 	}
 	if len(p.fans) == 1 && len(p.plain)+len(p.groups)+len(p.steps)+len(p.renamed) == 0 && p.as == "" && !p.denied &&
@@ -274,35 +267,23 @@ func (s *sender) add(p *plan, n *node) {
 	}
 }
 
+// addPlain adds a receiver that is in no queue group.
 func (s *sender) addPlain(p *plan, sub *Subscription) {
-	switch {
-	case sub.internal():
-		s.addInternal(p, sub)
+	if !s.may.has(sub.kind) {
 		return
-	case sub.kind == kindRemote:
-		if !s.routed {
-			s.addRemote(p, sub)
+	}
+	switch sub.kind {
+	case kindClient:
+		if sub.client != s.self || s.echo {
+			p.plain = append(p.plain, sub)
 		}
-		return
-	}
-	if sh := sub.shadow(); sh != nil {
-		s.addShadow(p, sub, sh)
-		return
-	}
-	if sub.client == s.self && !s.echo {
-		return
-	}
-	p.plain = append(p.plain, sub)
-}
-
-// addInternal adds a part of the broker to a plan.
-func (s *sender) addInternal(p *plan, sub *Subscription) {
-	switch x := sub.more.Load(); {
-	case sub.deaf() && !s.routed:
-	case s.out && x.callback != nil:
-	case x.service != nil:
-		s.addService(p, x.service)
-	case x.replies:
+	case kindShadow:
+		s.addShadow(p, sub)
+	case kindRoute:
+		s.addRemote(p, sub)
+	case kindImport:
+		s.addService(p, sub.more.Load().service)
+	case kindReplies:
 		p.steps = append(p.steps, replyStep{s.acc})
 	default:
 		p.steps = append(p.steps, internalStep{sub})
@@ -316,17 +297,14 @@ const maxWeight = 1024
 // members as they have.
 func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 	name, subs := of.Name, of.Subs
-	if s.out || of.Own < len(subs) {
+	if s.may&toOwn != toOwn || of.Own < len(subs) {
 		subs = make([]*Subscription, 0, len(of.Subs))
 		for _, sub := range of.Subs {
-			if s.out && sub.internal() {
+			if !s.may.has(sub.kind) {
 				continue
 			}
-			if sub.kind != kindRemote {
+			if sub.kind != kindRoute {
 				subs = append(subs, sub)
-				continue
-			}
-			if s.routed {
 				continue
 			}
 			s.addRemote(p, sub)

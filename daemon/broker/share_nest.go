@@ -87,13 +87,13 @@ func (s *sender) nest() *nest {
 	return s.nests[s.depth]
 }
 
-// nestedPlan returns the plan for where an answer goes. It is good until the next
+// nestedPlan returns the plan for where an answer goes, by a hop. It is good until the next
 // answer at this depth.
 //
 // Who asks uses one inbox, as a rule, with a token of its own for every request, so that
 // the plan of the answer before is good for this one too.
-func (s *sender) nestedPlan(n *nest) *plan {
-	a, p := n.back.to, &n.plan
+func (s *sender) nestedPlan(h hop, n *nest) *plan {
+	a, p := h.acc, &n.plan
 	same := n.acc == a && p.current(a.index)
 	if same && p.subject == string(n.back.subject) {
 		return p
@@ -115,10 +115,10 @@ func (s *sender) nestedPlan(n *nest) *plan {
 	}
 	n.acc = a
 	p.reset()
-	acc := s.acc
-	s.acc = a
+	was := s.hop
+	s.hop = h
 	s.fillFrom(p)
-	s.acc = acc
+	s.hop = was
 	if at == len(p.subject) || len(p.nodes) > 0 && p.nodes[0].Pattern == p.subject {
 		n.inbox = "" // the plan is for this one only
 	}

@@ -10,10 +10,16 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 )
 
+// senderOf makes a sender of a part of the broker.
+func senderOf(a *Account) *sender {
+	s := newSender(a, Own, "", 1)
+	return &s
+}
+
 // nobody is a subscription that only the index looks at.
 func nobody(pattern string) *Subscription {
 	s := newSubscription(nil, []byte(pattern), []byte("1"), nil)
-	s.kind = kindInternal
+	s.kind = kindPart
 	s.more.Store(&subExtra{callback: func(*Message) {}})
 	return s
 }
@@ -42,7 +48,7 @@ func TestPlansForMany(t *testing.T) {
 			a.shares.replies.open(a)
 		}
 		prefix := *accounts[0].shares.replies.prefix.Load()
-		s := &sender{acc: accounts[0], echo: true}
+		s := senderOf(accounts[0])
 		n := s.nest()
 		here := map[*Subscription]*Account{}
 		one := replyName([]byte(prefix), &replyClass{}, 0, 7)
@@ -75,11 +81,11 @@ func TestPlansForMany(t *testing.T) {
 			default:
 				n.back.to, n.back.subject = a, append(n.back.subject[:0], rapid.SampledFrom(subjects).Draw(t, "subject")...)
 				subject := string(n.back.subject)
-				p := s.nestedPlan(n)
+				p := s.nestedPlan(s.into(a, asAnswer), n)
 				if p.subject != subject {
 					t.Fatalf("the plan is for %q, not %q", p.subject, subject)
 				}
-				same(t, &sender{acc: a}, subject, p)
+				same(t, senderOf(a), subject, p)
 			}
 		}
 	})
@@ -87,7 +93,7 @@ func TestPlansForMany(t *testing.T) {
 
 func same(t *rapid.T, s *sender, subject string, p *plan) {
 	t.Helper()
-	q := (&sender{acc: s.acc, echo: true}).planOf(s.acc, subject)
+	q := senderOf(s.acc).planOf(subject)
 	if got, want := patternsOf(p), patternsOf(q); !slices.Equal(got, want) || len(p.steps) != len(q.steps) {
 		t.Fatalf("%q reaches %q by %d steps, want %q by %d", subject, got, len(p.steps), want, len(q.steps))
 	}
@@ -99,14 +105,14 @@ func TestPlanForOne(t *testing.T) {
 	if _, err := a.index.Insert(nobody("in.x.1")); err != nil {
 		t.Fatal(err)
 	}
-	s := &sender{acc: a, echo: true}
+	s := senderOf(a)
 	n := s.nest()
 	for i, c := range []struct {
 		subject string
 		steps   int
 	}{{"in.x.1", 1}, {"in.x.2", 0}, {"in.x.3", 0}, {"in.x.4", 0}, {"in.x.1", 1}, {"in.x.5", 0}} {
 		n.back.to, n.back.subject = a, append(n.back.subject[:0], c.subject...)
-		if p := s.nestedPlan(n); len(p.steps) != c.steps {
+		if p := s.nestedPlan(s.into(a, asAnswer), n); len(p.steps) != c.steps {
 			t.Errorf("%d: %d steps for %s", i, len(p.steps), c.subject)
 		}
 	}

@@ -60,8 +60,7 @@ func (t *replyTable) opened(a *Account) (tell func(Change)) {
 // subscribe has the answers below a prefix come to the table.
 func (t *replyTable) subscribe(a *Account, prefix string) (*Subscription, error) {
 	sub := newSubscription(nil, asBytes(prefix+">"), nil, nil)
-	sub.kind = kindInternal
-	sub.more.Store(&subExtra{replies: true})
+	sub.kind = kindReplies
 	_, err := a.index.Insert(sub)
 	return sub, err
 }

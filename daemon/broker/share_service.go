@@ -2,7 +2,6 @@ package broker
 
 import (
 	"github.com/nats-broker/nats-broker/daemon/subject"
-	"github.com/nats-broker/nats-broker/daemon/sublist"
 )
 
 // A service import is a subscription of the importing account that sends what it
@@ -48,7 +47,7 @@ func (im *serviceImport) attach(a *Account) {
 	}
 	im.to.shares.replies.open(im.to)
 	im.sub = newSubscription(nil, asBytes(im.local), nil, nil)
-	im.sub.kind = kindInternal
+	im.sub.kind = kindImport
 	im.sub.more.Store(&subExtra{service: im})
 	_, _ = a.index.Insert(im.sub) // the pattern is valid
 }
@@ -76,13 +75,11 @@ const maxChain = 16
 
 // addService adds a service import to a plan.
 func (s *sender) addService(p *plan, im *serviceImport) {
-	if s.routed || s.depth >= maxChain {
-		return // a peer's request has been through its own server's imports
+	if s.depth >= maxChain {
+		return
 	}
-	s.depth++
 	to := im.out.Apply(p.seen())
-	st := &serviceStep{im: im, plan: s.mappedPlanOf(im.to, to), export: im.to.exportOf(to)}
-	s.depth--
+	st := &serviceStep{im: im, plan: s.planInto(s.into(im.to, asRequest), to), export: im.to.exportOf(to)}
 	st.class = im.to.shares.replies.class(st.export.Threshold)
 	if s.self != nil {
 		st.told = s.tells(im.Share)
@@ -91,21 +88,20 @@ func (s *sender) addService(p *plan, im *serviceImport) {
 	p.steps = append(p.steps, st)
 }
 
-// mappedPlanOf is planOf for what enters the account from another, whose mappings
-// come first.
-func (s *sender) mappedPlanOf(a *Account, to string) *plan {
-	ways := a.waysFor(to)
+// planInto is planOf for what enters an account by a hop: the account's mappings come first.
+func (s *sender) planInto(h hop, to string) *plan {
+	was := s.hop
+	s.hop = h
+	defer func() { s.hop = was }()
+	ways := s.acc.waysFor(to)
 	if len(ways) == 1 && ways[0].upto == 100 && !ways[0].to.Varies() {
-		return s.planOf(a, ways[0].to.Apply(to))
+		return s.planOf(ways[0].to.Apply(to))
 	}
 	if ways == nil {
-		return s.planOf(a, to)
+		return s.planOf(to)
 	}
-	p := &plan{subject: to, hash: sublist.Hash(asBytes(to)), shard: sublist.ShardOf(asBytes(to))}
-	acc := s.acc
-	s.acc = a
-	p.stamp = a.index.Stamp(p.shard)
+	p := newPlan(to)
+	p.stamp = s.acc.index.Stamp(p.shard)
 	s.fillMapped(p, ways)
-	s.acc = acc
 	return p
 }

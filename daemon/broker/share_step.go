@@ -80,19 +80,16 @@ func (st *serviceStep) render(s *sender, n *nest, f *proto.Frame) {
 
 // pass delivers a request in whatever way its plan says.
 func (st *serviceStep) pass(s *sender, n *nest, f *proto.Frame) bool {
-	was, foreign := *f, s.foreign
+	was, h := *f, s.into(st.im.to, asRequest)
 	if len(f.Reply) > 0 {
 		f.Reply = n.name
 	}
 	f.Tail = nil
 	if st.told != nil {
 		n.prependInfo(st.told.line, f)
-		s.foreign = true
+		h.foreign = true
 	}
-	s.depth++
-	delivered := s.within(st.im.to, st.plan, f)
-	s.depth--
-	s.foreign = foreign
+	delivered := s.within(h, st.plan, f)
 	*f = was
 	return delivered
 }
@@ -109,12 +106,9 @@ func (st replyStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 		return false
 	}
 	to := n.back
-	all := s.allGroups
-	s.allGroups = true
-	s.depth++
-	delivered := s.within(to.to, s.nestedPlan(n), f)
-	s.depth--
-	s.allGroups = all
+	h := s.into(to.to, asAnswer)
+	h.allGroups = true
+	delivered := s.within(h, s.nestedPlan(h, n), f)
 	if to.sample != nil {
 		to.measured(s, subject, delivered)
 	}
@@ -124,7 +118,7 @@ func (st replyStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 // measured ends the measurement of a request whose answer has been passed on, or could
 // not be, and removes the request if that was its last.
 func (w *wayBack) measured(s *sender, reply []byte, delivered bool) {
-	if delivered && s.routed && tracked(reply) {
+	if delivered && s.from == FromRoute && tracked(reply) {
 		w.sample.answeredElsewhere(string(reply))
 	}
 	if w.last.slot != nil {

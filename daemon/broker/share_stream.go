@@ -72,6 +72,7 @@ func (a *Account) castShadowsOf(sh *sharing, sub *Subscription) {
 			continue
 		}
 		s := newSubscription(sub.client, asBytes(im.out.Apply(both)), asBytes(sub.SID()), sub.queue)
+		s.kind = kindShadow
 		s.more.Store(&subExtra{shadow: &shadow{of: sub, im: im}})
 		n, err := im.from.index.Insert(s)
 		if err != nil {
@@ -154,9 +155,9 @@ type renamed struct {
 
 // addShadow adds the receiver behind a shadow to a plan. What entered the account as
 // a request, or came back as an answer, is not exported as a stream.
-func (s *sender) addShadow(p *plan, sub *Subscription, sh *shadow) {
-	if s.depth > 0 || sub.client == s.self && !s.echo {
+func (s *sender) addShadow(p *plan, sub *Subscription) {
+	if s.entry != published || sub.client == s.self && !s.echo {
 		return
 	}
-	p.renamed = append(p.renamed, renamed{sub, sh.im.in.Apply(p.seen())})
+	p.renamed = append(p.renamed, renamed{sub, sub.shadow().im.in.Apply(p.seen())})
 }

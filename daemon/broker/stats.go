@@ -151,7 +151,7 @@ func (a *Account) Stats() AccountStats {
 func (a *Account) EachSubscription(f func(SubInfo) bool) {
 	more := true
 	visit := func(s *Subscription) {
-		if more && s.kind == kindClient {
+		if more && s.client != nil {
 			more = f(s.info(a))
 		}
 	}

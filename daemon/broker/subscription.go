@@ -13,23 +13,6 @@ type (
 	list  = sublist.List[Subscription, fanout]
 )
 
-// Kinds of receivers, see [sublist.Member].
-const (
-	kindClient   = 0
-	kindInternal = 1
-	kindRemote   = 2
-	// kindService is kindInternal of which other servers are told.
-	kindService = kindInternal | sublist.Announced
-	// kindDeaf is kindService for messages of other servers only.
-	kindDeaf = kindService | 4
-)
-
-// deaf reports whether the subscription takes nothing that is published here.
-func (s *Subscription) deaf() bool { return s.kind == kindDeaf }
-
-// internal reports whether the subscription is of a part of the broker itself.
-func (s *Subscription) internal() bool { return s.kind&kindInternal != 0 }
-
 // Subscription is one entry of an account's index: that of a client, of a part of
 // the broker itself, or interest of a peer.
 //
@@ -58,7 +41,6 @@ type subExtra struct {
 	// Sharing between accounts.
 	shadow  *shadow        // set: it delivers to another subscription
 	service *serviceImport // set: it sends requests on to another account
-	replies bool           // it takes the answers to such requests
 }
 
 const lineVerb = len("HMSG ")
