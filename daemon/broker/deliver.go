@@ -3,8 +3,8 @@ package broker
 import (
 	"strconv"
 
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/proto"
-	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // shareFrom is the size of a payload from which it is passed on by reference.
@@ -53,9 +53,9 @@ func (s *sender) publishRun(p *plan, f *proto.Frame, r run) {
 }
 
 // laneOfOne returns the lane to the one receiver of a plan.
-func (s *sender) laneOfOne(p *plan) *transport.Lane {
+func (s *sender) laneOfOne(p *plan) *batch.Lane {
 	if p.epoch != s.epoch {
-		p.lane, p.epoch = s.in.Batch.Lane(&p.one.client.Out), s.epoch
+		p.lane, p.epoch = s.in.Batch.Lane(&p.one.client.Out.Outlet), s.epoch
 	}
 	if s.open != nil {
 		s.closeStage()
@@ -95,7 +95,7 @@ func (s *sender) deliver(p *plan, f *proto.Frame) bool {
 }
 
 // shareTail stages the line, and the payload by reference.
-func (s *sender) shareTail(l *transport.Lane, prefix string, f *proto.Frame) {
+func (s *sender) shareTail(l *batch.Lane, prefix string, f *proto.Frame) {
 	line := f.Tail[:len(f.Tail)-len(f.Body)]
 	b := l.Reserve(len(prefix) + len(line))
 	copy(b[copy(b, prefix):], line)
@@ -106,7 +106,7 @@ func (s *sender) shareTail(l *transport.Lane, prefix string, f *proto.Frame) {
 func (s *sender) byReference(size int) bool { return size >= shareFrom && !s.foreign }
 
 // shareBody appends a slice of the input to a lane by reference.
-func (s *sender) shareBody(l *transport.Lane, body []byte) {
+func (s *sender) shareBody(l *batch.Lane, body []byte) {
 	from := cap(s.in.Data) - cap(body)
 	s.in.Share(l, from, from+len(body))
 }
@@ -230,7 +230,7 @@ func (s *sender) count(sub *Subscription, x *subExtra) bool {
 }
 
 // frame stages a message for a receiver that does or does not take headers.
-func (s *sender) frame(l *transport.Lane, headers bool, subject []byte, sid string, f *proto.Frame) {
+func (s *sender) frame(l *batch.Lane, headers bool, subject []byte, sid string, f *proto.Frame) {
 	verb, body := "MSG ", f.Body
 	if f.Hdr > 0 && headers {
 		verb = "HMSG "
@@ -262,7 +262,7 @@ func (s *sender) frame(l *transport.Lane, headers bool, subject []byte, sid stri
 
 // spell stages a line that cannot be copied from the input, and the payload unless
 // it is large.
-func (s *sender) spell(l *transport.Lane, verb string, subject []byte, sid string, f *proto.Frame, size int, body []byte) {
+func (s *sender) spell(l *batch.Lane, verb string, subject []byte, sid string, f *proto.Frame, size int, body []byte) {
 	var room [64]byte
 	sizes := room[:0]
 	switch {

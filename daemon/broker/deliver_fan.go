@@ -101,7 +101,7 @@ func (s *sender) closeStage() {
 		g := &groups[i]
 		for _, sub := range g.subs {
 			if c := sub.client; c != s.self || s.echo {
-				s.stage.Put(s.in.Batch.Lane(&c.Out), g.sid, i < len(groups)-1)
+				s.stage.Put(s.in.Batch.Lane(&c.Out.Outlet), g.sid, i < len(groups)-1)
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func fanoutOf(l *list) *fanout {
 		l.Derived.Store(f) // what a client gets of one message comes in the order of its subscriptions
 		return f
 	}
-	// Sids of one length follow each other: see [transport.Stage.Put].
+	// Sids of one length follow each other: see [batch.Stage.Put].
 	slices.SortFunc(f.groups, func(a, b fanGroup) int {
 		return cmp.Or(cmp.Compare(len(a.sid), len(b.sid)), strings.Compare(a.sid, b.sid))
 	})

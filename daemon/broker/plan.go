@@ -1,9 +1,9 @@
 package broker
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
-	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // plan says what happens to messages that one sender publishes on one subject. It
@@ -38,7 +38,7 @@ type plan struct {
 
 	nodes []*node // patterns matched, for their counters
 
-	lane  *transport.Lane // of one, if epoch is the sender's
+	lane  *batch.Lane // of one, if epoch is the sender's
 	epoch uint64
 }
 

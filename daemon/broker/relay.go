@@ -1,8 +1,8 @@
 package broker
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/proto"
-	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // Relay is a Remote that is sent lines which end as PUB's do: behind the subject stands
@@ -14,7 +14,7 @@ type Relay interface {
 	Head(a *Account, subject string) string
 	// Relay makes ready for messages, and returns where they go; nil if they have to go
 	// by Deliver.
-	Relay(headers bool) *transport.Outbound
+	Relay(headers bool) *batch.Outlet
 }
 
 // remoteStep gives a peer one copy of a message. It belongs to a plan.
@@ -25,7 +25,7 @@ type remoteStep struct {
 	relay Relay
 	head  string // of messages by relay; "" if there are none
 
-	lane  *transport.Lane // to the peer, if epoch is the sender's
+	lane  *batch.Lane // to the peer, if epoch is the sender's
 	epoch uint64
 }
 
@@ -63,7 +63,7 @@ func (s *sender) queuesOf(r Remote) []string {
 }
 
 // laneFor returns where a message is to be copied to; nil if it cannot be.
-func (r *remoteStep) laneFor(s *sender, f *proto.Frame) *transport.Lane {
+func (r *remoteStep) laneFor(s *sender, f *proto.Frame) *batch.Lane {
 	if r.head == "" || f.Tail == nil {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (r *remoteStep) laneFor(s *sender, f *proto.Frame) *transport.Lane {
 }
 
 // pass copies one message. With queue groups, it has no reply.
-func (r *remoteStep) pass(s *sender, l *transport.Lane, f *proto.Frame, queues []string) {
+func (r *remoteStep) pass(s *sender, l *batch.Lane, f *proto.Frame, queues []string) {
 	size := len(r.head)
 	if len(queues) > 0 {
 		size += len("| ")
@@ -113,7 +113,7 @@ func (r *remoteStep) pass(s *sender, l *transport.Lane, f *proto.Frame, queues [
 }
 
 // passRun copies a run of messages, of which f is the first.
-func (r *remoteStep) passRun(l *transport.Lane, f *proto.Frame, of run) {
+func (r *remoteStep) passRun(l *batch.Lane, f *proto.Frame, of run) {
 	size := len(r.head) + len(f.Tail)
 	for next := f.Tail[:len(f.Tail)+(of.count-1)*of.length]; of.count > 0; {
 		b, n := l.ReserveRun(size, of.count)

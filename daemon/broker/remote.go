@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 	"github.com/nats-broker/nats-broker/daemon/transport"
@@ -22,7 +23,7 @@ type Delivery struct {
 	Frame   *proto.Frame     // the message as published; its Subject may differ
 	Queues  []string         // groups of which the peer is to serve one member each
 	Input   *transport.Input // nil if Frame's memory is not to be kept beyond the call
-	Batch   *transport.Batch // of the publisher's reader: what is sent goes there
+	Batch   *batch.Batch     // of the publisher's reader: what is sent goes there
 }
 
 // RemoteInterest is the interest of a peer in one pattern. The zero value is none.

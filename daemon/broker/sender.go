@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 	"github.com/nats-broker/nats-broker/daemon/transport"
@@ -34,13 +35,12 @@ type sender struct {
 	delivery *Delivery
 
 	uncounted uint64 // messages of last that its nodes have not been told of
-	settler   func() // settle, made once
 
 	nests []*nest // for delivery to other accounts, by depth
 	told  *told   // what services are told last
 
 	open   *fanout // whose bytes are in stage
-	stage  transport.Stage
+	stage  batch.Stage
 	random uint64
 }
 
@@ -48,10 +48,7 @@ type sender struct {
 func (s *sender) begin(in *transport.Input) {
 	s.in = in
 	s.epoch++
-	if s.settler == nil {
-		s.settler = s.settle
-	}
-	in.Batch.BeforeFlush = s.settler
+	in.Batch.Attach(s)
 	if on := s.acc.broker.log.Enabled(logging.Trace); on != s.traced {
 		s.retrace(on)
 	}
@@ -67,8 +64,12 @@ func (s *sender) end() {
 	for _, n := range s.nests {
 		n.rest()
 	}
+	s.in.Batch.Detach(s)
 	s.in = nil
 }
+
+// BeforeFlush has what is counted when it can be seen: see [batch.Witness].
+func (s *sender) BeforeFlush() { s.settle() }
 
 // flush hands everything staged to its destinations in the middle of a batch, the
 // client's own last as always: a PONG must not overtake what was published before it.
@@ -93,7 +94,7 @@ func (s *sender) forget() {
 // so on, for as long as an old plan of another sender names it.
 func (s *sender) retire() {
 	s.forget()
-	s.found, s.chosen, s.groups, s.stage = nil, nil, nil, transport.Stage{}
+	s.found, s.chosen, s.groups, s.stage = nil, nil, nil, batch.Stage{}
 }
 
 // settle adds the messages not counted yet to the counters of their patterns.
@@ -109,11 +110,11 @@ func (s *sender) settle() {
 
 // lane returns the lane to a client, for a frame that must come behind everything
 // staged before.
-func (s *sender) lane(c *Client) *transport.Lane {
+func (s *sender) lane(c *Client) *batch.Lane {
 	if s.open != nil {
 		s.closeStage()
 	}
-	return s.in.Batch.Lane(&c.Out)
+	return s.in.Batch.Lane(&c.Out.Outlet)
 }
 
 // plan returns the plan for a subject.

@@ -1,9 +1,9 @@
 package cluster
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/proto"
-	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // shareFrom is the size of a payload from which it is passed on by reference.
@@ -23,14 +23,14 @@ func (r *Route) lead(a *broker.Account) string {
 }
 
 // Relay makes ready for messages: see [broker.Relay].
-func (r *Route) Relay(headers bool) *transport.Outbound {
+func (r *Route) Relay(headers bool) *batch.Outlet {
 	if r.Aborted() != nil || r.guarded.Load() || headers && !r.info.Headers {
 		return nil
 	}
 	if r.dirty.Load() {
 		r.flush() // what the publisher subscribed to comes first: answers must find it
 	}
-	return &r.Out
+	return &r.Out.Outlet
 }
 
 // Deliver sends a message to the peer: see [broker.Remote].
@@ -59,7 +59,7 @@ func (r *Route) Deliver(d *broker.Delivery) bool {
 	}
 	var room [512]byte
 	line := proto.AppendRouteMsg(room[:0], account, d.Subject, f.Reply, d.Queues, hdr, size)
-	l := d.Batch.Lane(&r.Out)
+	l := d.Batch.Lane(&r.Out.Outlet)
 	if d.Input != nil && size >= shareFrom {
 		copy(l.Reserve(len(line)), line)
 		from := cap(d.Input.Data) - cap(body)

@@ -99,7 +99,7 @@ func (r *Route) handle(f *proto.RouteFrame, frame []byte, in *transport.Input) e
 	case proto.RouteUnsub, proto.RouteLeafUnsub:
 		r.unsubscribe(f)
 	case proto.RoutePing:
-		copy(in.Batch.Lane(&r.Out).Reserve(6), "PONG\r\n")
+		copy(in.Batch.Lane(&r.Out.Outlet).Reserve(6), "PONG\r\n")
 	case proto.RoutePong:
 		r.ponged()
 	case proto.RouteInfo:

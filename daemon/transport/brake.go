@@ -47,9 +47,9 @@ func (o *Outbound) release() {
 	}
 }
 
-// awaitRoom waits until the queue is short enough, or there is no sense in it. ended
-// tells that the one who waits has ended.
-func (o *Outbound) awaitRoom(ended func() bool) {
+// AwaitRoom waits until the queue is short enough, or there is no sense in it: see
+// [batch.Destination].
+func (o *Outbound) AwaitRoom(ended func() bool) {
 	look := time.NewTicker(brakeLook)
 	defer look.Stop()
 	var drained uint64
@@ -81,15 +81,4 @@ func (o *Outbound) awaitRoom(ended func() bool) {
 			}
 		}
 	}
-}
-
-// stall has the reader wait for those of its destinations that have asked for it.
-func (c *Conn) stall(b *Batch) {
-	for i, o := range b.braked {
-		b.braked[i] = nil
-		if o != &c.Out {
-			o.awaitRoom(func() bool { return c.cause.Load() != nil })
-		}
-	}
-	b.braked = b.braked[:0]
 }

@@ -5,6 +5,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // relayed has what is written to src sent on to a connection with a brake, of which
@@ -18,7 +20,7 @@ func relayed(t *testing.T, brake int64, patience time.Duration) (src net.Conn, t
 	to.Out.Brake(brake)
 	ended := serve(to, swallow)
 	relay := serve(from, func(in *Input) (int, int, error) {
-		copy(in.Batch.Lane(&to.Out).Reserve(len(in.Data)), in.Data)
+		copy(in.Batch.Lane(&to.Out.Outlet).Reserve(len(in.Data)), in.Data)
 		return len(in.Data), 0, nil
 	})
 	t.Cleanup(func() {
@@ -35,7 +37,7 @@ func relayed(t *testing.T, brake int64, patience time.Duration) (src net.Conn, t
 // Who sends to a queue with a brake is as fast as the one who takes from it, and no
 // more waits than the brake allows and what had been read already.
 func TestBrake(t *testing.T) {
-	const brake, most, total = 256 << 10, 256<<10 + 2*burstBlock, 32 << 20
+	const brake, most, total = 256 << 10, 256<<10 + 2*batch.Burst, 32 << 20
 	src, to, dst := relayed(t, brake, time.Minute)
 	go func() { _, _ = src.Write(make([]byte, total)) }() // ends when it is taken, or src is closed
 	buf := make([]byte, 4<<10)

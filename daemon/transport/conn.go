@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // Handler is what a connection's owner does with what arrives.
@@ -24,15 +26,15 @@ type Handler interface {
 // Input is one call's worth of input.
 type Input struct {
 	Data  []byte
-	Batch *Batch
+	Batch *batch.Batch
 	Move  bool // set by the handler: Serve is to return [ErrMoved]
-	block *Block
+	block *batch.Block
 	base  int
 }
 
 // Share appends Data[from:to] to a lane without copying it. It is for payloads so
 // large that copying costs more than counting references.
-func (in *Input) Share(l *Lane, from, to int) { l.Share(in.block, in.base+from, in.base+to) }
+func (in *Input) Share(l *batch.Lane, from, to int) { l.Share(in.block, in.base+from, in.base+to) }
 
 // ErrClosed is the cause of a connection that was closed from this side without
 // an error.
@@ -51,8 +53,8 @@ type Conn struct {
 	whenReadable func(uintptr) bool // onReadable, made once: Serve allocates nothing, which can take stack
 	result       error              // of the last call of it
 
-	rest  seg // what was read and not consumed, while waiting for more
-	need  int // how many bytes the handler wants before it is called again
+	rest  batch.Segment // what was read and not consumed, while waiting for more
+	need  int           // how many bytes the handler wants before it is called again
 	cause atomic.Pointer[error]
 	in    Input
 	burst bool // the last reads filled the buffer
@@ -82,7 +84,7 @@ func NewConn(c *Conn, nc net.Conn) error {
 	c.nc, c.raw = nc, raw
 	c.whenReadable = c.onReadable
 	c.Out.conn = c
-	c.Out.id = outboundIDs.Add(1)
+	c.Out.Leads(&c.Out)
 	return nil
 }
 
@@ -110,8 +112,7 @@ func (c *Conn) Aborted() error {
 func (c *Conn) Serve(h Handler, first []byte) error {
 	c.h = h
 	if len(first) > 0 {
-		c.rest = seg{blk: getBlock(len(first))}
-		c.rest.to = copy(c.rest.blk.buf, first)
+		c.rest = batch.Copy(first)
 		c.fresh = true
 	}
 	err := c.raw.Read(c.whenReadable)
@@ -125,9 +126,8 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 		c.moved = true
 		return result // or for who goes on
 	}
-	if c.rest.blk != nil {
-		c.rest.blk.release()
-		c.rest = seg{}
+	if c.rest.Block != nil {
+		c.rest.Release()
 	}
 	if src, ok := c.src.(interface{ close() }); ok {
 		src.close()
@@ -156,7 +156,7 @@ func (c *Conn) onReadable(uintptr) (done bool) {
 // readable reads and handles until nothing is left to read. again means that it
 // has to be called when the descriptor is readable.
 func (c *Conn) readable() (again bool, err error) {
-	b := getBatch(&c.Out)
+	b := batch.New(&c.Out.Outlet)
 	r := reader{c: c}
 	err = r.restore(b)
 	for err == nil {
@@ -187,32 +187,32 @@ func (c *Conn) readable() (again bool, err error) {
 	if err == ErrMoved {
 		r.stash()
 	}
-	r.blk.release()
-	b.put()
+	r.blk.Release()
+	b.Release()
 	return again, err
 }
 
-// reader is the state of one call of readable: blk.buf[from:to] is unconsumed.
+// reader is the state of one call of readable: blk[from:to] is unconsumed.
 type reader struct {
 	c        *Conn
-	blk      *Block
+	blk      *batch.Block
 	from, to int
 	full     int // reads in a row that filled the buffer
 }
 
 // restore takes a buffer, with what was left over in it.
-func (r *reader) restore(b *Batch) error {
+func (r *reader) restore(b *batch.Batch) error {
 	c := r.c
-	size := readBlock
+	size := batch.Read
 	if c.burst {
-		size = burstBlock
+		size = batch.Burst
 	}
-	if c.rest.blk == nil {
-		r.blk = getBlock(size)
+	if c.rest.Block == nil {
+		r.blk = batch.NewBlock(size)
 		return nil
 	}
-	r.blk, r.from, r.to = c.rest.blk, c.rest.from, c.rest.to
-	c.rest = seg{}
+	r.blk, r.from, r.to = c.rest.Block, c.rest.From, c.rest.To
+	c.rest = batch.Segment{}
 	if c.fresh {
 		c.fresh = false
 		return r.handle(b)
@@ -229,17 +229,16 @@ func (r *reader) stash() {
 	if r.from == r.to {
 		return
 	}
-	if left := r.to - r.from; left <= smallBlock && len(r.blk.buf) > smallBlock {
-		c.rest = seg{blk: getBlock(smallBlock)}
-		c.rest.to = copy(c.rest.blk.buf, r.blk.buf[r.from:r.to])
+	if left := r.to - r.from; left <= batch.Small && len(r.blk.Bytes()) > batch.Small {
+		c.rest = batch.Copy(r.blk.Bytes()[r.from:r.to])
 		return
 	}
-	r.blk.hold()
-	c.rest = seg{r.blk, r.from, r.to}
+	r.blk.Hold()
+	c.rest = batch.Segment{Block: r.blk, From: r.from, To: r.to}
 }
 
 func (r *reader) read() (int, syscall.Errno) {
-	space := r.blk.buf[r.to:]
+	space := r.blk.Bytes()[r.to:]
 	var n int
 	var errno syscall.Errno
 	if r.c.src == nil {
@@ -257,11 +256,11 @@ func (r *reader) read() (int, syscall.Errno) {
 }
 
 // handle gives the handler what is there, flushes what it sends, and makes room.
-func (r *reader) handle(b *Batch) error {
+func (r *reader) handle(b *batch.Batch) error {
 	c := r.c
 	if r.to-r.from >= c.need {
 		in := &c.in
-		in.Data, in.Batch, in.block, in.base = r.blk.buf[r.from:r.to], b, r.blk, r.from
+		in.Data, in.Batch, in.block, in.base = r.blk.Bytes()[r.from:r.to], b, r.blk, r.from
 		used, need, err := c.h.Receive(in)
 		in.Data, in.Batch, in.block = nil, nil, nil
 		b.Flush()
@@ -270,11 +269,11 @@ func (r *reader) handle(b *Batch) error {
 		}
 		r.from += used
 		c.need = need
-		if len(b.braked) > 0 {
-			c.stall(b)
+		if b.Waits() {
+			b.Await(func() bool { return c.cause.Load() != nil })
 		}
 		if c.unpack != nil {
-			c.unpack.feed(r.blk.buf[r.from:r.to])
+			c.unpack.feed(r.blk.Bytes()[r.from:r.to])
 			c.src, c.unpack = c.unpack, nil
 			r.from, c.need = r.to, 0
 		}
@@ -293,28 +292,28 @@ func (r *reader) makeRoom() {
 	left := r.to - r.from
 	size := r.c.need
 	if size == 0 && left > 0 {
-		size = left + smallBlock
+		size = left + batch.Small
 	}
-	want := readBlock
+	want := batch.Read
 	if r.full > 1 {
-		want = burstBlock
+		want = batch.Burst
 	}
 	want = max(want, size)
-	shared := r.blk.shared()
+	shared := r.blk.Shared()
 	switch {
-	case left == 0 && !shared && (len(r.blk.buf) >= want && len(r.blk.buf) <= burstBlock):
+	case left == 0 && !shared && (len(r.blk.Bytes()) >= want && len(r.blk.Bytes()) <= batch.Burst):
 		r.from, r.to = 0, 0
 		return
-	case left > 0 && !shared && len(r.blk.buf)-r.from >= size && len(r.blk.buf)-r.to >= smallBlock:
+	case left > 0 && !shared && len(r.blk.Bytes())-r.from >= size && len(r.blk.Bytes())-r.to >= batch.Small:
 		return // goes on behind what is there
-	case left > 0 && !shared && len(r.blk.buf) >= want:
-		copy(r.blk.buf, r.blk.buf[r.from:r.to])
+	case left > 0 && !shared && len(r.blk.Bytes()) >= want:
+		copy(r.blk.Bytes(), r.blk.Bytes()[r.from:r.to])
 		r.from, r.to = 0, left
 		return
 	}
-	next := getBlock(want)
-	copy(next.buf, r.blk.buf[r.from:r.to])
-	r.blk.release()
+	next := batch.NewBlock(want)
+	copy(next.Bytes(), r.blk.Bytes()[r.from:r.to])
+	r.blk.Release()
 	r.blk, r.from, r.to = next, 0, left
 }
 
@@ -370,10 +369,10 @@ func (c *Conn) shut() {
 // descriptor with unread input resets the connection, and the peer may lose the
 // error it was sent.
 func (c *Conn) swallow() {
-	b := getBlock(readBlock)
-	defer b.release()
+	b := batch.NewBlock(batch.Read)
+	defer b.Release()
 	for range 64 {
-		if n, errno := readNow(c.fd, b.buf); n == 0 || errno != 0 {
+		if n, errno := readNow(c.fd, b.Bytes()); n == 0 || errno != 0 {
 			return
 		}
 	}

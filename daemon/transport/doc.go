@@ -13,16 +13,10 @@
 // # Writing
 //
 // There is no writer goroutine. While a handler works on what was read, it
-// collects what is to be sent, by destination, in a [Batch]. At the end of the
+// collects what is to be sent, by destination, in a [batch.Batch]. At the end of the
 // batch each destination's [Outbound] is locked once and, unless somebody is
 // writing to it already, written to right away, without blocking. What the kernel
 // does not take is queued, and a temporary goroutine writes it out when the
 // descriptor is writable again. A slow peer therefore never delays a fast one: its
 // queue is bounded, and beyond the bound it is cut off.
-//
-// # Buffers
-//
-// Bytes live in reference-counted [Block]s from pools. A block that several
-// destinations send from, or that a large payload was read into, is shared, not
-// copied.
 package transport

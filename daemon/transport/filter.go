@@ -1,6 +1,10 @@
 package transport
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
+)
 
 // filter changes what a queue sends on its way to the descriptor: it encrypts or
 // compresses. Only the queue's one writer uses it. It never blocks.
@@ -26,17 +30,17 @@ type filterSink struct {
 	ahead int
 }
 
-func (s *filterSink) writev(segs []seg) (n int, errno syscall.Errno) {
+func (s *filterSink) writev(segs []batch.Segment) (n int, errno syscall.Errno) {
 	if errno = s.flush(); errno != 0 {
 		return 0, errno
 	}
 	n, s.ahead = s.ahead, 0
 	rest := remainder{segs: segs}
 	rest.skip(n)
-	scratch := getBlock(s.piece())
-	defer scratch.release()
+	scratch := batch.NewBlock(s.piece())
+	defer scratch.Release()
 	for {
-		p := rest.next(scratch.buf[:s.piece()])
+		p := rest.next(scratch.Bytes()[:s.piece()])
 		if len(p) == 0 {
 			return n, 0
 		}
@@ -53,13 +57,13 @@ func (s *filterSink) writev(segs []seg) (n int, errno syscall.Errno) {
 
 // remainder cuts segments into chunks, small ones put together.
 type remainder struct {
-	segs []seg
+	segs []batch.Segment
 	from int // of segs[0], from its beginning
 }
 
 func (r *remainder) skip(n int) {
-	for len(r.segs) > 0 && n >= r.segs[0].len()-r.from {
-		n -= r.segs[0].len() - r.from
+	for len(r.segs) > 0 && n >= r.segs[0].Len()-r.from {
+		n -= r.segs[0].Len() - r.from
 		r.segs, r.from = r.segs[1:], 0
 	}
 	r.from += n
@@ -70,7 +74,7 @@ func (r *remainder) next(scratch []byte) []byte {
 	if len(r.segs) == 0 {
 		return nil
 	}
-	first := r.segs[0].bytes()[r.from:]
+	first := r.segs[0].Bytes()[r.from:]
 	if len(first) >= len(scratch) || len(r.segs) == 1 {
 		first = first[:min(len(first), len(scratch))]
 		r.skip(len(first))
@@ -78,7 +82,7 @@ func (r *remainder) next(scratch []byte) []byte {
 	}
 	n := 0
 	for n < len(scratch) && len(r.segs) > 0 {
-		k := copy(scratch[n:], r.segs[0].bytes()[r.from:])
+		k := copy(scratch[n:], r.segs[0].Bytes()[r.from:])
 		n += k
 		r.skip(k)
 	}

@@ -235,7 +235,7 @@ func TestSharedInputIsKept(t *testing.T) {
 		if n == 0 {
 			return 0, 1 << 16, nil
 		}
-		l := in.Batch.Lane(&to.Out)
+		l := in.Batch.Lane(&to.Out.Outlet)
 		in.Share(l, 0, n)
 		return n, 0, nil
 	})

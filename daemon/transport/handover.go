@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // A connection can outlive its process. The one that has it freezes it, holds its
@@ -115,15 +117,15 @@ func (c *Conn) Park() (*Parked, error) {
 	if p.ID, err = SocketID(c.fd); err != nil {
 		return nil, err
 	}
-	if c.rest.blk != nil {
-		p.Unread = c.rest.bytes()
+	if c.rest.Block != nil {
+		p.Unread = c.rest.Bytes()
 	}
 	if s := o.session(); s != nil {
 		p.Unread = append(slices.Clip(p.Unread), s.plain...)
 		p.Session = s.describe(o.sink.(*filterSink).ahead)
 	}
 	for i := range o.queue[o.head:] {
-		p.Unsent = append(p.Unsent, o.queue[o.head+i].bytes())
+		p.Unsent = append(p.Unsent, o.queue[o.head+i].Bytes())
 	}
 	return p, nil
 }
@@ -156,9 +158,8 @@ func (c *Conn) Release() {
 	o.kill()
 	s := o.session()
 	o.mu.Unlock()
-	if c.rest.blk != nil {
-		c.rest.blk.release()
-		c.rest = seg{}
+	if c.rest.Block != nil {
+		c.rest.Release()
 	}
 	if s != nil {
 		s.forget()
@@ -202,18 +203,16 @@ func Restore(c *Conn, fd int, remote net.Addr, unread, unsent []byte, session *S
 		c.src, c.Out.sink = s, &filterSink{filter: s, ahead: ahead}
 	}
 	if len(unread) > 0 {
-		c.rest = seg{blk: getBlock(len(unread))}
-		c.rest.to = copy(c.rest.blk.buf, unread)
+		c.rest = batch.Copy(unread)
 		c.fresh = true
 	}
 	o := &c.Out
 	o.busy = true
 	for len(unsent) > 0 {
-		s := seg{blk: getBlock(min(len(unsent), largeBlock))}
-		s.to = copy(s.blk.buf, unsent)
-		unsent = unsent[s.to:]
-		o.queue = append(o.queue, s)
-		o.pending += int64(s.to)
+		n := min(len(unsent), batch.Large)
+		o.queue = append(o.queue, batch.Copy(unsent[:n]))
+		unsent = unsent[n:]
+		o.pending += int64(n)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // intake is what has come from a descriptor, or from a source above one, on its way to
@@ -14,15 +16,15 @@ type intake struct {
 	fd    int
 	below io.Reader // nil: the descriptor
 
-	raw      *Block // nil while there is nothing in it
+	raw      *batch.Block // nil while there is nothing in it
 	from, to int
 }
 
 // feed puts in what was read otherwise, before anything else is there.
 func (t *intake) feed(p []byte) {
 	if len(p) > 0 {
-		t.raw = getBlock(max(len(p), readBlock))
-		t.from, t.to = 0, copy(t.raw.buf, p)
+		t.raw = batch.NewBlock(max(len(p), batch.Read))
+		t.from, t.to = 0, copy(t.raw.Bytes(), p)
 	}
 }
 
@@ -31,7 +33,7 @@ func (t *intake) input() []byte {
 	if t.raw == nil {
 		return nil
 	}
-	return t.raw.buf[t.from:t.to]
+	return t.raw.Bytes()[t.from:t.to]
 }
 
 // fill reads, so that there may be need bytes. It fails with os.ErrDeadlineExceeded when
@@ -40,14 +42,14 @@ func (t *intake) fill(need int) error {
 	left := t.to - t.from
 	switch {
 	case t.raw == nil:
-		t.raw, t.from, t.to = getBlock(max(need, readBlock)), 0, 0
-	case len(t.raw.buf) < max(need, readBlock):
-		t.move(getBlock(max(need, readBlock)))
-	case left == 0 || len(t.raw.buf)-t.from < need || len(t.raw.buf)-t.to < smallBlock:
-		copy(t.raw.buf, t.input())
+		t.raw, t.from, t.to = batch.NewBlock(max(need, batch.Read)), 0, 0
+	case len(t.raw.Bytes()) < max(need, batch.Read):
+		t.move(batch.NewBlock(max(need, batch.Read)))
+	case left == 0 || len(t.raw.Bytes())-t.from < need || len(t.raw.Bytes())-t.to < batch.Small:
+		copy(t.raw.Bytes(), t.input())
 		t.from, t.to = 0, left
 	}
-	n, err := t.read(t.raw.buf[t.to:])
+	n, err := t.read(t.raw.Bytes()[t.to:])
 	t.to += n
 	if n == 0 {
 		t.settle()
@@ -60,15 +62,15 @@ func (t *intake) settle() {
 	switch left := t.to - t.from; {
 	case left == 0:
 		t.close()
-	case left <= smallBlock && len(t.raw.buf) > smallBlock:
-		t.move(getBlock(smallBlock))
+	case left <= batch.Small && len(t.raw.Bytes()) > batch.Small:
+		t.move(batch.NewBlock(batch.Small))
 	}
 }
 
 // move goes on in another block.
-func (t *intake) move(b *Block) {
-	n := copy(b.buf, t.input())
-	t.raw.release()
+func (t *intake) move(b *batch.Block) {
+	n := copy(b.Bytes(), t.input())
+	t.raw.Release()
 	t.raw, t.from, t.to = b, 0, n
 }
 
@@ -82,7 +84,7 @@ func (t *intake) read(p []byte) (int, error) {
 // close gives back what there is.
 func (t *intake) close() {
 	if t.raw != nil {
-		t.raw.release()
+		t.raw.Release()
 	}
 	t.raw, t.from, t.to = nil, 0, 0
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"syscall"
 	"unsafe"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // maxIov is how many pieces one system call writes.
@@ -53,11 +55,11 @@ func writeNow(fd int, p []byte) (int, syscall.Errno) {
 }
 
 // writev writes segs until all is written or the descriptor takes no more.
-func writev(fd int, segs []seg) (n int, errno syscall.Errno) {
+func writev(fd int, segs []batch.Segment) (n int, errno syscall.Errno) {
 	for len(segs) > 0 {
 		var w, want int
 		if len(segs) == 1 {
-			p := segs[0].bytes()
+			p := segs[0].Bytes()
 			want = len(p)
 			w, errno = writeNow(fd, p)
 		} else {
@@ -75,11 +77,11 @@ func writev(fd int, segs []seg) (n int, errno syscall.Errno) {
 	return n, 0
 }
 
-func writeIov(fd int, segs []seg) (n, want int, errno syscall.Errno) {
+func writeIov(fd int, segs []batch.Segment) (n, want int, errno syscall.Errno) {
 	var iov [maxIov]syscall.Iovec
 	k := min(len(segs), maxIov)
 	for i := range k {
-		p := segs[i].bytes()
+		p := segs[i].Bytes()
 		iov[i].Base = unsafe.SliceData(p)
 		iov[i].SetLen(len(p))
 		want += len(p)

@@ -3,9 +3,10 @@ package transport
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // Outbound is the queue of what a connection has still to send.
@@ -15,14 +16,15 @@ import (
 // along. The mutex protects all fields and is held across no system call and no
 // call out of the package; it is a leaf of the lock order.
 type Outbound struct {
+	batch.Outlet // by which batches send here
+
 	mu   sync.Mutex
-	id   uint32 // spreads connections over the slots of a batch
 	conn *Conn
 	sink sink // nil: the descriptor
 
-	queue   []seg // waiting, from head on
+	queue   []batch.Segment // waiting, from head on
 	head    int
-	tail    *Block // the block of the last piece, if it may be appended to
+	tail    *batch.Block // the block of the last piece, if it may be appended to
 	tailEnd int
 	pending int64 // bytes accepted and not yet written
 
@@ -47,7 +49,7 @@ type Outbound struct {
 // sink takes plain bytes and sends them some other way than as they are. It never
 // blocks: what it cannot send it keeps, and says so by EAGAIN; flush tries again.
 type sink interface {
-	writev(segs []seg) (n int, errno syscall.Errno)
+	writev(segs []batch.Segment) (n int, errno syscall.Errno)
 	// slow reports whether n bytes take so long that a publisher should not send them
 	// itself, but leave that to a goroutine.
 	slow(n int64) bool
@@ -62,8 +64,6 @@ func (o *Outbound) session() *session {
 	}
 	return nil
 }
-
-var outboundIDs atomic.Uint32
 
 // PendingError: more was waiting to be sent than may.
 type PendingError struct{ Max int64 }
@@ -125,51 +125,57 @@ func (o *Outbound) Stats() OutboundStats {
 // Send queues a copy of p and writes it if nobody else is writing. It is for what
 // does not belong to a batch.
 func (o *Outbound) Send(p []byte) {
-	l := Lane{out: o}
-	copy(l.Reserve(len(p)), p)
-	l.flush()
+	if len(p) > 0 {
+		o.put([]batch.Segment{batch.Copy(p)}, len(p), 0, 0)
+	}
 }
 
-// put takes over what a lane has staged.
-func (o *Outbound) put(l *Lane) {
+// Put takes over what a lane has staged: see [batch.Destination].
+func (o *Outbound) Put(l *batch.Lane) (wait bool) {
+	return o.put(l.Segments(), l.Staged(), l.Msgs, l.Bytes)
+}
+
+// put takes over segs, which have staged bytes.
+func (o *Outbound) put(segs []batch.Segment, staged, msgs, bytes int) (wait bool) {
 	o.mu.Lock()
-	o.msgs += uint64(l.Msgs)
-	o.bytes += uint64(l.Bytes)
+	o.msgs += uint64(msgs)
+	o.bytes += uint64(bytes)
 	if o.dead || o.closing {
 		o.mu.Unlock()
-		releaseAll(l.segs)
-		return
+		batch.ReleaseAll(segs)
+		return false
 	}
-	o.pending += int64(l.staged)
+	o.pending += int64(staged)
 	if o.busy {
-		o.adopt(l.segs)
+		o.adopt(segs)
 		over := o.overflow()
-		l.braked = o.braking()
+		wait = o.braking()
 		o.mu.Unlock()
 		if over != nil {
 			o.conn.Abort(over)
 		}
-		return
+		return wait
 	}
 	o.busy = true
 	sink := o.sink
 	o.mu.Unlock()
 
 	n, errno := 0, syscall.EAGAIN
-	if sink == nil || !sink.slow(int64(l.staged)) {
-		n, errno = o.write(sink, l.segs)
+	if sink == nil || !sink.slow(int64(staged)) {
+		n, errno = o.write(sink, segs)
 	}
-	left := advance(l.segs, n)
+	left := advance(segs, n)
 	o.mu.Lock()
 	o.wrote(n)
 	o.moved = n > 0
 	if len(left) > 0 && !o.dead {
 		o.prepend(left)
 	} else {
-		releaseAll(left)
+		batch.ReleaseAll(left)
 	}
-	l.braked = o.braking()
+	wait = o.braking()
 	o.carryOn(errno, writerRounds)
+	return wait
 }
 
 // writerRounds is how often a publisher writes what others queued behind it
@@ -230,7 +236,7 @@ func (o *Outbound) idle() {
 // system call, and held again. What is being written is out of the queue, so that
 // nobody can release it meanwhile.
 func (o *Outbound) writeSome() (int, syscall.Errno) {
-	var few [maxIov]seg
+	var few [maxIov]batch.Segment
 	waiting := o.queue[o.head:]
 	some := few[:copy(few[:], waiting)]
 	clear(waiting[:len(some)])
@@ -242,7 +248,7 @@ func (o *Outbound) writeSome() (int, syscall.Errno) {
 	left := advance(some, w)
 	o.mu.Lock()
 	if o.dead {
-		releaseAll(left)
+		batch.ReleaseAll(left)
 		return w, 0
 	}
 	o.wrote(w)
@@ -258,7 +264,7 @@ func (o *Outbound) writeSome() (int, syscall.Errno) {
 	return w, errno
 }
 
-func (o *Outbound) write(s sink, segs []seg) (int, syscall.Errno) {
+func (o *Outbound) write(s sink, segs []batch.Segment) (int, syscall.Errno) {
 	if s != nil {
 		return s.writev(segs)
 	}
@@ -266,55 +272,57 @@ func (o *Outbound) write(s sink, segs []seg) (int, syscall.Errno) {
 }
 
 // advance releases what n written bytes cover and returns the rest of segs.
-func advance(segs []seg, n int) []seg {
+func advance(segs []batch.Segment, n int) []batch.Segment {
 	for len(segs) > 0 {
 		s := &segs[0]
-		if n < s.len() {
-			s.from += n
+		if n < s.Len() {
+			s.From += n
 			return segs
 		}
-		n -= s.len()
-		s.blk.release()
-		*s = seg{}
+		n -= s.Len()
+		s.Release()
 		segs = segs[1:]
 	}
 	return nil
 }
 
+// maxCoalesce is the size up to which a queued piece is copied to its neighbours.
+const maxCoalesce = 8 << 10
+
 // adopt queues segs; their references become the queue's. Small pieces are copied
 // together, so that what waits takes hardly more memory than it has bytes.
-func (o *Outbound) adopt(segs []seg) {
+func (o *Outbound) adopt(segs []batch.Segment) {
 	for i := range segs {
 		s := segs[i]
-		segs[i] = seg{}
-		if s.len() > maxCoalesce {
+		segs[i] = batch.Segment{}
+		if s.Len() > maxCoalesce {
 			o.queue = append(o.queue, s)
 			o.tail = nil
 			continue
 		}
-		p := s.bytes()
+		p := s.Bytes()
 		for len(p) > 0 {
-			if o.tail == nil || o.tailEnd == len(o.tail.buf) {
-				size := smallBlock
-				if o.pending > readBlock {
-					size = readBlock
+			if o.tail == nil || o.tailEnd == len(o.tail.Bytes()) {
+				size := batch.Small
+				if o.pending > batch.Read {
+					size = batch.Read
 				}
-				b := getBlock(size)
+				b := batch.NewBlock(size)
 				o.tail, o.tailEnd = b, 0
-				o.queue = append(o.queue, seg{blk: b})
+				o.queue = append(o.queue, batch.Segment{Block: b})
 			}
-			n := copy(o.tail.buf[o.tailEnd:], p)
+			n := copy(o.tail.Bytes()[o.tailEnd:], p)
 			p = p[n:]
 			o.tailEnd += n
-			o.queue[len(o.queue)-1].to = o.tailEnd
+			o.queue[len(o.queue)-1].To = o.tailEnd
 		}
-		s.blk.release()
+		s.Release()
 	}
 }
 
 // prepend puts what could not be written before what others queued meanwhile.
-func (o *Outbound) prepend(segs []seg) {
-	later := append([]seg(nil), o.queue[o.head:]...)
+func (o *Outbound) prepend(segs []batch.Segment) {
+	later := append([]batch.Segment(nil), o.queue[o.head:]...)
 	tail, end := o.tail, o.tailEnd
 	clear(o.queue)
 	o.queue, o.head, o.tail = o.queue[:0], 0, nil
@@ -341,7 +349,7 @@ func (o *Outbound) kill() {
 		return
 	}
 	o.dead = true
-	releaseAll(o.queue[o.head:])
+	batch.ReleaseAll(o.queue[o.head:])
 	o.queue, o.head, o.tail, o.pending = nil, 0, nil, 0
 	o.release()
 }

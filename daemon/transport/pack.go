@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"github.com/klauspost/compress/s2"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // Packing is how hard a connection's output is compressed. All of them make the same
@@ -39,10 +41,10 @@ const (
 const streamBegin = "\xff\x06\x00\x00S2sTwO"
 
 const (
-	packPiece   = burstBlock // the most that one chunk of ours holds
-	packLeast   = 64         // less is not worth the try
-	packShort   = 4 << 10    // up to here, PackBest gains nothing over PackBetter and takes 70 times as long
-	maxUnpacked = 4 << 20    // the most that a chunk of a peer may hold, as S2 has it
+	packPiece   = batch.Burst // the most that one chunk of ours holds
+	packLeast   = 64          // less is not worth the try
+	packShort   = 4 << 10     // up to here, PackBest gains nothing over PackBetter and takes 70 times as long
+	maxUnpacked = 4 << 20     // the most that a chunk of a peer may hold, as S2 has it
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -62,7 +64,7 @@ type packer struct {
 	how   atomic.Int32
 
 	begun    bool
-	blk      *Block // of what is kept; nil while that is nothing
+	blk      *batch.Block // of what is kept; nil while that is nothing
 	from, to int
 }
 
@@ -78,8 +80,8 @@ func (k *packer) take(p []byte) error {
 	if !k.begun {
 		k.begun, head = true, len(streamBegin)
 	}
-	k.blk = getBlock(head + chunkHead + chunkSum + s2.MaxEncodedLen(len(p)))
-	b := k.blk.buf
+	k.blk = batch.NewBlock(head + chunkHead + chunkSum + s2.MaxEncodedLen(len(p)))
+	b := k.blk.Bytes()
 	copy(b[:head], streamBegin)
 	b = b[head:]
 	kind, n := byte(chunkPacked), k.encode(b[chunkHead+chunkSum:], p)
@@ -123,7 +125,7 @@ func (k *packer) flush() syscall.Errno {
 		}
 	}
 	if k.blk != nil {
-		k.blk.release()
+		k.blk.Release()
 		k.blk, k.from, k.to = nil, 0, 0
 	}
 	return 0
@@ -131,7 +133,7 @@ func (k *packer) flush() syscall.Errno {
 
 // push passes some of what is kept on.
 func (k *packer) push() syscall.Errno {
-	p := k.blk.buf[k.from:k.to]
+	p := k.blk.Bytes()[k.from:k.to]
 	if k.below == nil {
 		n, errno := writeNow(k.fd, p)
 		k.from += n

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/record"
 )
 
@@ -30,7 +31,7 @@ type session struct {
 	last atomic.Uint32 // the alert to end with
 
 	sealer *record.Sealer
-	blk    *Block // encrypted, and not written; nil while that is nothing
+	blk    *batch.Block // encrypted, and not written; nil while that is nothing
 	at     int
 	end    int
 }
@@ -43,7 +44,7 @@ const (
 
 // sealPiece is how much is encrypted before the wire is asked how much it takes: as many
 // full records as a block holds.
-const sealPiece = readBlock - 256
+const sealPiece = batch.Read - 256
 
 func newSession(fd int, suite uint16, in, out record.Keys) (*session, error) {
 	s := &session{suite: suite, intake: intake{fd: fd}}
@@ -128,8 +129,8 @@ func (s *session) note(err *error) {
 func (s *session) piece() int { return sealPiece }
 
 func (s *session) take(p []byte) (err error) {
-	s.blk = getBlock(record.Room(len(p)))
-	b := s.blk.buf[:0]
+	s.blk = batch.NewBlock(record.Room(len(p)))
+	b := s.blk.Bytes()[:0]
 	if owed := s.owed.Swap(0); owed != 0 {
 		if b, err = s.sealer.Update(b, owed&owesRequest != 0); err != nil {
 			return err
@@ -142,14 +143,14 @@ func (s *session) take(p []byte) (err error) {
 
 func (s *session) flush() syscall.Errno {
 	for s.at < s.end {
-		n, errno := writeNow(s.fd, s.blk.buf[s.at:s.end])
+		n, errno := writeNow(s.fd, s.blk.Bytes()[s.at:s.end])
 		s.at += n
 		if errno != 0 {
 			return errno
 		}
 	}
 	if s.blk != nil {
-		s.blk.release()
+		s.blk.Release()
 		s.blk, s.at, s.end = nil, 0, 0
 	}
 	return 0

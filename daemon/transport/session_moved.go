@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/record"
 )
 
@@ -44,7 +45,7 @@ func (s *session) describe(ahead int) *Session {
 		Unopened: s.input(), Ahead: ahead, Owed: s.owed.Load(),
 	}
 	if s.blk != nil {
-		m.Sealed = s.blk.buf[s.at:s.end]
+		m.Sealed = s.blk.Bytes()[s.at:s.end]
 	}
 	return m
 }
@@ -62,8 +63,8 @@ func (m *Session) restore(fd int) (*session, int, error) {
 	s.feed(m.Unopened)
 	s.owed.Store(m.Owed)
 	if len(m.Sealed) > 0 {
-		s.blk = getBlock(len(m.Sealed))
-		s.end = copy(s.blk.buf, m.Sealed)
+		s.blk = batch.NewBlock(len(m.Sealed))
+		s.end = copy(s.blk.Bytes(), m.Sealed)
 	}
 	return s, m.Ahead, nil
 }

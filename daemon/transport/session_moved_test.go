@@ -142,7 +142,7 @@ func TestSessionSplitAnywhere(t *testing.T) {
 		if err := s.take([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		if n, errno := writeNow(c.fd, s.blk.buf[:at]); n != at || at > 0 && errno != 0 {
+		if n, errno := writeNow(c.fd, s.blk.Bytes()[:at]); n != at || at > 0 && errno != 0 {
 			t.Fatal(n, errno)
 		}
 		s.at = at

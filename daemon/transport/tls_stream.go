@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/record"
 )
 
@@ -101,7 +102,7 @@ func (c *Conn) Await(limit time.Duration) ([]byte, error) {
 		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 		defer func() { _ = c.nc.SetReadDeadline(time.Time{}) }()
 	}
-	b := make([]byte, smallBlock)
+	b := make([]byte, batch.Small)
 	n, err := c.nc.Read(b)
 	if n > 0 {
 		return b[:n], nil
@@ -116,7 +117,7 @@ func (c *Conn) Await(limit time.Duration) ([]byte, error) {
 func (c *Conn) AwaitProxyHeader(got []byte) (ProxyHeader, []byte, error) {
 	_ = c.nc.SetReadDeadline(time.Now().Add(ProxyTimeout))
 	defer func() { _ = c.nc.SetReadDeadline(time.Time{}) }()
-	part := make([]byte, smallBlock)
+	part := make([]byte, batch.Small)
 	for {
 		h, size, err := ParseProxyHeader(got)
 		if err != nil {
@@ -168,7 +169,7 @@ func (w *cipherWire) Read(p []byte) (int, error) {
 // readRecord reads up to the end of a record, and waits for it.
 func (w *cipherWire) readRecord(p []byte) (int, error) {
 	for len(w.first) == 0 || w.part == 0 && len(w.first) < record.HeaderLen {
-		b := make([]byte, smallBlock)
+		b := make([]byte, batch.Small)
 		n, err := w.Conn.Read(b)
 		w.first = append(w.first, b[:n]...)
 		if n == 0 && err != nil && len(w.first) == 0 {
@@ -216,7 +217,7 @@ func (w *cipherWire) push() syscall.Errno {
 		}
 		w.left = w.left[:copy(w.left, w.left[n:])]
 	}
-	if len(w.left) == 0 && cap(w.left) > burstBlock {
+	if len(w.left) == 0 && cap(w.left) > batch.Burst {
 		w.left = nil
 	}
 	return w.fail

@@ -6,19 +6,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 	"io"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 )
 
 // echoer sends back all it receives.
 type echoer struct{ c *Conn }
 
 func (e echoer) Receive(in *Input) (int, int, error) {
-	l := in.Batch.Lane(&e.c.Out)
+	l := in.Batch.Lane(&e.c.Out.Outlet)
 	copy(l.Reserve(len(in.Data)), in.Data)
 	return len(in.Data), 0, nil
 }

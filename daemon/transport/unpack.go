@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/klauspost/compress/s2"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // What is wrong with a stream that should be compressed.
@@ -26,7 +28,7 @@ type unpacker struct {
 	begun bool
 	skip  int // bytes of a chunk that means nothing
 
-	plain *Block // what did not fit into the reader's buffer
+	plain *batch.Block // what did not fit into the reader's buffer
 	at    int
 	end   int
 }
@@ -50,9 +52,9 @@ func (u *unpacker) Read(p []byte) (int, error) {
 }
 
 func (u *unpacker) drain(p []byte) int {
-	n := copy(p, u.plain.buf[u.at:u.end])
+	n := copy(p, u.plain.Bytes()[u.at:u.end])
 	if u.at += n; u.at == u.end {
-		u.plain.release()
+		u.plain.Release()
 		u.plain = nil
 	}
 	return n
@@ -123,8 +125,8 @@ func (u *unpacker) unpack(p []byte, kind byte, data []byte) (int, error) {
 	}
 	dst := p
 	if size > len(p) {
-		u.plain, u.at, u.end = getBlock(size), 0, size
-		dst = u.plain.buf
+		u.plain, u.at, u.end = batch.NewBlock(size), 0, size
+		dst = u.plain.Bytes()
 	}
 	dst = dst[:size]
 	if kind == chunkStored {
@@ -145,7 +147,7 @@ func (u *unpacker) unpack(p []byte, kind byte, data []byte) (int, error) {
 func (u *unpacker) close() {
 	u.intake.close()
 	if u.plain != nil {
-		u.plain.release()
+		u.plain.Release()
 		u.plain = nil
 	}
 }

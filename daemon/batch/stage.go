@@ -1,4 +1,4 @@
-package transport
+package batch
 
 // Stage collects frames that go to several destinations alike, in one block they
 // share, but for one place in each frame that may differ from destination to
@@ -23,7 +23,7 @@ func (s *Stage) Reserve(size, place, count int) (p []byte, frames int) {
 			return nil, 0
 		}
 		s.drop()
-		s.blk = getBlock(max(size, readBlock))
+		s.blk = NewBlock(max(size, Read))
 	}
 	frames = min(count, (len(s.blk.buf)-s.n)/size)
 	p = s.blk.buf[s.n : s.n+frames*size]
@@ -42,7 +42,7 @@ func (s *Stage) Begin(text string) { s.text = text }
 
 // aloneFrom is how many bytes must be staged for it to be worth a system call that
 // they are sent off at once, so that the next destination can have the same block.
-const aloneFrom = smallBlock
+const aloneFrom = Small
 
 // Put hands what is staged to a lane, with text in the place of the frames' own. more
 // says that lanes with another text follow.
@@ -72,7 +72,7 @@ func (s *Stage) Put(l *Lane, text string, more bool) {
 // become changes the text of all frames. The block is used again if all who were
 // given it have sent it.
 func (s *Stage) become(text string) {
-	if len(text) == len(s.text) && !s.blk.shared() {
+	if len(text) == len(s.text) && !s.blk.Shared() {
 		for _, at := range s.places {
 			copy(s.blk.buf[at:], text)
 		}
@@ -80,12 +80,12 @@ func (s *Stage) become(text string) {
 		return
 	}
 	size := s.n - s.mark + (len(text)-len(s.text))*len(s.places)
-	next := getBlock(max(size, readBlock))
+	next := NewBlock(max(size, Read))
 	s.write(next.buf[:size], text)
 	for i := range s.places {
 		s.places[i] += i*(len(text)-len(s.text)) - s.mark
 	}
-	s.blk.release()
+	s.blk.Release()
 	s.blk, s.mark, s.n, s.text = next, 0, size, text
 }
 
@@ -102,7 +102,7 @@ func (s *Stage) write(p []byte, text string) {
 
 // End forgets what was staged, after it was put into all lanes.
 func (s *Stage) End() {
-	if s.blk != nil && !s.blk.shared() {
+	if s.blk != nil && !s.blk.Shared() {
 		s.n = 0
 	}
 	s.mark, s.places, s.Msgs, s.Bytes = s.n, s.places[:0], 0, 0
@@ -113,7 +113,7 @@ func (s *Stage) Release() { s.drop() }
 
 func (s *Stage) drop() {
 	if s.blk != nil {
-		s.blk.release()
+		s.blk.Release()
 		s.blk = nil
 	}
 	s.mark, s.n = 0, 0
