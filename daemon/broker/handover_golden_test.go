@@ -1,0 +1,81 @@
+package broker
+
+import (
+	"crypto/tls"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// movedSample is a state in which no field is zero.
+func movedSample() moved {
+	return moved{
+		id: "NSERVER", xkey: "XSERVER", lastCID: 300, total: 301, traffic: Traffic{1, 2, 3, 1 << 40},
+		slow: 302, stale: 303, told: []byte("INFO {}\r\n"),
+		accounts: []movedAccount{
+			{name: "$G"},
+			{
+				name: "A", total: 310, slow: 311, traffic: Traffic{4, 5, 6, 7}, prefix: "_R_.prefix.",
+				classes: []movedClass{{int64(2e9), 1}, {int64(1e9), 2}},
+				replies: []movedReply{{"00id", "B", "reply.to", "export.>"}, {"01id", "C", "back", "x"}},
+			},
+		},
+	}
+}
+
+// movedClientSamples are connections of every kind; between them no field is zero.
+func movedClientSamples() []movedClient {
+	plain := movedClient{
+		cid: 7, socket: 1 << 33, network: "tcp", remote: "127.0.0.1:4000", start: 1700000000000000001, last: 1700000000000000002,
+		heard: 1700000000000000003, nonce: "nonce", connected: true, ponged: true,
+		connect: &ConnectOptions{
+			Echo: true, Verbose: true, Pedantic: true, TLSRequired: true, Nkey: "U", JWT: "jwt", Sig: "sig", Token: "token",
+			User: "user", Pass: "pass", Name: "name", Lang: "go", Version: "1.2", Protocol: 1, Account: "A", NewAccount: true,
+			Headers: true, NoResponders: true, ProxySig: "proxy",
+		},
+		account: "A", proof: []byte{1, 0, 2}, traffic: Traffic{8, 9, 10, 11}, pings: 2, pinged: 1700000000000000004, rtt: 123456,
+		unread: []byte("PUB a 5\r\nhe"), unsent: []byte("lo\r\n"),
+		subs:    []movedSub{{"a.>", "1", "q", 3, 4}, {"b", "22", "", 0, 0}},
+		answers: []movedAnswer{{"_INBOX.x", 1700000000000000005, 2}},
+	}
+	sealed := movedClient{
+		cid: 8, socket: 9, network: "unix", remote: "@", start: -1, connect: &ConnectOptions{},
+		tls: &movedTLS{
+			session: transport.Session{
+				Suite: tls.TLS_AES_128_GCM_SHA256, FromPeer: []byte("secret 1"), FromPeerSeq: 1 << 50, ToPeer: []byte("secret 2"),
+				ToPeerSeq: 13, Unopened: []byte{23, 3, 3}, Sealed: []byte{23}, Ahead: 14, Owed: 15,
+			},
+			first: true, serverName: "host.example", certs: [][]byte{{0x30, 0}, {0x30, 1, 0}},
+		},
+	}
+	return []movedClient{plain, sealed, {cid: 10, socket: 11}}
+}
+
+// A state that a version before this one wrote is read to its last field.
+func TestGoldenStates(t *testing.T) {
+	state, err := os.ReadFile(filepath.Join("testdata", "handover", "v1.state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var clients []movedClient
+	m, err := readMoved(state, func(p []byte) error {
+		var c movedClient
+		err := c.read(p)
+		clients = append(clients, c)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := movedSample(); !reflect.DeepEqual(*m, want) {
+		t.Errorf("got  %+v\nwant %+v", *m, want)
+	}
+	for i, want := range movedClientSamples() {
+		if !reflect.DeepEqual(clients[i], want) {
+			t.Errorf("got  %+v\nwant %+v", clients[i], want)
+		}
+	}
+}
