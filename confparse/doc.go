@@ -47,7 +47,7 @@
 //
 // # Agreement with nats-server
 //
-// Parse accepts what nats-server 2.15.2 accepts and gives the values it gives,
+// Parse accepts what nats-server 2.15.3 accepts and gives the values it gives,
 // its peculiarities included (a bare `10-20` is a broken date, a block string
 // that ends with the file keeps its parenthesis, `foo:` followed by the end of
 // the file is an empty string). Deliberate differences:

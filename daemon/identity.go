@@ -8,7 +8,7 @@ import (
 
 // CompatVersion is the nats-server release whose behaviour we have, and what
 // is told to clients and to tools that drive nats-server.
-const CompatVersion = "2.15.2"
+const CompatVersion = "2.15.3"
 
 // The names a broker's process goes by: ours, and nats-server's when started
 // through a symbolic link of that name.

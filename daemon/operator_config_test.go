@@ -20,7 +20,7 @@ func TestOperatorConfigurations(t *testing.T) {
 	a := r.account("A", nil)
 	unnamed := newRealm(t, func(c *jwt.OperatorClaims) { c.SystemAccount = "" })
 	future := newRealm(t, func(c *jwt.OperatorClaims) { c.AssertServerVersion = "99.1.2" })
-	present := newRealm(t, func(c *jwt.OperatorClaims) { c.AssertServerVersion = "2.15.2" })
+	present := newRealm(t, func(c *jwt.OperatorClaims) { c.AssertServerVersion = "2.15.3" })
 	strict := newRealm(t, func(c *jwt.OperatorClaims) { c.StrictSigningKeyUsage = true })
 	file := filepath.Join(t.TempDir(), "O.jwt")
 	decorated, err := jwt.DecorateJWT(r.jwt)

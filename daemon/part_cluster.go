@@ -129,7 +129,7 @@ func (p *clusterPart) prepare(old, new *config.Config) (*change, error) {
 }
 
 // knownAccounts refuses accounts that are to get connections of their own and are not
-// there, as nats-server 2.15.2 does in a reload; at the start it takes them, and those of
+// there, as nats-server 2.15.3 does in a reload; at the start it takes them, and those of
 // an operator may become known later.
 func knownAccounts(old, new *config.Options) error {
 	if new.Operator.Enabled() {

@@ -130,7 +130,7 @@ func directoryOptions(r *config.AccountResolver) resolver.Options {
 	return o
 }
 
-// cacheLimit is how many JWTs a cache holds by default (nats-server 2.15.2).
+// cacheLimit is how many JWTs a cache holds by default (nats-server 2.15.3).
 const cacheLimit = 1000
 
 func nodeOptions(o *config.Options) resolver.NodeOptions {

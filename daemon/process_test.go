@@ -301,7 +301,7 @@ func TestUnderTheNameOfNATSServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.Command(link, "-v").Output()
-	if err != nil || string(out) != "nats-server: v2.15.2\n" {
+	if err != nil || string(out) != "nats-server: v2.15.3\n" {
 		t.Errorf("-v: %q, %v", out, err)
 	}
 	s := brokertest.Start(t, brokertest.Options{Binary: link, Args: []string{"--ports_file_dir", dir, "-P", filepath.Join(dir, "pid")}})

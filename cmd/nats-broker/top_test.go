@@ -12,7 +12,7 @@ import (
 
 func topLook(t0 time.Time, k int64) *topSample {
 	return &topSample{
-		topServer: topServer{Name: "a\x1b[2Jb", Version: "2.15.2", Uptime: "1m0s", Now: t0.Add(time.Duration(k) * 2 * time.Second), CPU: 12.5, Mem: 30 << 20, Connections: 2, Subscriptions: 12345, Slow: 1,
+		topServer: topServer{Name: "a\x1b[2Jb", Version: "2.15.3", Uptime: "1m0s", Now: t0.Add(time.Duration(k) * 2 * time.Second), CPU: 12.5, Mem: 30 << 20, Connections: 2, Subscriptions: 12345, Slow: 1,
 			InMsgs: 1000 + 50_000*k, OutMsgs: 2000 + 100_000*k, InBytes: 4096 * k, OutBytes: 3 << 20 * k},
 		at: t0.Add(time.Duration(k) * 2 * time.Second), total: 2, query: topQuery{sort: "pending", limit: 20},
 		conns: []topConn{
@@ -26,7 +26,7 @@ func TestRenderTop(t *testing.T) {
 	t0 := time.Unix(1000, 0)
 	got := renderTop(topLook(t0, 0), topLook(t0, 1), 0)
 	for _, want := range []string{
-		"a?[2Jb  version 2.15.2  up 1m0s", // a name cannot drive the terminal
+		"a?[2Jb  version 2.15.3  up 1m0s", // a name cannot drive the terminal
 		"cpu 12.5%  memory 30.0MiB  subscriptions 12.3k  slow consumers 1  routes 0",
 		"  in        51.0k msgs     4.00KiB      25.0k msgs/s     2.00KiB/s",
 		"  out        102k msgs     3.00MiB      50.0k msgs/s     1.50MiB/s",

@@ -15,7 +15,7 @@ import (
 // A scoped signing key carries the rights of all users it signs, as a template: subjects in which {{name()}} and the
 // like stand for what the user's and the account's claims say. A tag with several values makes several subjects.
 
-// maxExpansions bounds the subjects that one list of a template may become (nats-server 2.15.2).
+// maxExpansions bounds the subjects that one list of a template may become (nats-server 2.15.3).
 const maxExpansions = 4096
 
 var errExpansions = fmt.Errorf("a template makes more than %d subjects", maxExpansions)

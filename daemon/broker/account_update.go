@@ -38,7 +38,7 @@ func (a *Account) Connections() []*Client {
 
 // CloseExcess holds the account to its limits, for the connections that it has: those
 // beyond the number allowed, the latest ones, are closed, and those that have as many
-// subscriptions as they may, too (nats-server 2.15.2).
+// subscriptions as they may, too (nats-server 2.15.3).
 func (a *Account) CloseExcess() {
 	most := orUnlimited(a.Limits().Connections)
 	for i, c := range a.Connections() {

@@ -135,7 +135,7 @@ func (s *Subscription) named(a *Account) SubInfo {
 }
 
 // unsigned returns a JWT up to its signature: what it says can be read, but nobody can log in by it, as they could by
-// that of a bearer. nats-server 2.15.2 shows the whole.
+// that of a bearer. nats-server 2.15.3 shows the whole.
 func unsigned(token string) string {
 	return token[:strings.LastIndexByte(token, '.')+1]
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Info is what a server tells a client about itself. Fields and their order are
-// those of nats-server 2.15.2.
+// those of nats-server 2.15.3.
 type Info struct {
 	ServerID      string   `json:"server_id"`
 	ServerName    string   `json:"server_name"`

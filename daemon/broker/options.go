@@ -8,7 +8,7 @@ import (
 )
 
 // Options configure a Broker. The zero value of each field means the default of
-// nats-server 2.15.2, which the comment gives; [Options.withDefaults] fills it in.
+// nats-server 2.15.3, which the comment gives; [Options.withDefaults] fills it in.
 type Options struct {
 	ServerName string // the server's id
 	Host       string // as told to clients in INFO: 0.0.0.0
@@ -63,7 +63,7 @@ const (
 	GlobalAccount  = "$G"
 	SystemAccount  = "$SYS"
 	ProtocolLevel  = 1 // of the client protocol: INFO at any time, echo can be turned off
-	protocolParity = "2.15.2"
+	protocolParity = "2.15.3"
 	apiLevel       = 5
 )
 

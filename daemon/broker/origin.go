@@ -86,6 +86,9 @@ type hop struct {
 	allGroups bool // every queue group is served, otherwise those that a peer has named
 	depth     int  // hops so far
 	base      int  // where in sender.chosen those of acc begin
+
+	granted       bool // while a plan is made: it is of a subject where the client may answer only
+	asksJetStream bool // the reply subject of the message was one of JetStream before an import
 }
 
 // newSender makes a sender for what comes from somewhere to an account; begin starts it.

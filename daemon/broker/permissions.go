@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
 // permissions is what a connection may do, in a form that can be swapped.
@@ -18,24 +20,16 @@ func (c *Client) permissions() Permissions {
 	return nil
 }
 
-// reservedSubjects are what only servers may publish to.
-var reservedSubjects = [...]string{"_GR_.", "$GR."}
-
 // raftPrefix is what only the system account may publish to.
 const raftPrefix = "$NRG."
 
 // serversOnly reports whether a literal subject is one that the client may not publish to whatever its permissions
 // are, and though a message it received asks for an answer there.
-func (c *Client) serversOnly(subject string) bool {
-	if subject == "" || subject[0] != '_' && subject[0] != '$' {
+func (c *Client) serversOnly(to string) bool {
+	if to == "" || to[0] != '_' && to[0] != '$' {
 		return false
 	}
-	for _, p := range reservedSubjects {
-		if strings.HasPrefix(subject, p) && len(subject) > len(p) {
-			return true
-		}
-	}
-	return strings.HasPrefix(subject, raftPrefix) && c.sender.acc != c.broker.System()
+	return subject.IsGatewayReply(to) || strings.HasPrefix(to, raftPrefix) && c.sender.acc != c.broker.System()
 }
 
 // canPublish decides on a literal subject, leaving answers aside.
@@ -210,22 +204,23 @@ func (c *Client) answering() bool {
 }
 
 // mayAnswer reports whether the client may publish to a subject because a message
-// it received asked for it, and counts the answer.
-func (c *Client) mayAnswer(subject []byte) bool {
+// it received asked for it, and counts the answer. A request to JetStream is no answer: who asked for it
+// would have it made by somebody else.
+func (c *Client) mayAnswer(to []byte) bool {
 	c.mu.Lock()
 	a := c.answers
 	c.mu.Unlock()
-	if a == nil || c.serversOnly(asString(subject)) {
+	if a == nil || c.serversOnly(asString(to)) || subject.IsJetStreamRequest(to) {
 		return false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	v := a.open[string(subject)]
+	v := a.open[string(to)]
 	if v == nil {
 		return false
 	}
 	if a.over(v, time.Now()) {
-		delete(a.open, string(subject))
+		delete(a.open, string(to))
 		return false
 	}
 	v.n++

@@ -147,7 +147,7 @@ func (c *Client) publish(f *proto.Frame) error {
 	s := &c.sender
 	p := s.plan(f.Subject)
 	flags := c.flags.Load()
-	if flags&special != 0 || p.denied || f.Hdr >= 0 && flags&flagHeaders == 0 || len(f.Reply) > 2 && reserved(f.Reply) {
+	if flags&special != 0 || p.denied || f.Hdr >= 0 && flags&flagHeaders == 0 || len(f.Reply) > 2 && subject.IsReservedReply(f.Reply) {
 		if stop, err := c.checked(p, f, flags); stop {
 			return err
 		}
@@ -170,7 +170,7 @@ func (c *Client) checked(p *plan, f *proto.Frame, flags uint32) (stop bool, err 
 	if c.refused(p) {
 		return true, nil
 	}
-	if len(f.Reply) > 0 && reserved(f.Reply) {
+	if subject.IsReservedReply(f.Reply) {
 		c.sendErr(fmt.Sprintf("Permissions Violation for Publish with Reply of %q", f.Reply))
 		c.errorLine(fmt.Sprintf("Publish Violation - Reply %q", f.Reply))
 		return true, nil
@@ -190,19 +190,6 @@ func (c *Client) refused(p *plan) bool {
 	c.sendErr(fmt.Sprintf("Permissions Violation for Publish to %q", p.seen()))
 	c.errorLine(fmt.Sprintf("Publish Violation - Subject %q", p.seen()))
 	return true
-}
-
-// reserved reports whether a reply subject is one that only servers may use.
-func reserved(reply []byte) bool {
-	if reply[0] != '_' && reply[0] != '$' {
-		return false
-	}
-	for _, p := range [...]string{"_R_.", "$JS.ACK.", "_GR_.", "$GR."} {
-		if len(reply) >= len(p) && string(reply[:len(p)]) == p {
-			return true
-		}
-	}
-	return false
 }
 
 // noResponders tells the publisher that nobody gets its request.

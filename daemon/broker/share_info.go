@@ -102,7 +102,7 @@ func cutHeader(header, name string) span {
 	return span{len(header), len(header)}
 }
 
-// ClientInfo describes a connection to others, as nats-server 2.15.2 does in
+// ClientInfo describes a connection to others, as nats-server 2.15.3 does in
 // events and headers. Durations are nanoseconds.
 type ClientInfo struct {
 	Start      *time.Time    `json:"start,omitempty"`

@@ -18,7 +18,7 @@ import (
 // latencyType names the schema of the event, which tools look for.
 const latencyType = "io.nats.server.metric.v1.service_latency"
 
-// serviceLatency is the event about one request, as nats-server 2.15.2 publishes
+// serviceLatency is the event about one request, as nats-server 2.15.3 publishes
 // it. Durations are nanoseconds.
 type serviceLatency struct {
 	Type      string        `json:"type"`

@@ -14,7 +14,7 @@ import (
 // A request may be answered by a client of another server of the cluster. Then each of
 // the two servers knows its own half: that of the requestor how long it took in all, that
 // of the responder who that is and how long the service itself took. As with nats-server
-// 2.15.2, the reply subject of a request that is measured says so, and where the answer
+// 2.15.3, the reply subject of a request that is measured says so, and where the answer
 // goes, by two more tokens: "_R_.<account>.<request>.<node>.T". The responder's server
 // notes such requests, and tells its half on $SYS.LATENCY.M2.<node> in the system account
 // when the answer is published. It may arrive before or after the answer.
@@ -48,7 +48,7 @@ func tracked(subject []byte) bool {
 		string(subject[:len(replyPrefix)]) == replyPrefix
 }
 
-// responderHalf is the responder's half of a measurement, as nats-server 2.15.2 sends it.
+// responderHalf is the responder's half of a measurement, as nats-server 2.15.3 sends it.
 type responderHalf struct {
 	Account string         `json:"account"` // of the service
 	Request string         `json:"req_id"`  // its reply subject

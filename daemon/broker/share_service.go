@@ -78,8 +78,10 @@ func (s *sender) addService(p *plan, im *serviceImport) {
 	if s.depth >= maxChain {
 		return
 	}
-	to := im.out.Apply(p.seen())
-	st := &serviceStep{im: im, plan: s.planInto(s.into(im.to, asRequest), to), export: im.to.exportOf(to)}
+	to, h := im.out.Apply(p.seen()), s.into(im.to, asRequest)
+	h.granted = h.granted || p.denied // then the plan is for answers only
+	st := &serviceStep{im: im, plan: s.planInto(h, to), export: im.to.exportOf(to)}
+	st.guard = s.guardOf(p, h.granted, st)
 	st.class = im.to.shares.replies.class(st.export.Threshold)
 	if s.self != nil {
 		st.told = s.tells(im.Share)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
 // serviceStep sends requests on to the account of the service.
@@ -13,10 +14,11 @@ type serviceStep struct {
 	class  *replyClass
 	plan   *plan
 	told   *told // nil: nothing
+	guard  guard
 }
 
 func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
-	if s.depth >= maxChain {
+	if s.depth >= maxChain || st.guard != guardNone && st.guard.stops(s, f) {
 		return false
 	}
 	n := s.nest()
@@ -82,6 +84,7 @@ func (st *serviceStep) render(s *sender, n *nest, f *proto.Frame) {
 func (st *serviceStep) pass(s *sender, n *nest, f *proto.Frame) bool {
 	was, h := *f, s.into(st.im.to, asRequest)
 	if len(f.Reply) > 0 {
+		h.asksJetStream = h.asksJetStream || s.self == nil && subject.IsJetStream(f.Reply)
 		f.Reply = n.name
 	}
 	f.Tail = nil

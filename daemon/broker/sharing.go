@@ -37,7 +37,7 @@ type LatencySampling struct {
 	Percent int    // of requests; 0: those whose header asks for it
 }
 
-// defaultThreshold is how long an answer may take (nats-server 2.15.2).
+// defaultThreshold is how long an answer may take (nats-server 2.15.3).
 const defaultThreshold = 2 * time.Minute
 
 // StreamImport makes messages of another account visible under a local pattern.

@@ -10,7 +10,7 @@ import (
 )
 
 // The modes of compression, as they are configured, as INFO tells them and as /routez
-// shows them; those of nats-server 2.15.2. Each side compresses as it likes; the other
+// shows them; those of nats-server 2.15.3. Each side compresses as it likes; the other
 // only has to agree that there is compression.
 const (
 	compressNever  = "not supported" // behaves as servers before 2.10

@@ -198,7 +198,7 @@ func TestCompressionChangesInAHandshake(t *testing.T) {
 	p.hear(1)
 	a.set(t, func(o *Options) { o.Compression.Mode = "s2_fast" })
 	p.say(`CONNECT {"echo":true,"headers":true,"name":"`+peerID+`","cluster":"C"}`,
-		`INFO {"server_id":"`+peerID+`","server_name":"peer","version":"2.15.2","proto":1,"host":"127.0.0.1","port":1,`+
+		`INFO {"server_id":"`+peerID+`","server_name":"peer","version":"2.15.3","proto":1,"host":"127.0.0.1","port":1,`+
 			`"headers":true,"max_payload":1048576,"cluster":"C","route_pool_size":3,"compression":"off"}`)
 	p.heard() // fails if it stays open
 }

@@ -1,5 +1,5 @@
 // Package cluster connects servers to each other as routes, in the protocol of
-// nats-server 2.15.2 and in both roles: it dials and it is dialled.
+// nats-server 2.15.3 and in both roles: it dials and it is dialled.
 //
 // Two servers of a cluster have a pool of connections between them. Each account
 // belongs to the connection whose index is the FNV-1a hash of its name, modulo the

@@ -75,7 +75,7 @@ func check(t *testing.T, adopt *naming, err error, name, reason, tell string) {
 	}
 }
 
-// Indexes that nats-server 2.15.2 has told in its route_pool_idx: a change would
+// Indexes that nats-server 2.15.3 has told in its route_pool_idx: a change would
 // split accounts between connections.
 func TestPoolIndex(t *testing.T) {
 	for _, c := range []struct {

@@ -8,7 +8,7 @@ import (
 )
 
 // info is what a server tells a peer about itself, or about a third one. The fields
-// are those of nats-server 2.15.2 that mean something on routes; what has no field
+// are those of nats-server 2.15.3 that mean something on routes; what has no field
 // here is not passed on.
 type info struct {
 	ID           string   `json:"server_id"`
@@ -62,7 +62,7 @@ const (
 	gossipOverride = 2
 )
 
-// routeProto is the level of the protocol we speak: that of nats-server 2.15.2 but
+// routeProto is the level of the protocol we speak: that of nats-server 2.15.3 but
 // for message tracing, which 3 would promise.
 const routeProto = 1
 

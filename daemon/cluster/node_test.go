@@ -48,7 +48,7 @@ func oursAt(t testing.TB, name, at string, change func(*Options), routes ...stri
 	b := must2(broker.New(broker.Options{ServerName: name, Host: "127.0.0.1", Cluster: "C", NoShortFirstPing: true}, logging.Discard()))(t)
 	l := must2(b.Listen("tcp", "127.0.0.1:0"))(t)
 	rl := must2(net.Listen("tcp", at))(t)
-	o := Options{Name: "C", Host: "127.0.0.1", ServerName: name, Version: "2.15.2", Headers: true,
+	o := Options{Name: "C", Host: "127.0.0.1", ServerName: name, Version: "2.15.3", Headers: true,
 		RetryPause: 50 * time.Millisecond}
 	for _, r := range routes {
 		o.Routes = append(o.Routes, must2(url.Parse(r))(t))

@@ -7,7 +7,7 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
-// Rules allow and deny subjects between servers, as nats-server 2.15.2 has it: what
+// Rules allow and deny subjects between servers, as nats-server 2.15.3 has it: what
 // clients here want is told to a peer only if the rules of import cover it, and what a
 // peer wants is heeded only if those of export do. Messages follow the interest; where
 // a pattern is denied in part, they are looked at one by one.

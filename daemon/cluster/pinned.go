@@ -11,7 +11,7 @@ import (
 // Accounts that have connections of their own: the system account and those that are
 // configured, and those that a peer has moved, until our own configuration follows. On
 // every server they should be the same; where they are not, what clients of such an
-// account want does not reach the other server, as with nats-server 2.15.2.
+// account want does not reach the other server, as with nats-server 2.15.3.
 //
 // An account is moved while servers run by an agreement, in the words of nats-server: who
 // wants it sends, on the connection to which the account belongs, an INFO that names

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
-// How connections end, as nats-server 2.15.2 names it, beyond what refusals say.
+// How connections end, as nats-server 2.15.3 names it, beyond what refusals say.
 const (
 	reasonClosed   = "Client Closed"
 	reasonShutdown = "Server Shutdown"

@@ -155,7 +155,7 @@ func connectLine(more string) string {
 }
 
 func infoLine(more string) string {
-	return fmt.Sprintf(`INFO {"server_id":%q,"server_name":"peer","version":"2.15.2","proto":3,"host":"127.0.0.1","port":1,"headers":true,"max_payload":1048576,"cluster":"C","lnoc":true,"lnocu":true,"ln":true%s}`, peerID, more)
+	return fmt.Sprintf(`INFO {"server_id":%q,"server_name":"peer","version":"2.15.3","proto":3,"host":"127.0.0.1","port":1,"headers":true,"max_payload":1048576,"cluster":"C","lnoc":true,"lnocu":true,"ln":true%s}`, peerID, more)
 }
 
 // conversation is what a scripted peer says and hears.

@@ -45,7 +45,7 @@ const (
 	groupCommon  = "Common Options"
 )
 
-// Flags are the flags of the daemon: those of nats-server 2.15.2.
+// Flags are the flags of the daemon: those of nats-server 2.15.3.
 var Flags = []Flag{
 	{Names: []string{"a", "addr", "net"}, Arg: "host", Group: groupServer, Paths: []string{"host"}, Doc: "Address to listen on for clients (default: 0.0.0.0)"},
 	{Names: []string{"p", "port"}, Arg: "port", number: true, Group: groupServer, Paths: []string{"port"}, Doc: "Port for clients, -1 for a free one (default: 4222)"},

@@ -68,7 +68,7 @@ func TestEnvironmentNamesAreUnique(t *testing.T) {
 	}
 }
 
-// testdata/nats-server-words.txt holds every word that nats-server 2.15.2 compares a key or a value with when it reads
+// testdata/nats-server-words.txt holds every word that nats-server 2.15.3 compares a key or a value with when it reads
 // a configuration. One that the registry does not know is an option we would call unknown.
 func TestEveryWordOfNatsServerIsKnown(t *testing.T) {
 	text, err := os.ReadFile("testdata/nats-server-words.txt")

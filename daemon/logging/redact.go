@@ -11,7 +11,7 @@ import (
 // redacted stands where a secret was, as nats-server writes it.
 const redacted = `"[REDACTED]"`
 
-// secretKeys are the members of a CONNECT object that let someone in, or say who it is by a key. nats-server 2.15.2 lets
+// secretKeys are the members of a CONNECT object that let someone in, or say who it is by a key. nats-server 2.15.3 lets
 // the JWT be read.
 var secretKeys = []string{"pass", "auth_token", "jwt", "sig", "nkey", "proxy_sig"}
 

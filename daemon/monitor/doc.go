@@ -27,8 +27,8 @@
 // # Compatibility
 //
 // Field names, units, order, omitted fields, status codes and error texts are
-// those of nats-server 2.15.2, learned by asking it (compat_test.go asks again).
-// Like 2.15.2, a ?callback= parameter is ignored: answers are plain JSON with
+// those of nats-server 2.15.3, learned by asking it (compat_test.go asks again).
+// Like 2.15.3, a ?callback= parameter is ignored: answers are plain JSON with
 // "Access-Control-Allow-Origin: *", which replaced JSONP.
 //
 // # Life

@@ -5,7 +5,7 @@
 //
 // What a client may send is described at
 // https://docs.nats.io/reference/reference-protocols/nats-protocol; where that is
-// silent, nats-server 2.15.2 was asked over a socket. Verbs are read in either
+// silent, nats-server 2.15.3 was asked over a socket. Verbs are read in either
 // case, fields may be separated by any number of blanks and tabs, and a line ends
 // at a line feed, with or without a carriage return.
 package proto

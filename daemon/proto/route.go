@@ -9,7 +9,7 @@ import (
 // RouteOp is the verb of a frame between two servers of a cluster.
 type RouteOp uint8
 
-// The verbs of a route, as nats-server 2.15.2 writes them. The account is left
+// The verbs of a route, as nats-server 2.15.3 writes them. The account is left
 // out on a connection that serves one account only.
 const (
 	RouteNone      RouteOp = iota

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// routeFrames are frames as nats-server 2.15.2 sends them, and what may be wrong
+// routeFrames are frames as nats-server 2.15.3 sends them, and what may be wrong
 // with them. want is what describe prints.
 var routeFrames = []struct {
 	in     string

@@ -36,7 +36,7 @@ type Accounts interface {
 	Remove(id string)
 }
 
-// Subjects of requests and events (nats-server 2.15.2).
+// Subjects of requests and events (nats-server 2.15.3).
 const (
 	updateSubject    = "$SYS.REQ.CLAIMS.UPDATE"
 	listSubject      = "$SYS.REQ.CLAIMS.LIST"

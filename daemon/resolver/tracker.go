@@ -112,7 +112,7 @@ func (h *dueHeap) Pop() any {
 	return it
 }
 
-// checkExpiry is how often the directory is searched for what has expired (nats-server 2.15.2).
+// checkExpiry is how often the directory is searched for what has expired (nats-server 2.15.3).
 const checkExpiry = time.Minute
 
 // expire removes what has expired, until quit is closed.

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 )
 
-// FetchTimeout is how long a look-up may take (nats-server 2.15.2).
+// FetchTimeout is how long a look-up may take (nats-server 2.15.3).
 const FetchTimeout = 1900 * time.Millisecond
 
 // URL asks an account server, such as nats-account-server, over HTTP. Its methods may be called concurrently.

@@ -7,7 +7,7 @@ import (
 )
 
 // The errors of a transform whose destination cannot be used. The texts are
-// those nats-server 2.15.2 gives, since people search for them.
+// those nats-server 2.15.3 gives, since people search for them.
 var (
 	ErrBadSubject              = errors.New("invalid subject")
 	ErrMapping                 = errors.New("invalid mapping destination")

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The results are those of nats-server 2.15.2 for the same source, destination
+// The results are those of nats-server 2.15.3 for the same source, destination
 // and subject.
 func TestTransform(t *testing.T) {
 	for _, c := range []struct{ source, destination, subject, want string }{

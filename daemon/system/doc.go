@@ -30,6 +30,6 @@
 //
 // # Compatibility
 //
-// Subjects, fields, schemas and intervals are those of nats-server 2.15.2, learned by
+// Subjects, fields, schemas and intervals are those of nats-server 2.15.3, learned by
 // asking it; compat_test.go asks again.
 package system

@@ -22,7 +22,7 @@ var (
 )
 
 // ProxyTimeout is how long a balancer may take to send its header
-// (nats-server 2.15.2).
+// (nats-server 2.15.3).
 const ProxyTimeout = 5 * time.Second
 
 const (

@@ -42,7 +42,7 @@ type TLSOptions struct {
 	Carry bool
 }
 
-// DefaultTLSTimeout is how long a handshake may take (nats-server 2.15.2).
+// DefaultTLSTimeout is how long a handshake may take (nats-server 2.15.3).
 const DefaultTLSTimeout = 2 * time.Second
 
 // KeyPair names a PEM file with a certificate chain and the one with its key.

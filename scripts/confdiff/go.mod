@@ -6,7 +6,7 @@ go 1.26.0
 
 require (
 	github.com/nats-broker/nats-broker v0.0.0
-	github.com/nats-io/nats-server/v2 v2.15.2
+	github.com/nats-io/nats-server/v2 v2.15.3
 )
 
 replace github.com/nats-broker/nats-broker => ../..
