@@ -44,11 +44,6 @@ var rooms = []room{
 	{"daemon/subjects", pure("daemon/subject", "daemon/sublist"), "finding stored messages by subject is pure"},
 	{"daemon/stream", pure("daemon/subjects", "daemon/subject"), "what decides about a stream's messages does no i/o and has no clock"},
 	{"daemon/fields", pure(), "state for other versions is read and written without knowing whose it is, so that it can be fuzzed alone"},
-	{"daemon/subject", nil, "subject grammar is pure: it must stay testable and fuzzable alone"},
-	{"daemon/proto", nil, "frames are pure: bytes in, fields out"},
-	{"daemon/sublist", []string{"daemon/subject"}, "the index is pure: it knows subjects, not who receives"},
-	{"daemon/subjects", []string{"daemon/subject", "daemon/sublist"}, "finding stored messages by subject is pure"},
-	{"daemon/stream", []string{"daemon/subjects", "daemon/subject"}, "what decides about a stream's messages does no i/o and has no clock"},
 	{"daemon/vfs/...", nil, "the one door to a disk knows files, not what is in them"},
 	{"daemon/logging", nil, "every package logs, so logging can import none of them"},
 	{"daemon/sysd", []string{"daemon/logging"}, "systemd is a neighbour of the process, not of the broker"},
@@ -100,7 +95,7 @@ var thirdParty = []library{
 	{"filippo.io/edwards25519", []string{"daemon/broker"}, "one multiplication, at a start"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "daemon/record", "cmd/nats-broker"}, "bcrypt; ChaCha20-Poly1305"},
 	{"golang.org/x/sys", []string{"cmd/nats-broker", "daemon", "daemon/broker", "daemon/control", "daemon/handover", "daemon/internal/brokertest",
-		"daemon/logging", "daemon/monitor", "daemon/sysd", "daemon/transport"}, "system calls the standard library lacks"},
+		"daemon/logging", "daemon/monitor", "daemon/sysd", "daemon/transport", "daemon/vfs"}, "system calls the standard library lacks"},
 	{"golang.org/x/term", []string{"cmd/nats-broker"}, "a password is read without echo"},
 }
 
