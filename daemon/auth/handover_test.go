@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -56,6 +57,25 @@ func TestReadmit(t *testing.T) {
 	for _, b := range [][]byte{nil, {carried}, {2}, asked.Carry()[:36]} {
 		if _, ok := readCarried(b); ok {
 			t.Errorf("%q is taken for a proof", b)
+		}
+	}
+}
+
+// What other versions write and read: the numbers of the ways are part of it.
+func TestProofsOfOtherVersions(t *testing.T) {
+	for i, by := range []proof{byNothing, byPassword, bySingle, byToken, byNkey, byCertificate, byClaims, byCallout} {
+		id := &Identity{User: "us", Account: "acc", by: by}
+		for k := range id.proof {
+			id.proof[k] = byte(k)
+		}
+		want := []byte{1, byte(i)}
+		want = append(want, id.proof[:]...)
+		want = append(want, "\x02us\x03acc"...)
+		if got := id.Carry(); !bytes.Equal(got, want) {
+			t.Errorf("% x, want % x", got, want)
+		}
+		if got, ok := readCarried(want); !ok || got.by != by || got.proof != id.proof || got.User != "us" || got.Account != "acc" {
+			t.Errorf("read as %+v", got)
 		}
 	}
 }

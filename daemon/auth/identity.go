@@ -90,18 +90,19 @@ type Identity struct {
 	proof [sha256.Size]byte // of the secret that was configured when it was let in
 }
 
-// proof is the way in which a connection has shown who it is.
+// proof is the way in which a connection has shown who it is. Its numbers are part of what
+// one process tells the next ([Identity.Carry]): they are never changed.
 type proof uint8
 
 const (
-	byNothing     proof = iota // nobody is asked, or no_auth_user
-	byPassword                 // of one of the users
-	bySingle                   // of the only user
-	byToken                    //
-	byNkey                     //
-	byCertificate              //
-	byClaims                   // a user JWT
-	byCallout                  // a service said so
+	byNothing     proof = 0 // nobody is asked, or no_auth_user
+	byPassword    proof = 1 // of one of the users
+	bySingle      proof = 2 // of the only user
+	byToken       proof = 3
+	byNkey        proof = 4
+	byCertificate proof = 5
+	byClaims      proof = 6 // a user JWT
+	byCallout     proof = 7 // a service said so
 )
 
 // Limits that are no number.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -211,28 +212,29 @@ func (h *Handover) Keep(n int, why string) {
 // WriteTo writes the state that belongs to the descriptors.
 func (h *Handover) WriteTo(to io.Writer) (int64, error) {
 	out := &counted{w: to}
-	var w fieldWriter
-	defer func() { clear(w.b[:cap(w.b)]) }() // there are secrets in it
-	h.broker.describe(h.clients).write(&w)
-	out.write(w.b)
-	records := make([][]byte, len(h.clients)) // but for what is unsent, which can be much
+	state := fields.Append(nil, h.broker.describe(h.clients))
+	out.write(state)
+	clear(state) // there are secrets in it
+	type record struct {
+		b   []byte // but for what is unsent, which can be much
+		gap int    // and belongs there
+	}
+	records := make([]record, len(h.clients))
 	inParallel(len(records), func(i int) {
-		w := fieldWriter{make([]byte, 0, 512)}
-		h.clients[i].describeMoved(h.parked[i]).write(&w)
-		if unsent := h.parked[i].Len(); unsent > 0 {
-			w.announce(tagUnsent, unsent)
-		}
-		records[i] = w.b
+		r := &records[i]
+		r.b, r.gap, _ = fields.AppendGap(make([]byte, 0, 512), h.clients[i].describeMoved(h.parked[i]))
 	})
+	var head []byte
 	for i, p := range h.parked {
-		w.b = w.b[:0]
-		w.announce(tagClient, len(records[i])+p.Len())
-		out.write(w.b)
-		out.write(records[i])
-		clear(records[i])
+		r := &records[i]
+		head = fields.Announce(head[:0], tagClient, len(r.b)+p.Len())
+		out.write(head)
+		out.write(r.b[:r.gap])
 		for _, piece := range p.Unsent {
 			out.write(piece)
 		}
+		out.write(r.b[r.gap:])
+		clear(r.b)
 	}
 	return out.n, out.err
 }
@@ -270,9 +272,7 @@ func (h *Handover) Release() {
 
 // Identify is the beginning of a state: what [Broker.Adopt] of a successor wants to know.
 func (b *Broker) Identify() []byte {
-	var w fieldWriter
-	(&moved{id: b.id, xkey: b.xkey}).write(&w)
-	return w.b
+	return fields.Append(nil, &moved{id: b.id, xkey: b.xkey})
 }
 
 // describe is the state of the broker but for the connections that move.
@@ -321,7 +321,7 @@ func (c *Client) describeMoved(p *transport.Parked) *movedClient {
 		start: c.start.UnixNano(), last: c.last.Load(), heard: c.heard.Load(),
 		nonce: c.nonce, connected: c.has(flagConnected), ponged: c.has(flagPonged),
 		account: c.acc.name, traffic: c.traffic(),
-		pings: uint64(c.ping.out), rtt: int64(c.ping.rtt), unread: p.Unread,
+		pings: uint64(c.ping.out), rtt: int64(c.ping.rtt), unread: p.Unread, toSend: p.Len(),
 	}
 	m.tls = c.describeTLS(p)
 	if !c.ping.sent.IsZero() {

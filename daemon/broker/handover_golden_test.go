@@ -2,11 +2,13 @@ package broker
 
 import (
 	"crypto/tls"
-	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
+	"github.com/nats-broker/nats-broker/daemon/fields"
+	"github.com/nats-broker/nats-broker/daemon/internal/fieldstest"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -54,28 +56,57 @@ func movedClientSamples() []movedClient {
 	return []movedClient{plain, sealed, {cid: 10, socket: 11}}
 }
 
-// A state that a version before this one wrote is read to its last field.
-func TestGoldenStates(t *testing.T) {
-	state, err := os.ReadFile(filepath.Join("testdata", "handover", "v1.state"))
-	if err != nil {
-		t.Fatal(err)
+// goldenState is a whole state with its connections read.
+type goldenState struct {
+	moved   moved
+	clients []movedClient
+}
+
+func readGolden(b []byte) (any, error) {
+	var g goldenState
+	if err := fields.Read(b, &g.moved); err != nil {
+		return nil, err
 	}
-	var clients []movedClient
-	m, err := readMoved(state, func(p []byte) error {
+	for _, p := range g.moved.clients {
 		var c movedClient
-		err := c.read(p)
-		clients = append(clients, c)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := movedSample(); !reflect.DeepEqual(*m, want) {
-		t.Errorf("got  %+v\nwant %+v", *m, want)
-	}
-	for i, want := range movedClientSamples() {
-		if !reflect.DeepEqual(clients[i], want) {
-			t.Errorf("got  %+v\nwant %+v", clients[i], want)
+		if err := fields.Read(p, &c); err != nil {
+			return nil, err
 		}
+		g.clients = append(g.clients, c)
+	}
+	g.moved.clients = nil
+	return g, nil
+}
+
+// States that versions before this one wrote are read to their last field. v1 had its
+// fields in another order.
+func TestGoldenStates(t *testing.T) {
+	m := movedSample()
+	for _, c := range movedClientSamples() {
+		m.clients = append(m.clients, fields.Append(nil, &c))
+	}
+	fieldstest.Golden(t, filepath.Join("testdata", "handover"), "v2", fields.Append(nil, &m), readGolden)
+}
+
+func TestEveryMovedFieldIsCarried(t *testing.T) {
+	fieldstest.Complete[moved](t)
+	fieldstest.Complete[movedAccount](t)
+	fieldstest.Complete[movedClient](t, "movedClient.toSend")
+	fieldstest.Complete[movedTLS](t)
+	fieldstest.Complete[ConnectOptions](t)
+}
+
+// What is unsent is written by pieces, in its place.
+func TestUnsentIsWrittenInItsPlace(t *testing.T) {
+	want := movedClientSamples()[0]
+	announced := want
+	announced.unsent, announced.toSend = nil, len(want.unsent)
+	b, gap, away := fields.AppendGap(nil, &announced)
+	if away != len(want.unsent) {
+		t.Fatalf("%d bytes are missing", away)
+	}
+	var got movedClient
+	if err := fields.Read(slices.Concat(b[:gap], want.unsent, b[gap:]), &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 	}
 }

@@ -3,7 +3,13 @@ package broker
 import (
 	"net"
 	"net/netip"
+
+	"github.com/nats-broker/nats-broker/daemon/fields"
 )
+
+// What is handed over is written in tagged fields (package fields), so that versions of
+// the program that are not the same read each other's. testdata/handover holds what
+// released versions wrote.
 
 // moved is what one process tells the next, but for the connections.
 type moved struct {
@@ -15,6 +21,7 @@ type moved struct {
 	stale    int64
 	told     []byte // INFO as clients know it
 	accounts []movedAccount
+	clients  [][]byte // each a [movedClient]
 }
 
 // movedAccount is an account's figures, and the requests to its services that wait
@@ -54,7 +61,9 @@ type movedClient struct {
 	traffic            Traffic
 	pings              uint64 // not answered
 	pinged, rtt        int64
-	unread, unsent     []byte
+	unread             []byte
+	unsent             []byte    // read from a state
+	toSend             int       // its length, where it is written by somebody else
 	tls                *movedTLS // nil: not encrypted
 	subs               []movedSub
 	answers            []movedAnswer
@@ -72,410 +81,124 @@ type movedAnswer struct {
 	n     int
 }
 
-// Tags of the whole.
-const (
-	tagID = iota + 1
-	tagXKey
-	tagLastCID
-	tagTotal
-	tagTraffic
-	tagSlow
-	tagStale
-	tagTold
-	tagAccount
-	tagClient
-)
+// tagClient is the tag of a connection in the whole.
+const tagClient = 10
 
-// Tags of an account; those it shares with the whole are the same.
-const (
-	tagName = iota + 20
-	tagReplyPrefix
-	tagReply
-	tagReplyID
-	tagReplyTo
-	tagReplySubject
-	tagReplyExport
-	tagReplyClass
-	tagReplyThreshold
-	tagReplyNow
-)
-
-// Tags of a connection.
-const (
-	tagCID = iota + 1
-	tagSocket
-	tagNetwork
-	tagRemote
-	tagStart
-	tagLast
-	tagHeard
-	tagNonce
-	tagConnected
-	tagPonged
-	tagConnect
-	tagAccountName
-	tagProof
-	tagClientTraffic
-	tagPings
-	tagPinged
-	tagRTT
-	tagUnread
-	tagUnsent
-	tagSub
-	tagAnswer
-	tagTLS
-	// tagTLSSocket is tagSocket of an encrypted connection. A version that does not know
-	// tagTLS would go on in plain: it finds no socket, and closes the connection.
-	tagTLSSocket
-)
-
-// Tags of a subscription and of an answer.
-const (
-	tagSubject = iota + 1
-	tagSID
-	tagQueue
-	tagGot
-	tagMax
-	tagAsked
-	tagCount
-)
-
-func (t *Traffic) write(w *fieldWriter) {
-	w.number(1, uint64(t.InMsgs))
-	w.number(2, uint64(t.InBytes))
-	w.number(3, uint64(t.OutMsgs))
-	w.number(4, uint64(t.OutBytes))
+// Fields implements [fields.Record].
+func (m *moved) Fields(f *fields.Codec) {
+	f.Text(1, &m.id)
+	f.Text(2, &m.xkey)
+	fields.Number(f, 3, &m.lastCID)
+	fields.Number(f, 4, &m.total)
+	f.Group(5, &m.traffic)
+	fields.Number(f, 6, &m.slow)
+	fields.Number(f, 7, &m.stale)
+	f.Bytes(8, &m.told)
+	fields.List(f, 9, &m.accounts)
+	f.Blocks(tagClient, &m.clients)
 }
 
-func (t *Traffic) read(b []byte) error {
-	return readFields(b, func(f *field) error {
-		switch f.tag {
-		case 1:
-			t.InMsgs = int64(f.number)
-		case 2:
-			t.InBytes = int64(f.number)
-		case 3:
-			t.OutMsgs = int64(f.number)
-		case 4:
-			t.OutBytes = int64(f.number)
-		}
-		return nil
-	})
+// Fields implements [fields.Record].
+func (t *Traffic) Fields(f *fields.Codec) {
+	fields.Number(f, 1, &t.InMsgs)
+	fields.Number(f, 2, &t.InBytes)
+	fields.Number(f, 3, &t.OutMsgs)
+	fields.Number(f, 4, &t.OutBytes)
 }
 
-// connectTexts and connectFlags are the fields of CONNECT, in the order of their tags:
-// texts from 1, flags from 50. A new one is added at the end.
-func (o *ConnectOptions) connectTexts() []*string {
-	return []*string{&o.Nkey, &o.JWT, &o.Sig, &o.Token, &o.User, &o.Pass, &o.Name, &o.Lang, &o.Version, &o.Account, &o.ProxySig}
+func (a *movedAccount) Fields(f *fields.Codec) {
+	fields.Number(f, 4, &a.total)
+	f.Group(5, &a.traffic)
+	fields.Number(f, 6, &a.slow)
+	f.Text(20, &a.name)
+	f.Text(21, &a.prefix)
+	fields.List(f, 22, &a.replies)
+	fields.List(f, 27, &a.classes)
 }
 
-func (o *ConnectOptions) connectFlags() []*bool {
-	return []*bool{&o.Echo, &o.Verbose, &o.Pedantic, &o.TLSRequired, &o.NewAccount, &o.Headers, &o.NoResponders}
+func (r *movedReply) Fields(f *fields.Codec) {
+	f.Text(23, &r.id)
+	f.Text(24, &r.account)
+	f.Text(25, &r.subject)
+	f.Text(26, &r.export)
 }
 
-const (
-	tagConnectFlags    = 50
-	tagConnectProtocol = 100
-)
-
-func (o *ConnectOptions) write(w *fieldWriter) {
-	for i, s := range o.connectTexts() {
-		w.text(1+i, *s)
-	}
-	for i, b := range o.connectFlags() {
-		w.flag(tagConnectFlags+i, *b)
-	}
-	w.number(tagConnectProtocol, uint64(o.Protocol))
+func (c *movedClass) Fields(f *fields.Codec) {
+	fields.Number(f, 28, &c.threshold)
+	fields.Number(f, 29, &c.now)
 }
 
-func (o *ConnectOptions) read(b []byte) error {
-	texts, flags := o.connectTexts(), o.connectFlags()
-	return readFields(b, func(f *field) error {
-		switch {
-		case f.tag >= 1 && f.tag <= len(texts):
-			*texts[f.tag-1] = f.text()
-		case f.tag >= tagConnectFlags && f.tag < tagConnectFlags+len(flags):
-			*flags[f.tag-tagConnectFlags] = f.flag()
-		case f.tag == tagConnectProtocol:
-			o.Protocol = int(f.number)
-		}
-		return nil
-	})
-}
-
-// write writes the connection but for what is unsent, which the caller appends: its
-// length is n.
-func (c *movedClient) write(w *fieldWriter) {
-	w.number(tagCID, c.cid)
-	if c.tls == nil {
-		w.number(tagSocket, c.socket)
-	} else {
-		w.number(tagTLSSocket, c.socket)
-		w.group(tagTLS, c.tls.write)
-	}
-	w.text(tagNetwork, c.network)
-	w.text(tagRemote, c.remote)
-	w.number(tagStart, uint64(c.start))
-	w.number(tagLast, uint64(c.last))
-	w.number(tagHeard, uint64(c.heard))
-	w.text(tagNonce, c.nonce)
-	w.flag(tagConnected, c.connected)
-	w.flag(tagPonged, c.ponged)
-	if c.connect != nil {
-		w.group(tagConnect, c.connect.write)
-	}
-	w.text(tagAccountName, c.account)
-	w.bytes(tagProof, c.proof)
-	w.group(tagClientTraffic, c.traffic.write)
-	w.number(tagPings, c.pings)
-	w.number(tagPinged, uint64(c.pinged))
-	w.number(tagRTT, uint64(c.rtt))
-	w.bytes(tagUnread, c.unread)
-	for i := range c.subs {
-		w.group(tagSub, c.subs[i].write)
-	}
-	for i := range c.answers {
-		a := &c.answers[i]
-		w.group(tagAnswer, func(w *fieldWriter) {
-			w.text(tagSubject, a.reply)
-			w.number(tagAsked, uint64(a.asked))
-			w.number(tagCount, uint64(a.n))
-		})
-	}
-}
-
-func (s *movedSub) write(w *fieldWriter) {
-	w.text(tagSubject, s.subject)
-	w.text(tagSID, s.sid)
-	w.text(tagQueue, s.queue)
-	w.number(tagGot, uint64(s.got))
-	w.number(tagMax, uint64(s.max))
-}
-
-func (c *movedClient) read(b []byte) error {
-	var tlsSocket uint64
-	err := readFields(b, func(f *field) error {
-		switch f.tag {
-		case tagCID:
-			c.cid = f.number
-		case tagSocket:
-			c.socket = f.number
-		case tagNetwork:
-			c.network = f.text()
-		case tagRemote:
-			c.remote = f.text()
-		case tagStart:
-			c.start = int64(f.number)
-		case tagLast:
-			c.last = int64(f.number)
-		case tagHeard:
-			c.heard = int64(f.number)
-		case tagNonce:
-			c.nonce = f.text()
-		case tagConnected:
-			c.connected = f.flag()
-		case tagPonged:
-			c.ponged = f.flag()
-		case tagConnect:
-			c.connect = new(ConnectOptions)
-			return c.connect.read(f.data)
-		case tagAccountName:
-			c.account = f.text()
-		case tagProof:
-			c.proof = f.data
-		case tagClientTraffic:
-			return c.traffic.read(f.data)
-		case tagPings:
-			c.pings = f.number
-		case tagPinged:
-			c.pinged = int64(f.number)
-		case tagRTT:
-			c.rtt = int64(f.number)
-		case tagUnread:
-			c.unread = f.data
-		case tagUnsent:
-			c.unsent = f.data
-		case tagSub:
-			return c.readSub(f.data)
-		case tagAnswer:
-			return c.readAnswer(f.data)
-		case tagTLS:
-			c.tls = &movedTLS{}
-			return c.tls.read(f.data)
-		case tagTLSSocket:
-			tlsSocket = f.number
-		}
-		return nil
-	})
+// Fields implements [fields.Record]. The socket of an encrypted connection has a tag of
+// its own: a version that does not know tag 22 would go on in plain, but finds no socket
+// and closes the connection.
+func (c *movedClient) Fields(f *fields.Codec) {
+	plain, encrypted := c.socket, uint64(0)
 	if c.tls != nil {
-		c.socket = tlsSocket
+		plain, encrypted = 0, c.socket
 	}
-	return err
-}
-
-func (c *movedClient) readSub(b []byte) error {
-	var s movedSub
-	err := readFields(b, func(f *field) error {
-		switch f.tag {
-		case tagSubject:
-			s.subject = f.text()
-		case tagSID:
-			s.sid = f.text()
-		case tagQueue:
-			s.queue = f.text()
-		case tagGot:
-			s.got = int64(f.number)
-		case tagMax:
-			s.max = int64(f.number)
-		}
-		return nil
-	})
-	c.subs = append(c.subs, s)
-	return err
-}
-
-func (c *movedClient) readAnswer(b []byte) error {
-	var a movedAnswer
-	err := readFields(b, func(f *field) error {
-		switch f.tag {
-		case tagSubject:
-			a.reply = f.text()
-		case tagAsked:
-			a.asked = int64(f.number)
-		case tagCount:
-			a.n = int(f.number)
-		}
-		return nil
-	})
-	c.answers = append(c.answers, a)
-	return err
-}
-
-func (a *movedAccount) write(w *fieldWriter) {
-	w.text(tagName, a.name)
-	w.number(tagTotal, a.total)
-	w.number(tagSlow, uint64(a.slow))
-	w.group(tagTraffic, a.traffic.write)
-	w.text(tagReplyPrefix, a.prefix)
-	for _, c := range a.classes {
-		w.group(tagReplyClass, func(w *fieldWriter) {
-			w.number(tagReplyThreshold, uint64(c.threshold))
-			w.number(tagReplyNow, uint64(c.now))
-		})
-	}
-	for i := range a.replies {
-		r := &a.replies[i]
-		w.group(tagReply, func(w *fieldWriter) {
-			w.text(tagReplyID, r.id)
-			w.text(tagReplyTo, r.account)
-			w.text(tagReplySubject, r.subject)
-			w.text(tagReplyExport, r.export)
-		})
+	fields.Number(f, 1, &c.cid)
+	fields.Number(f, 2, &plain)
+	f.Text(3, &c.network)
+	f.Text(4, &c.remote)
+	fields.Number(f, 5, &c.start)
+	fields.Number(f, 6, &c.last)
+	fields.Number(f, 7, &c.heard)
+	f.Text(8, &c.nonce)
+	f.Flag(9, &c.connected)
+	f.Flag(10, &c.ponged)
+	fields.Optional(f, 11, &c.connect)
+	f.Text(12, &c.account)
+	f.Bytes(13, &c.proof)
+	f.Group(14, &c.traffic)
+	fields.Number(f, 15, &c.pings)
+	fields.Number(f, 16, &c.pinged)
+	fields.Number(f, 17, &c.rtt)
+	f.Bytes(18, &c.unread)
+	f.Gap(19, &c.unsent, c.toSend)
+	fields.List(f, 20, &c.subs)
+	fields.List(f, 21, &c.answers)
+	fields.Optional(f, 22, &c.tls)
+	fields.Number(f, 23, &encrypted)
+	if c.socket = plain; c.tls != nil {
+		c.socket = encrypted
 	}
 }
 
-func (a *movedAccount) read(b []byte) error {
-	return readFields(b, func(f *field) error {
-		switch f.tag {
-		case tagName:
-			a.name = f.text()
-		case tagTotal:
-			a.total = f.number
-		case tagSlow:
-			a.slow = int64(f.number)
-		case tagTraffic:
-			return a.traffic.read(f.data)
-		case tagReplyPrefix:
-			a.prefix = f.text()
-		case tagReplyClass:
-			return a.readClass(f.data)
-		case tagReply:
-			return a.readReply(f.data)
-		}
-		return nil
-	})
+func (s *movedSub) Fields(f *fields.Codec) {
+	f.Text(1, &s.subject)
+	f.Text(2, &s.sid)
+	f.Text(3, &s.queue)
+	fields.Number(f, 4, &s.got)
+	fields.Number(f, 5, &s.max)
 }
 
-func (a *movedAccount) readClass(b []byte) error {
-	var c movedClass
-	err := readFields(b, func(f *field) error {
-		switch f.tag {
-		case tagReplyThreshold:
-			c.threshold = int64(f.number)
-		case tagReplyNow:
-			c.now = int(f.number % replyGens)
-		}
-		return nil
-	})
-	a.classes = append(a.classes, c)
-	return err
+func (a *movedAnswer) Fields(f *fields.Codec) {
+	f.Text(1, &a.reply)
+	fields.Number(f, 6, &a.asked)
+	fields.Number(f, 7, &a.n)
 }
 
-func (a *movedAccount) readReply(b []byte) error {
-	var r movedReply
-	err := readFields(b, func(f *field) error {
-		switch f.tag {
-		case tagReplyID:
-			r.id = f.text()
-		case tagReplyTo:
-			r.account = f.text()
-		case tagReplySubject:
-			r.subject = f.text()
-		case tagReplyExport:
-			r.export = f.text()
-		}
-		return nil
-	})
-	a.replies = append(a.replies, r)
-	return err
-}
-
-func (m *moved) write(w *fieldWriter) {
-	w.text(tagID, m.id)
-	w.text(tagXKey, m.xkey)
-	w.number(tagLastCID, m.lastCID)
-	w.number(tagTotal, m.total)
-	w.group(tagTraffic, m.traffic.write)
-	w.number(tagSlow, uint64(m.slow))
-	w.number(tagStale, uint64(m.stale))
-	w.bytes(tagTold, m.told)
-	for i := range m.accounts {
-		w.group(tagAccount, m.accounts[i].write)
-	}
-}
-
-// readMoved reads a whole state. client is called for each connection, in their order.
-func readMoved(b []byte, client func([]byte) error) (*moved, error) {
-	m := &moved{}
-	err := readFields(b, func(f *field) error {
-		switch f.tag {
-		case tagID:
-			m.id = f.text()
-		case tagXKey:
-			m.xkey = f.text()
-		case tagLastCID:
-			m.lastCID = f.number
-		case tagTotal:
-			m.total = f.number
-		case tagTraffic:
-			return m.traffic.read(f.data)
-		case tagSlow:
-			m.slow = int64(f.number)
-		case tagStale:
-			m.stale = int64(f.number)
-		case tagTold:
-			m.told = f.data
-		case tagAccount:
-			var a movedAccount
-			err := a.read(f.data)
-			m.accounts = append(m.accounts, a)
-			return err
-		case tagClient:
-			return client(f.data)
-		}
-		return nil
-	})
-	return m, err
+// Fields implements [fields.Record].
+func (o *ConnectOptions) Fields(f *fields.Codec) {
+	f.Text(1, &o.Nkey)
+	f.Text(2, &o.JWT)
+	f.Text(3, &o.Sig)
+	f.Text(4, &o.Token)
+	f.Text(5, &o.User)
+	f.Text(6, &o.Pass)
+	f.Text(7, &o.Name)
+	f.Text(8, &o.Lang)
+	f.Text(9, &o.Version)
+	f.Text(10, &o.Account)
+	f.Text(11, &o.ProxySig)
+	f.Flag(50, &o.Echo)
+	f.Flag(51, &o.Verbose)
+	f.Flag(52, &o.Pedantic)
+	f.Flag(53, &o.TLSRequired)
+	f.Flag(54, &o.NewAccount)
+	f.Flag(55, &o.Headers)
+	f.Flag(56, &o.NoResponders)
+	fields.Number(f, 100, &o.Protocol)
 }
 
 // addr is the peer's address.

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -35,12 +36,12 @@ const (
 // Adopt makes the broker known under the identity that clients know from before. It
 // must be called before anybody is told of another.
 func (b *Broker) Adopt(state []byte) error {
-	m, err := readMoved(state, func([]byte) error { return nil })
-	if err != nil {
+	var m moved
+	if err := fields.Read(state, &m); err != nil {
 		return err
 	}
 	if m.id == "" {
-		return errFields
+		return fields.ErrDamaged
 	}
 	o := *b.opts.Load()
 	if o.ServerName == b.id {
@@ -61,11 +62,9 @@ func (b *Broker) Restore(state []byte, fds []int) (Restored, error) {
 	// Each peer waits. What is made now stays, so that collecting garbage in between
 	// would find none.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	var records [][]byte
-	m, err := readMoved(state, func(p []byte) error {
-		records = append(records, p)
-		return nil
-	})
+	var m moved
+	err := fields.Read(state, &m)
+	records := m.clients
 	if err == nil && len(records) != len(fds) {
 		err = fmt.Errorf("state of %d connections for %d descriptors", len(records), len(fds))
 	}
@@ -91,7 +90,7 @@ func (b *Broker) Restore(state []byte, fds []int) (Restored, error) {
 		}
 		b.restored = append(b.restored, r)
 	}
-	b.continueCounts(m)
+	b.continueCounts(&m)
 	return report, err
 }
 
@@ -114,7 +113,7 @@ func inParallel(n int, f func(i int)) {
 
 func (b *Broker) restoreRecord(record []byte, fd int) restored {
 	var m movedClient
-	if err := m.read(record); err != nil {
+	if err := fields.Read(record, &m); err != nil {
 		_ = unix.Close(fd)
 		return restored{lost: lostState}
 	}
@@ -201,7 +200,7 @@ func (c *Client) recall(m *movedClient) error {
 	}
 	if m.connected {
 		if m.connect == nil {
-			return &closeError{InternalClient, errFields}
+			return &closeError{InternalClient, fields.ErrDamaged}
 		}
 		c.mu.Lock()
 		c.connect = m.connect

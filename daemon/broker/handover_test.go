@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/logging"
-	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // passOver hands the connections of one broker over to another, as between two
@@ -166,43 +165,6 @@ func TestHandoverOfFullQueue(t *testing.T) {
 	}
 }
 
-// Every field of CONNECT is carried: a new one must be added to the lists.
-func TestConnectOptionsAreCarried(t *testing.T) {
-	var o ConnectOptions
-	v := reflect.ValueOf(&o).Elem()
-	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() {
-		case reflect.String:
-			f.SetString(v.Type().Field(i).Name)
-		case reflect.Bool:
-			f.SetBool(true)
-		case reflect.Int:
-			f.SetInt(1)
-		default:
-			t.Fatalf("%s is of a kind that is not carried", v.Type().Field(i).Name)
-		}
-	}
-	var w fieldWriter
-	o.write(&w)
-	var got ConnectOptions
-	if err := got.read(w.b); err != nil || got != o {
-		t.Errorf("got %+v, %v\nwant %+v", got, err, o)
-	}
-}
-
-// A version that knows more fields than ours is read, without them.
-func TestUnknownFieldsArePassedOver(t *testing.T) {
-	c := movedClient{cid: 7, socket: 8, nonce: "n", subs: []movedSub{{"a.b", "1", "q", 3, 4}}, unread: []byte("PUB")}
-	var w fieldWriter
-	w.number(900, 5)
-	c.write(&w)
-	w.text(901, "more")
-	var got movedClient
-	if err := got.read(w.b); err != nil || !reflect.DeepEqual(got, c) {
-		t.Errorf("got %+v, %v\nwant %+v", got, err, c)
-	}
-}
-
 // keeper knows users that may be taken away, and carries their names.
 type keeper struct {
 	users map[string]*Identity
@@ -326,22 +288,21 @@ func TestHandoverOfOtherDescriptors(t *testing.T) {
 }
 
 func FuzzReadMoved(f *testing.F) {
-	c := movedClient{cid: 7, connect: &ConnectOptions{User: "u"}, subs: []movedSub{{"a", "1", "", 3, 4}}, answers: []movedAnswer{{"r", 1, 1}}}
-	c.tls = &movedTLS{session: transport.Session{Suite: 0x1301, FromPeer: []byte("s"), Unopened: []byte{23}}, certs: [][]byte{{0x30, 0}}}
-	m := moved{id: "N", accounts: []movedAccount{{name: "$G", prefix: "_R_.x.", classes: []movedClass{{1, 2}}, replies: []movedReply{{"00x", "a", "s", "e"}}}}}
-	var w fieldWriter
-	m.write(&w)
-	w.group(tagClient, c.write)
-	f.Add(w.b)
+	m := movedSample()
+	for _, c := range movedClientSamples() {
+		m.clients = append(m.clients, fields.Append(nil, &c))
+	}
+	f.Add(fields.Append(nil, &m))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _ = readMoved(b, func(p []byte) error {
-			var c movedClient
-			err := c.read(p)
+		v, err := readGolden(b)
+		if err != nil {
+			return
+		}
+		for _, c := range v.(goldenState).clients {
 			_ = c.addr()
 			if c.tls != nil {
 				_, _ = c.tls.state()
 			}
-			return err
-		})
+		}
 	})
 }

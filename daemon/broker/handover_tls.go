@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 
+	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -17,71 +18,20 @@ type movedTLS struct {
 	certs      [][]byte // the peer's, the own one first
 }
 
-// Tags of the encryption of a connection.
-const (
-	tagSuite = iota + 1
-	tagFromPeer
-	tagFromPeerSeq
-	tagToPeer
-	tagToPeerSeq
-	tagUnopened
-	tagSealed
-	tagAhead
-	tagOwed
-	tagFirst
-	tagServerName
-	tagCertificate
-)
-
-func (m *movedTLS) write(w *fieldWriter) {
+func (m *movedTLS) Fields(f *fields.Codec) {
 	s := &m.session
-	w.number(tagSuite, uint64(s.Suite))
-	w.bytes(tagFromPeer, s.FromPeer)
-	w.number(tagFromPeerSeq, s.FromPeerSeq)
-	w.bytes(tagToPeer, s.ToPeer)
-	w.number(tagToPeerSeq, s.ToPeerSeq)
-	w.bytes(tagUnopened, s.Unopened)
-	w.bytes(tagSealed, s.Sealed)
-	w.number(tagAhead, uint64(s.Ahead))
-	w.number(tagOwed, uint64(s.Owed))
-	w.flag(tagFirst, m.first)
-	w.text(tagServerName, m.serverName)
-	for _, c := range m.certs {
-		w.bytes(tagCertificate, c)
-	}
-}
-
-func (m *movedTLS) read(b []byte) error {
-	s := &m.session
-	return readFields(b, func(f *field) error {
-		switch f.tag {
-		case tagSuite:
-			s.Suite = uint16(f.number)
-		case tagFromPeer:
-			s.FromPeer = f.data
-		case tagFromPeerSeq:
-			s.FromPeerSeq = f.number
-		case tagToPeer:
-			s.ToPeer = f.data
-		case tagToPeerSeq:
-			s.ToPeerSeq = f.number
-		case tagUnopened:
-			s.Unopened = f.data
-		case tagSealed:
-			s.Sealed = f.data
-		case tagAhead:
-			s.Ahead = int(f.number)
-		case tagOwed:
-			s.Owed = uint32(f.number)
-		case tagFirst:
-			m.first = f.flag()
-		case tagServerName:
-			m.serverName = f.text()
-		case tagCertificate:
-			m.certs = append(m.certs, f.data)
-		}
-		return nil
-	})
+	fields.Number(f, 1, &s.Suite)
+	f.Bytes(2, &s.FromPeer)
+	fields.Number(f, 3, &s.FromPeerSeq)
+	f.Bytes(4, &s.ToPeer)
+	fields.Number(f, 5, &s.ToPeerSeq)
+	f.Bytes(6, &s.Unopened)
+	f.Bytes(7, &s.Sealed)
+	fields.Number(f, 8, &s.Ahead)
+	fields.Number(f, 9, &s.Owed)
+	f.Flag(10, &m.first)
+	f.Text(11, &m.serverName)
+	f.Blocks(12, &m.certs)
 }
 
 // describeTLS is the encryption of a connection at rest, nil if there is none. The lock

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/transport"
@@ -282,47 +283,30 @@ func TestHandoverLeavesTLS12(t *testing.T) {
 // one, and closes it, rather than speak plainly.
 func TestHandoverOfTLSToOldVersion(t *testing.T) {
 	c := movedClient{cid: 7, socket: 8, tls: &movedTLS{session: transport.Session{Suite: tls.TLS_AES_128_GCM_SHA256, FromPeer: []byte("1"), Ahead: 2}, certs: [][]byte{{1}, {2}}}}
-	var w fieldWriter
-	c.write(&w)
-	var got movedClient
-	if err := got.read(w.b); err != nil || !reflect.DeepEqual(got, c) {
-		t.Errorf("got %+v, %v\nwant %+v", got, err, c)
-	}
+	state := fields.Append(nil, &c)
 	sockets := 0
-	if err := readFields(w.b, func(f *field) error {
-		if f.tag == tagSocket {
+	var old movedClient // as the other version reads it
+	if err := fields.Each(state, func(tag int, number uint64, _ []byte) {
+		switch tag {
+		case 1:
+			old.cid = number
+		case 2:
 			sockets++
 		}
-		return nil
 	}); err != nil || sockets > 0 {
 		t.Errorf("a plain connection's socket is written, %v", err)
 	}
-	var old movedClient // as it reads
-	var without fieldWriter
-	_ = readFields(w.b, func(f *field) error {
-		if f.tag == tagCID {
-			without.number(f.tag, f.number)
-		}
-		return nil
-	})
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(fds[1])
-	if err := old.read(without.b); err != nil {
-		t.Fatal(err)
-	}
 	if r := successor(t, Options{}).restoreClient(&old, fds[0]); r.lost != lostDescriptor {
 		t.Errorf("%+v", r)
 	}
 	// Nor is a plain connection made of a half of it.
-	got.tls = nil
-	w.b = w.b[:0]
-	w.number(tagCID, 7)
-	w.number(tagTLSSocket, 8)
-	got = movedClient{}
-	if err := got.read(w.b); err != nil || got.socket != 0 {
+	var got movedClient
+	if err := fields.Read([]byte{1 << 1, 7, 23 << 1, 8}, &got); err != nil || got.cid != 7 || got.socket != 0 {
 		t.Errorf("socket %d without a session, %v", got.socket, err)
 	}
 }
