@@ -115,35 +115,30 @@ func (d *decoder) second(e *confparse.Error, path string, paths ...string) {
 
 // checkPorts holds ports in range and no two listeners on one address.
 func (d *decoder) checkPorts(o *Options) {
-	type listener struct {
-		what, path string
-		host       string
-		port       int
-	}
-	all := []listener{
-		{"the client port", d.said("port", "listen"), o.Host, o.Port},
-		{"the HTTP monitoring port", d.said("http_port", "http"), o.Monitor.Host, o.Monitor.Port},
-		{"the HTTPS monitoring port", d.said("https_port", "https"), o.Monitor.Host, o.Monitor.HTTPSPort},
-		{"the cluster port", d.said("cluster.port", "cluster.listen"), o.Cluster.Host, o.Cluster.Port},
-		{"the profiling port", "prof_port", o.Host, o.Process.ProfPort},
-	}
+	all := o.Listeners()
 	for i, a := range all {
-		if a.port < -1 || a.port > 65535 {
-			d.unable(a.path, "%s must be from 1 to 65535, or -1 for a free one, found %d", a.what, a.port)
+		path := d.said(a.Paths...)
+		if a.Port < -1 || a.Port > 65535 {
+			d.unable(path, "%s must be from 1 to 65535, or -1 for a free one, found %d", a.What, a.Port)
 			continue
 		}
 		for _, b := range all[:i] {
-			if a.port > 0 && a.port == b.port && overlap(a.host, b.host) {
-				path := a.path
-				if d.at(path).IsZero() {
-					path = b.path
-				}
-				e := d.unable(path, "%s and %s are both %d", b.what, a.what, a.port)
-				if other := b.path; other != path && !d.at(other).IsZero() {
-					e.WithNote(d.at(other), "%s is set here", b.what)
-				}
+			if a.Port > 0 && a.Port == b.Port && overlap(a.Host, b.Host) {
+				d.samePort(path, d.said(b.Paths...), &a, &b)
 			}
 		}
+	}
+}
+
+// samePort notes that two listeners are to have one port; path and other set them.
+func (d *decoder) samePort(path, other string, a, b *Listener) {
+	at := path
+	if d.at(at).IsZero() {
+		at = other
+	}
+	e := d.unable(at, "%s and %s are both %d", b.What, a.What, a.Port)
+	if other != at && !d.at(other).IsZero() {
+		e.WithNote(d.at(other), "%s is set here", b.What)
 	}
 }
 

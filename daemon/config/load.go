@@ -130,24 +130,3 @@ func (d *decoder) certificates(o *Options) []CertificateFile {
 	}
 	return list
 }
-
-// certificateFiles lists the files of every TLS block.
-func certificateFiles(o *Options) []string {
-	var list []string
-	add := func(files ...string) {
-		for _, f := range files {
-			if f != "" {
-				list = append(list, f)
-			}
-		}
-	}
-	for _, t := range []*TLS{&o.TLS, &o.Cluster.TLS, &o.Operator.ResolverTLS} {
-		for _, c := range t.Certificates {
-			add(c.CertFile, c.KeyFile)
-		}
-		add(t.CAFile)
-	}
-	r := o.Log.Remote.TLS
-	add(r.CAFile, r.CertFile, r.KeyFile)
-	return list
-}

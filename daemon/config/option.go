@@ -70,6 +70,8 @@ type Option struct {
 	within *bounds
 	// foldCase: the case of a word does not matter.
 	foldCase bool
+	// listener says that something listens on the port that the row is; nil for others.
+	listener *listenerRow
 	// bind returns the address of the Go value in the struct of the block the row is in. Nil for options of features
 	// that are not built: they are checked for form and not kept.
 	bind func(block any) any
