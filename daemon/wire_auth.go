@@ -276,6 +276,7 @@ func denied(err error) error {
 		d.Note, d.Level = err.Error(), logging.Debug
 	case errors.Is(err, auth.ErrTooSlow):
 		d.Reason = broker.AuthenticationTimeout
+		d.Late = errors.Is(err, auth.ErrBusy)
 	}
 	return d
 }

@@ -42,7 +42,7 @@ func (a *Authenticator) Prepare(o Options) (commit func(), err error) {
 	}
 	return func() {
 		a.users.Store(d)
-		a.pool.forget()
+		a.pool.forget(func(hash string) bool { return d.hashes[hash] })
 		a.Advise()
 	}, nil
 }
@@ -67,6 +67,8 @@ func (a *Authenticator) Requires() Requirements {
 // answer is delayed because the address has failed too often. The error of a refusal is one of the package's.
 func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity, error) {
 	d := a.users.Load()
+	who := addressOf(r.Remote)
+	r.caller = caller{who, a.throttle.slows(who, time.Now())}
 	id, err := a.verdict(ctx, d, r)
 	if id != nil && id.from != d {
 		id.from = d
@@ -74,7 +76,6 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity
 	if err == nil || errors.Is(err, ErrTooSlow) {
 		return id, err
 	}
-	who := addressOf(r.Remote)
 	delay, count, first := a.throttle.failed(who, time.Now())
 	if first {
 		a.log.Event(logging.Warn, logging.AuthenticationThrottled,
@@ -137,6 +138,7 @@ func shown(r *Request) string {
 // the same are the same pointer.
 func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*Identity, error) {
 	d := a.users.Load()
+	r.caller = caller{from: addressOf(r.Remote)}
 	key, ok := d.proxyOf(r)
 	if !ok || key == "" && id.ProxyKey != "" {
 		return nil, ErrProxyNotTrusted // it was trusted when the connection came

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net"
 	"reflect"
 	"strings"
@@ -181,67 +180,6 @@ func TestUnusableOptions(t *testing.T) {
 	}
 }
 
-// TestUnknownUsersCostAsMuch: the answer for a user that does not exist computes a hash too, as dear as the dearest.
-func TestUnknownUsersCostAsMuch(t *testing.T) {
-	h, err := bcrypt.GenerateFromPassword([]byte("x"), 6)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := newDirectory(Options{Users: []User{{Name: "cheap", Password: hashed(t, "x")}, {Name: "dear", Password: string(h)}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if cost, err := bcrypt.Cost(d.decoy); err != nil || cost != 6 {
-		t.Fatalf("decoy of cost %d, %v", cost, err)
-	}
-	if err := bcrypt.CompareHashAndPassword(d.decoy, []byte("x")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
-		t.Errorf("comparing with the decoy ends early: %v", err)
-	}
-}
-
-// TestPoolIsBounded: no more comparisons run than there are slots; those that wait end with their context, and a pair
-// that was right once needs no slot.
-func TestPoolIsBounded(t *testing.T) {
-	p := newPool()
-	hash := []byte(hashed(t, "right"))
-	if ok, err := p.compare(t.Context(), hash, "right"); !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	for range cap(p.slots) {
-		p.slots <- struct{}{}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := p.compare(ctx, hash, "wrong"); !errors.Is(err, context.Canceled) {
-		t.Errorf("a comparison without a slot: %v", err)
-	}
-	if ok, err := p.compare(ctx, hash, "right"); !ok || err != nil {
-		t.Errorf("a pair known to be right waits for a slot: %v, %v", ok, err)
-	}
-	p.forget()
-	if _, err := p.compare(ctx, hash, "right"); err == nil {
-		t.Error("a pair is known after the configuration has changed")
-	}
-	a := newAuthenticator(t, Options{Users: []User{{Name: "a", Password: string(hash)}}})
-	a.pool = p
-	if _, err := a.Authenticate(ctx, &Request{User: "a", Password: "right", Remote: tcp("10.0.0.1")}); !errors.Is(err, ErrTooSlow) {
-		t.Errorf("no time to decide: %v", err)
-	}
-	if len(a.throttle.table) != 0 {
-		t.Error("our own slowness is counted as a failure of the client")
-	}
-}
-
-func TestPoolMemoryIsBounded(t *testing.T) {
-	p := newPool()
-	for i := range poolMemory + 10 {
-		p.remember(p.digest([]byte("h"), fmt.Sprint(i)))
-	}
-	if len(p.known) > poolMemory {
-		t.Errorf("%d pairs remembered", len(p.known))
-	}
-}
-
 func tcp(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 4242} }
 
 // TestReview follows connections through changes of the configuration.
@@ -312,9 +250,7 @@ func TestReviewAsksNoHashAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	commit()
-	for range cap(a.pool.slots) {
-		a.pool.slots <- struct{}{} // a computation would wait
-	}
+	occupy(t, a.pool) // a computation would wait
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := a.Review(ctx, id, &r); err != nil {

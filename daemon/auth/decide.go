@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -51,9 +52,13 @@ func (d *directory) byNkey(r *Request) (*Identity, error) {
 func (d *directory) byPassword(ctx context.Context, r *Request, p *pool) (*Identity, error) {
 	acc := d.users[r.User]
 	if acc == nil || !acc.takes(r.Type) {
-		return nil, d.pretend(ctx, r.Password, p)
+		return nil, d.level(ctx, r, p, 0)
 	}
-	return acc.prove(ctx, byPassword, r.Password, r, p)
+	id, err := acc.prove(ctx, byPassword, r.Password, r, p)
+	if errors.Is(err, ErrCredentials) {
+		return nil, d.level(ctx, r, p, acc.secret.cost())
+	}
+	return id, err
 }
 
 func (d *directory) bySingle(ctx context.Context, r *Request, p *pool) (*Identity, error) {
@@ -66,11 +71,12 @@ func (d *directory) bySingle(ctx context.Context, r *Request, p *pool) (*Identit
 	return id, err
 }
 
-// pretend takes as long as a comparison would, and refuses.
-func (d *directory) pretend(ctx context.Context, password string, p *pool) error {
-	if d.decoy != nil {
-		if _, err := p.compare(ctx, d.decoy, password); err != nil {
-			return fmt.Errorf("%w: %w", ErrTooSlow, err)
+// level has a refusal take as long as that of a user with the dearest hash: done is the cost of what was compared
+// already, 0 if nothing was or the password was plain. Then its time does not tell who exists.
+func (d *directory) level(ctx context.Context, r *Request, p *pool, done int) error {
+	if done < d.dearest {
+		if err := p.pretend(ctx, r.caller, d.dearest, done, r.Password); err != nil {
+			return fmt.Errorf("%w: %w", ErrBusy, err)
 		}
 	}
 	return ErrCredentials
@@ -83,8 +89,8 @@ func (a *account) prove(ctx context.Context, by proof, given string, r *Request,
 		ok = a.secret.matchesPlain(given)
 	} else {
 		var err error
-		if ok, err = p.compare(ctx, a.secret.hash, given); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrTooSlow, err)
+		if ok, err = p.compare(ctx, r.caller, a.secret.hash, given); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBusy, err)
 		}
 	}
 	if !ok {

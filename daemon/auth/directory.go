@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nkeys"
-	"golang.org/x/crypto/bcrypt"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
@@ -21,10 +20,11 @@ type directory struct {
 	certMap  bool
 	operator *Operator           // nil: users are those of the tables
 	byDN     map[string]*account // users whose name is a distinguished name, under its keys; nil without certMap
-	// decoy is a hash as dear as the dearest one configured: unknown users are compared with it, so that the time of an
-	// answer does not tell who exists.
-	decoy []byte
-	plain bool // a password is written in plain
+	// dearest is the highest cost of a hash among the users, 0 if there is none: unknown users are refused in the time
+	// that one takes, so that the time of an answer does not tell who exists.
+	dearest int
+	hashes  map[string]bool // all that are configured
+	plain   bool            // a password is written in plain
 
 	anyone  *Identity       // of connections without credentials where none are asked for: never changed
 	callout *Callout        // nil: everything is decided here
@@ -90,7 +90,8 @@ func newDirectory(o Options) (*directory, error) {
 			return nil, err
 		}
 	}
-	return d, d.makeDecoy()
+	d.countHashes()
+	return d, nil
 }
 
 // setCallout delegates decisions. Users in the account of the service may not send it requests, as the server does.
@@ -163,28 +164,27 @@ func (d *directory) indexDNs() {
 	}
 }
 
-// makeDecoy computes a hash at the highest cost in use.
-func (d *directory) makeDecoy() error {
-	cost := 0
+// countHashes notes the hashes in use.
+func (d *directory) countHashes() {
+	d.hashes = map[string]bool{}
+	note := func(acc *account) (cost int) {
+		if acc != nil && acc.secret.hash != nil {
+			d.hashes[string(acc.secret.hash)] = true
+			cost = acc.secret.cost()
+		}
+		return cost
+	}
 	for _, u := range d.users {
-		cost = max(cost, u.secret.cost())
+		d.dearest = max(d.dearest, note(u))
 	}
-	if cost == 0 {
-		return nil // only plain passwords, or a single secret: there are no names to find out
-	}
-	var err error
-	d.decoy, err = decoyOf(cost)
-	return err
+	note(d.single) // there are no names to find out
+	note(d.token)
 }
 
 // decoyOf returns a well-formed hash of the cost that belongs to no password. Its digest is all zeros: computing a real
-// one would take as long as a comparison, at each start and reload.
-func decoyOf(cost int) ([]byte, error) {
-	h := fmt.Appendf(nil, "$2a$%02d$......................%s", cost, "...............................")
-	if _, err := bcrypt.Cost(h); err != nil {
-		return nil, fmt.Errorf("bcrypt cost %d: %w", cost, err)
-	}
-	return h, nil
+// one would take as long as a comparison.
+func decoyOf(cost int) []byte {
+	return fmt.Appendf(nil, "$2a$%02d$......................%s", cost, "...............................")
 }
 
 // warn says what is unwise in the configuration.

@@ -8,10 +8,12 @@
 // # Credentials
 //
 // One user with a password, one token, a list of users with passwords, nkeys that sign a nonce, names from a client
-// certificate, and a user for those who name none. Passwords are plain or bcrypt hashes. Comparisons take the same time
-// whether or not a user exists and how much of a secret is right. Hashes are computed by a bounded number of goroutines
-// ([pool]), so that a storm of connections leaves the processors to the messages; a hash that was verified once is
-// remembered, so that a reconnecting fleet is in at once.
+// certificate, and a user for those who name none. Passwords are plain or bcrypt hashes. Refusals take the same work
+// whether or not a user exists, what kind of password it has and how much of it is right; where an address has failed too
+// often, nothing is computed for users that do not exist, and the answer waits instead. Hashes are computed a bounded
+// number at a time ([pool]), so that a storm of connections leaves the processors to the messages, in an order in which
+// those who send wrong passwords do not keep others waiting ([queue]); a password that was right once is remembered as
+// long as its hash is configured, so that a reconnecting fleet is in at once.
 //
 // # Failures
 //

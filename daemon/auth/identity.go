@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -29,6 +30,8 @@ type Request struct {
 	CID                 uint64 // of the connection
 	Name, Lang, Version string // as the client says
 	Protocol            int
+
+	caller caller // set by the Authenticator
 }
 
 // nameless reports a request without credentials.
@@ -119,4 +122,6 @@ var (
 	ErrProxyNotTrusted = errors.New("proxy is not trusted")
 	// ErrTooSlow wraps a context's error: there was no time to decide.
 	ErrTooSlow = errors.New("authentication took too long")
+	// ErrBusy is an ErrTooSlow that nobody but this server is to blame for: so much was to be decided at once.
+	ErrBusy = fmt.Errorf("%w: too many at once", ErrTooSlow)
 )

@@ -7,53 +7,97 @@ import (
 	"crypto/sha256"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 )
 
 // pool compares passwords with bcrypt hashes. A comparison takes a processor for a tenth of a second and more: at most
-// half of the processors do it at a time, and the others wait, bounded by their contexts.
+// half of the processors do it at a time, and the others wait in a [queue], bounded by their contexts.
 //
-// Pairs that were right are remembered, so that a fleet that reconnects with one password costs one comparison. What is
+// For each hash the password that was right is remembered, so that a fleet that reconnects costs one comparison. What is
 // remembered is a keyed digest of hash and password with a key that never leaves the process; a wrong password is not
 // remembered.
 type pool struct {
-	slots chan struct{}
+	queue *queue
 	key   [32]byte
+	ran   func(cost int) // for tests: called for each computation; nil: nobody
+	pace  atomic.Int64   // nanoseconds that the last comparison took, as if its cost were paceCost
 
 	mu    sync.Mutex // guards known
-	known map[[sha256.Size]byte]struct{}
+	known map[string][sha256.Size]byte
 }
 
-// poolMemory bounds the pairs remembered. They are all forgotten when it is reached.
-const poolMemory = 4096
+// paceCost is the cost that [pool.pace] is of.
+const paceCost = 20
 
 func newPool() *pool {
-	p := &pool{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), known: map[[sha256.Size]byte]struct{}{}}
+	p := &pool{queue: newQueue(max(1, runtime.GOMAXPROCS(0)/2)), known: map[string][sha256.Size]byte{}}
 	_, _ = rand.Read(p.key[:]) // never fails
 	return p
 }
 
 // compare reports whether the password belongs to the hash. The error is the context's, if that ended first.
-func (p *pool) compare(ctx context.Context, hash []byte, password string) (bool, error) {
+func (p *pool) compare(ctx context.Context, c caller, hash []byte, password string) (bool, error) {
 	pair := p.digest(hash, password)
-	if p.knows(pair) {
+	if p.knows(hash, pair) {
 		return true, nil
 	}
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return false, ctx.Err()
+	done, err := p.queue.enter(ctx, &ticket{caller: c, name: string(hash)})
+	if err != nil {
+		return false, err
 	}
-	if p.knows(pair) { // another has been faster
+	defer done()
+	if p.knows(hash, pair) { // another has been faster
 		return true, nil
 	}
-	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil {
+	if !p.run(hash, password) {
 		return false, nil
 	}
-	p.remember(pair)
+	p.remember(hash, pair)
 	return true, nil
+}
+
+// pretend takes as long as a comparison with a hash of a cost would, less what one of cost done has taken already; 0 is
+// for none. It comes after all comparisons that decide on somebody. For callers that have failed too often it only
+// waits, since their answer is delayed anyway. The error is the context's, if that ended first.
+func (p *pool) pretend(ctx context.Context, c caller, cost, done int, password string) error {
+	if pace := p.pace.Load(); c.slowed && pace > 0 {
+		whole := time.Duration(pace >> (paceCost - min(cost, paceCost)) << max(0, cost-paceCost))
+		if done > 0 {
+			whole -= whole >> (cost - done)
+		}
+		wait(ctx, whole)
+		return ctx.Err()
+	}
+	leave, err := p.queue.enter(ctx, &ticket{caller: c, decoy: true})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	// The work doubles with each step of the cost: those of done, done+1, … and that of done are one of cost.
+	for k := max(done, bcrypt.MinCost); k < cost && done > 0; k++ {
+		p.run(decoyOf(k), password)
+	}
+	if done == 0 {
+		p.run(decoyOf(cost), password)
+	}
+	return nil
+}
+
+// run compares here and now.
+func (p *pool) run(hash []byte, password string) bool {
+	start := time.Now()
+	err := bcrypt.CompareHashAndPassword(hash, []byte(password))
+	took := time.Since(start)
+	if cost, e := bcrypt.Cost(hash); e == nil {
+		if p.ran != nil {
+			p.ran(cost)
+		}
+		p.pace.Store(max(1, int64(took)<<(paceCost-min(cost, paceCost))>>max(0, cost-paceCost)))
+	}
+	return err == nil
 }
 
 func (p *pool) digest(hash []byte, password string) (pair [sha256.Size]byte) {
@@ -65,25 +109,27 @@ func (p *pool) digest(hash []byte, password string) (pair [sha256.Size]byte) {
 	return pair
 }
 
-func (p *pool) knows(pair [sha256.Size]byte) bool {
+func (p *pool) knows(hash []byte, pair [sha256.Size]byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ok := p.known[pair]
-	return ok
+	was, ok := p.known[string(hash)]
+	return ok && hmac.Equal(was[:], pair[:])
 }
 
-func (p *pool) remember(pair [sha256.Size]byte) {
+func (p *pool) remember(hash []byte, pair [sha256.Size]byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.known) >= poolMemory {
-		clear(p.known)
+	p.known[string(hash)] = pair
+}
+
+// forget drops what is remembered of hashes that are configured no longer: there is at most one password for each that
+// is.
+func (p *pool) forget(configured func(hash string) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for hash := range p.known {
+		if !configured(hash) {
+			delete(p.known, hash)
+		}
 	}
-	p.known[pair] = struct{}{}
-}
-
-// forget drops what is remembered: the configuration has changed.
-func (p *pool) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	clear(p.known)
 }

@@ -82,6 +82,18 @@ func (t *throttle) failed(who netip.Prefix, now time.Time) (delay time.Duration,
 	return min(throttleMax, throttleFirst<<(over-1)), int(f.level), first
 }
 
+// slows reports whether a failure of an address would be answered with a delay now.
+func (t *throttle) slows(who netip.Prefix, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.table[who]
+	if f == nil {
+		return false
+	}
+	f.sink(now)
+	return int(f.level)+1 > throttleBurst
+}
+
 // sink lets the level sink with the time passed. It never rises above what the longest delay needs, so that an attack
 // is forgiven soon after its end.
 func (f *failures) sink(now time.Time) {

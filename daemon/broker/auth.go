@@ -80,7 +80,7 @@ type Identity struct {
 }
 
 // Denied is the error of an Authenticator that refuses. The client is told
-// "Authorization Violation" and no more.
+// "Authorization Violation" and no more, unless it is Late.
 type Denied struct {
 	Reason Reason // what monitoring shows; AuthenticationViolation if zero
 	Err    error  // for the log
@@ -88,6 +88,8 @@ type Denied struct {
 	// (Debug or Error); empty for none.
 	Note  string
 	Level logging.Level
+	// Late is set where nothing was decided: the client is told "Authentication Timeout", and may come again.
+	Late bool
 }
 
 func (d *Denied) Error() string {

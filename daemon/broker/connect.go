@@ -97,9 +97,17 @@ func (c *Client) authenticate(o *ConnectOptions, implicit bool) (*Identity, erro
 // authViolation refuses the connection.
 func (c *Client) authViolation(err error) error {
 	reason, line := c.violation(err)
-	c.sendErr("Authorization Violation")
+	c.sendErr(refusalOf(err))
 	c.tellRefused(reason)
 	return &closeError{reason, line}
+}
+
+// refusalOf is what a client is told that is not let in.
+func refusalOf(err error) string {
+	if d := (*Denied)(nil); errors.As(err, &d) && d.Late {
+		return "Authentication Timeout"
+	}
+	return "Authorization Violation"
 }
 
 // admitCurrent admits, and asks again if the authenticator's verdict was overtaken

@@ -43,7 +43,7 @@ func (c *Client) Revoke(err error) {
 		return
 	}
 	reason, line := c.violation(err)
-	c.tellErr("Authorization Violation")
+	c.tellErr(refusalOf(err))
 	c.tellRefused(reason)
 	c.close(reason, line)
 }

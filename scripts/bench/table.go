@@ -39,6 +39,9 @@ var scenarios = []scenario{
 	{"churn-subs", "subscribe and unsubscribe", "pair of them", atMost(1), subscriptionChurn},
 	{"churn-traffic", "1:1 beside subscription churn", "message", atMost(1), churnBesideTraffic},
 	{"churn-conns", "connect, PING, close", "connection", atMost(0.45), connectionChurn},
+	{"storm-unknown", "a login with bcrypt, 30 loops name nobody", "login", stormy(), configured(alice, text(stormConf()), loginInStorm(nameOfNobody))},
+	{"storm-known", "a login with bcrypt, 30 loops name another user", "login", stormy(), configured(alice, text(stormConf()), loginInStorm(nameOfAnother))},
+	{"storm-same", "a login with bcrypt, 30 loops name that user", "login", stormy(), configured(alice, text(stormConf()), loginInStorm(nameOfTheUser))},
 	{"idle-10k", "10,000 idle connections", "connection", map[metric]float64{cpu: 0.45, perUnit: 0.17}, idleConnections(10000)},
 	{"subs-1m", "1,000,000 subscriptions", "subscription", map[metric]float64{perUnit: 0.25}, manySubscriptions(1000000)},
 	{"start-up", "from exec to the first PONG", "start", map[metric]float64{cpu: 1, wall: 1, rss: 1}, startUp},
@@ -76,6 +79,9 @@ var plain = []struct{ name, without string }{
 
 // atMost gives a target for the processor time.
 func atMost(ratio float64) map[metric]float64 { return map[metric]float64{cpu: ratio} }
+
+// stormy asks for logins that are no later than theirs.
+func stormy() map[metric]float64 { return map[metric]float64{p50: 1, p99: 1} }
 
 // oneToOne adds the throughput, at least four times theirs, and the latencies.
 func oneToOne(ratio float64) map[metric]float64 {
