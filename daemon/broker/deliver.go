@@ -127,7 +127,7 @@ func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 	}
 	for i := range p.renamed {
 		r := &p.renamed[i]
-		delivered = s.to(r.sub, asBytes(r.subject), f) || delivered
+		delivered = s.toShadow(r.sub, r.subject, f) || delivered
 	}
 	s.chosen = s.chosen[:s.base]
 	for i := range p.groups {
@@ -159,11 +159,11 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 			s.chosen = append(s.chosen, choice{sub.more.Load().remote, g.name})
 			return true
 		}
-		as := subject
-		if sh := sub.shadow(); sh != nil {
-			as = asBytes(sh.im.in.Apply(string(subject)))
-		}
-		if (sub.client != s.self || s.echo) && s.to(sub, as, f) {
+		switch {
+		case sub.client == s.self && !s.echo:
+		case sub.kind == kindShadow && !s.toShadow(sub, sub.shadow().im.in.Apply(string(subject)), f):
+		case sub.kind == kindClient && !s.to(sub, subject, f):
+		default:
 			sub.count.Add(1)
 			return true
 		}

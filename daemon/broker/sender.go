@@ -11,18 +11,18 @@ import (
 // reads from the connection.
 type sender struct {
 	hop
-	from Origin
-	self *Client // the publisher; nil for all but FromClient
-	echo bool    // what self publishes comes back to it
-
+	self   *Client // the publisher; nil for all but FromClient
+	from   Origin
+	echo   bool // what self publishes comes back to it
 	traced bool // see [sender.retrace]
+	hidden bool // while a plan is made: imports of streams were left out of it
 
 	in    *transport.Input // during one call of Receive
 	epoch uint64           // counts those calls
 	cache planCache
 	last  *plan // of the message before
 	once  *plan // for subjects that have no place in the cache
-	back  *plan // of answers to requests of other accounts, see answers
+	reply *plan // of answers to requests of other accounts, see answers
 	text  []byte
 	found []*node
 
@@ -86,7 +86,7 @@ func (s *sender) forget() {
 	s.settle()
 	s.last = nil
 	s.cache.clear()
-	s.once, s.back, s.nests = nil, nil, nil
+	s.once, s.reply, s.nests = nil, nil, nil
 }
 
 // retire lets go of everything at the end of the connection. Plans name receivers: were
@@ -178,17 +178,19 @@ func (s *sender) fillFrom(p *plan) {
 	p.shard = sublist.ShardOf(to)
 	p.stamp = x.Stamp(p.shard)
 	p.nodes = x.Match(to, hash, p.nodes[:0])
-	if s.from == FromClient && s.entry == published && !s.self.canPublish(p.seen()) {
+	if s.from == FromClient && s.entry == Published && !s.self.canPublish(p.seen()) {
 		p.denied = true
 		if !s.self.answering() {
 			return
 		}
 	}
-	nodes := p.nodes
-	for _, n := range nodes {
+	may := s.may
+	s.may = may.about(p.seen())
+	for _, n := range p.nodes {
 		s.add(p, n)
 	}
-	if s.from == FromClient && s.entry == published {
+	s.may = may
+	if s.from == FromClient && s.entry == Published {
 		s.addMeasured(p)
 	}
 	if len(p.fans) == 1 && len(p.plain)+len(p.groups)+len(p.steps)+len(p.renamed) == 0 && p.as == "" && !p.denied &&
@@ -204,7 +206,7 @@ func (s *sender) fillFrom(p *plan) {
 	case s.traced:
 	case len(p.plain) == 1 && len(p.renamed) == 0:
 		s.single(p)
-	case len(p.plain) == 0 && len(p.renamed) == 1:
+	case len(p.plain) == 0 && len(p.renamed) == 1 && !p.denied && s.entry == Published:
 		s.singleRenamed(p)
 	}
 }
@@ -271,6 +273,7 @@ func (s *sender) add(p *plan, n *node) {
 // addPlain adds a receiver that is in no queue group.
 func (s *sender) addPlain(p *plan, sub *Subscription) {
 	if !s.may.has(sub.kind) {
+		s.hidden = s.hidden || sub.kind == kindShadow
 		return
 	}
 	switch sub.kind {
@@ -282,7 +285,7 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 		s.addShadow(p, sub)
 	case kindRoute:
 		s.addRemote(p, sub)
-	case kindImport:
+	case kindImport, kindWide:
 		s.addService(p, sub.more.Load().service)
 	case kindReplies:
 		p.steps = append(p.steps, replyStep{s.acc})
@@ -298,10 +301,11 @@ const maxWeight = 1024
 // members as they have.
 func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 	name, subs := of.Name, of.Subs
-	if s.may&toOwn != toOwn || of.Own < len(subs) {
+	if s.may&toTold != toTold || of.Own < len(subs) {
 		subs = make([]*Subscription, 0, len(of.Subs))
 		for _, sub := range of.Subs {
 			if !s.may.has(sub.kind) {
+				s.hidden = s.hidden || sub.kind == kindShadow
 				continue
 			}
 			if sub.kind != kindRoute {

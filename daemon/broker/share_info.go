@@ -42,6 +42,27 @@ func (s *sender) tells(whole bool) *told {
 	return s.told
 }
 
+// tellsBy returns what a service is told by an import, nil for nothing. What comes by an
+// earlier import is told as it was there, with the account that asks on behalf of another.
+func (s *sender) tellsBy(im *serviceImport) *told {
+	before := s.via
+	switch {
+	case before == nil && s.self == nil:
+		return nil
+	case before == nil:
+		return s.tells(im.Share && s.entry == Published)
+	case before.told == nil:
+		return nil
+	}
+	i := *before.told.who
+	i.Service = s.acc.name
+	if im.Share && !before.im.Share {
+		o := s.acc.broker.opts.Load()
+		i.Server, i.Cluster = o.ServerName, o.Cluster
+	}
+	return newTold(&i)
+}
+
 // infoLine is the header line that tells a service who asks.
 func infoLine(i *ClientInfo) string {
 	text, err := json.Marshal(i)
@@ -80,6 +101,39 @@ func (n *nest) prependInfo(line string, f *proto.Frame) {
 	f.Op, f.Hdr, f.Size = proto.HPub, hdr, size
 	f.HdrText, f.SizeText = b[hdrAt:sizeAt-1], b[sizeAt:lineEnd]
 	f.Tail, f.Body = b, b[body:]
+}
+
+// dropInfo rewrites a frame so that its header has no line that tells who asks. The frame
+// then lies in the nest.
+func (n *nest) dropInfo(f *proto.Frame) {
+	header, payload := asString(f.Body[:f.Hdr-2]), f.Body[f.Hdr:]
+	cut := cutHeader(header, requestInfo)
+	b := n.made[:0]
+	if len(f.Reply) > 0 {
+		b = append(append(b, f.Reply...), ' ')
+	}
+	hdrAt := len(b)
+	if f.Hdr -= cut.to - cut.from; f.Hdr == len(noHeader)+2 {
+		f.Op, f.Hdr = proto.Pub, -1
+	} else {
+		b = append(strconv.AppendInt(b, int64(f.Hdr), 10), ' ')
+	}
+	f.Size = max(f.Hdr, 0) + len(payload) - 2
+	sizeAt := len(b)
+	b = strconv.AppendInt(b, int64(f.Size), 10)
+	lineEnd := len(b)
+	b = append(b, "\r\n"...)
+	body := len(b)
+	if f.Hdr > 0 {
+		b = append(append(append(b, header[:cut.from]...), header[cut.to:]...), "\r\n"...)
+	}
+	n.made = append(b, payload...)
+	b = n.made
+	f.HdrText = nil
+	if f.Hdr > 0 {
+		f.HdrText = b[hdrAt : sizeAt-1]
+	}
+	f.SizeText, f.Tail, f.Body = b[sizeAt:lineEnd], b, b[body:]
 }
 
 // span is a part of a text.
@@ -137,7 +191,7 @@ func (c *Client) about(whole bool) *ClientInfo {
 	}
 	start := c.start.UTC()
 	i.Start, i.Host, i.ID = &start, c.ip, c.cid
-	i.Server, i.Cluster = c.broker.id, o.Cluster
+	i.Server, i.Cluster = o.ServerName, o.Cluster
 	i.Kind, i.ClientType = "Client", "nats"
 	if c.connect != nil {
 		i.Name, i.Lang, i.Version = c.connect.Name, c.connect.Lang, c.connect.Version

@@ -18,22 +18,22 @@ func (s *sender) answers(subject []byte, hash uint64) *plan {
 		bytes.IndexByte(subject[len(*prefix):], '.') >= 0 || s.acc.index.Literal(subject, hash) {
 		return nil
 	}
-	if s.back == nil || !s.back.current(s.acc.index) {
+	if s.reply == nil || !s.reply.current(s.acc.index) {
 		s.settle()
 		s.last = nil
-		if s.back == nil {
-			s.back = &plan{scratch: true}
+		if s.reply == nil {
+			s.reply = &plan{scratch: true}
 		}
-		s.fillAnswers(s.back, *prefix, subject)
+		s.fillAnswers(s.reply, *prefix, subject)
 	}
-	if s.back.denied {
+	if s.reply.denied {
 		return nil
 	}
-	if s.back != s.last {
+	if s.reply != s.last {
 		s.settle()
-		s.last = s.back
+		s.last = s.reply
 	}
-	return s.back
+	return s.reply
 }
 
 // fillAnswers makes the plan for all answers of which one is given. It is denied if there
@@ -70,6 +70,7 @@ type nest struct {
 
 	plan plan     // of the answer before
 	acc  *Account // of plan
+	came *Account // from which the answer came
 	text []byte   // its subject
 
 	// What its subject begins with, through the last dot; empty if there is none. All
@@ -81,7 +82,7 @@ type nest struct {
 
 // nest returns the memory for the present depth.
 func (s *sender) nest() *nest {
-	for len(s.nests) <= s.depth {
+	for len(s.nests) <= int(s.depth) {
 		s.nests = append(s.nests, &nest{plan: plan{scratch: true}})
 	}
 	return s.nests[s.depth]
@@ -94,7 +95,7 @@ func (s *sender) nest() *nest {
 // the plan of the answer before is good for this one too.
 func (s *sender) nestedPlan(h hop, n *nest) *plan {
 	a, p := h.acc, &n.plan
-	same := n.acc == a && p.current(a.index)
+	same := n.acc == a && n.came == h.came && p.current(a.index)
 	if same && p.subject == string(n.back.subject) {
 		return p
 	}
@@ -113,7 +114,7 @@ func (s *sender) nestedPlan(h hop, n *nest) *plan {
 		n.room = append(n.room[:0], p.subject[:at]...)
 		n.inbox, n.asked, n.alike = asString(n.room), false, false
 	}
-	n.acc = a
+	n.acc, n.came = a, h.came
 	p.reset()
 	was := s.hop
 	s.hop = h

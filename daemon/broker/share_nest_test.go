@@ -81,7 +81,7 @@ func TestPlansForMany(t *testing.T) {
 			default:
 				n.back.to, n.back.subject = a, append(n.back.subject[:0], rapid.SampledFrom(subjects).Draw(t, "subject")...)
 				subject := string(n.back.subject)
-				p := s.nestedPlan(s.into(a, asAnswer), n)
+				p := s.nestedPlan(s.back(a), n)
 				if p.subject != subject {
 					t.Fatalf("the plan is for %q, not %q", p.subject, subject)
 				}
@@ -112,7 +112,7 @@ func TestPlanForOne(t *testing.T) {
 		steps   int
 	}{{"in.x.1", 1}, {"in.x.2", 0}, {"in.x.3", 0}, {"in.x.4", 0}, {"in.x.1", 1}, {"in.x.5", 0}} {
 		n.back.to, n.back.subject = a, append(n.back.subject[:0], c.subject...)
-		if p := s.nestedPlan(s.into(a, asAnswer), n); len(p.steps) != c.steps {
+		if p := s.nestedPlan(s.back(a), n); len(p.steps) != c.steps {
 			t.Errorf("%d: %d steps for %s", i, len(p.steps), c.subject)
 		}
 	}

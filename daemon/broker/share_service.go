@@ -47,7 +47,7 @@ func (im *serviceImport) attach(a *Account) {
 	}
 	im.to.shares.replies.open(im.to)
 	im.sub = newSubscription(nil, asBytes(im.local), nil, nil)
-	im.sub.kind = kindImport
+	im.sub.kind = importKind(im.local)
 	im.sub.more.Store(&subExtra{service: im})
 	_, _ = a.index.Insert(im.sub) // the pattern is valid
 }
@@ -75,18 +75,25 @@ const maxChain = 16
 
 // addService adds a service import to a plan.
 func (s *sender) addService(p *plan, im *serviceImport) {
-	if s.depth >= maxChain {
+	if !s.leadsOn(im) {
 		return
 	}
-	to, h := im.out.Apply(p.seen()), s.into(im.to, asRequest)
+	to := im.out.Apply(p.seen())
+	st := &serviceStep{im: im, before: s.via, told: s.tellsBy(im), export: im.to.exportOf(to)}
+	h := s.toService(st, s.asks(s.entry == Published))
+	s.hidden = s.hidden && s.entry != Published
 	h.granted = h.granted || p.denied // then the plan is for answers only
-	st := &serviceStep{im: im, plan: s.planInto(h, to), export: im.to.exportOf(to)}
+	st.plan = s.planInto(h, to)
 	st.guard = s.guardOf(p, h.granted, st)
 	st.class = im.to.shares.replies.class(st.export.Threshold)
-	if s.self != nil {
-		st.told = s.tells(im.Share)
-	}
 	p.dependOn(im.to, st.plan)
+	if s.entry == Published && s.hidden {
+		s.hidden = false
+		g := s.toService(st, AsMessage)
+		g.granted = h.granted
+		st.oneWay = s.planInto(g, to)
+		p.dependOn(im.to, st.oneWay)
+	}
 	p.steps = append(p.steps, st)
 }
 

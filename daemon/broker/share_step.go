@@ -12,7 +12,9 @@ type serviceStep struct {
 	im     *serviceImport
 	export *serviceExport
 	class  *replyClass
+	before *serviceStep // by which the message came into the importing account; nil: it was published there
 	plan   *plan
+	oneWay *plan // of messages without a reply subject, if others receive those
 	told   *told // nil: nothing
 	guard  guard
 }
@@ -30,11 +32,15 @@ func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 	case m != nil:
 		m.failed(badRequest)
 	}
-	if st.short(f) {
-		st.render(s, n, f)
+	e, p := s.asks(len(f.Reply) > 0), st.plan
+	if e == AsMessage && st.oneWay != nil {
+		p = st.oneWay
+	}
+	if st.short(p, f) {
+		st.render(s, p, n, f)
 		return true
 	}
-	delivered := st.pass(s, n, f)
+	delivered := st.pass(s, e, p, n, f)
 	if !delivered && r.slot != nil {
 		r.remove()
 		if m != nil {
@@ -45,14 +51,14 @@ func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 }
 
 // short reports whether a request can be delivered by [serviceStep.render].
-func (st *serviceStep) short(f *proto.Frame) bool {
-	one := st.plan.one
+func (st *serviceStep) short(p *plan, f *proto.Frame) bool {
+	one := p.one
 	return one != nil && f.Hdr <= 0 && st.told != nil && f.Size < shareFrom && one.client.has(flagHeaders)
 }
 
 // render stages a request without a header for the only one who serves it.
-func (st *serviceStep) render(s *sender, n *nest, f *proto.Frame) {
-	p, t := st.plan, st.told
+func (st *serviceStep) render(s *sender, p *plan, n *nest, f *proto.Frame) {
+	t := st.told
 	for _, at := range p.nodes {
 		at.Msgs.Add(1)
 	}
@@ -81,8 +87,8 @@ func (st *serviceStep) render(s *sender, n *nest, f *proto.Frame) {
 }
 
 // pass delivers a request in whatever way its plan says.
-func (st *serviceStep) pass(s *sender, n *nest, f *proto.Frame) bool {
-	was, h := *f, s.into(st.im.to, asRequest)
+func (st *serviceStep) pass(s *sender, e Entry, p *plan, n *nest, f *proto.Frame) bool {
+	was, h := *f, s.toService(st, e)
 	if len(f.Reply) > 0 {
 		h.asksJetStream = h.asksJetStream || s.self == nil && subject.IsJetStream(f.Reply)
 		f.Reply = n.name
@@ -92,7 +98,7 @@ func (st *serviceStep) pass(s *sender, n *nest, f *proto.Frame) bool {
 		n.prependInfo(st.told.line, f)
 		h.foreign = true
 	}
-	delivered := s.within(h, st.plan, f)
+	delivered := s.within(h, p, f)
 	*f = was
 	return delivered
 }
@@ -109,8 +115,7 @@ func (st replyStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 		return false
 	}
 	to := n.back
-	h := s.into(to.to, asAnswer)
-	h.allGroups = true
+	h := s.back(to.to)
 	delivered := s.within(h, s.nestedPlan(h, n), f)
 	if to.sample != nil {
 		to.measured(s, subject, delivered)

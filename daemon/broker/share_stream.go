@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
@@ -153,11 +154,24 @@ type renamed struct {
 	subject string
 }
 
-// addShadow adds the receiver behind a shadow to a plan. What entered the account as
-// a request, or came back as an answer, is not exported as a stream.
+// addShadow adds the receiver behind a shadow to a plan.
 func (s *sender) addShadow(p *plan, sub *Subscription) {
-	if s.entry != published || sub.client == s.self && !s.echo {
+	if sub.client == s.self && !s.echo {
 		return
 	}
 	p.renamed = append(p.renamed, renamed{sub, sub.shadow().im.in.Apply(p.seen())})
+}
+
+// toShadow gives a message to the receiver behind a shadow, under the subject there. What
+// the account was told of who published it, by an import of a service, is for the account.
+func (s *sender) toShadow(sub *Subscription, as string, f *proto.Frame) bool {
+	if s.entry != AsMessage || f.Hdr <= 0 {
+		return s.to(sub, asBytes(as), f)
+	}
+	was, foreign := *f, s.foreign
+	s.nest().dropInfo(f)
+	s.foreign = true
+	delivered := s.to(sub, asBytes(as), f)
+	*f, s.foreign = was, foreign
+	return delivered
 }
