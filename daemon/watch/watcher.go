@@ -267,7 +267,7 @@ func (s *state) compare(rested bool) (done bool) {
 	now := map[string]signature{}
 	for _, path := range s.paths {
 		sig := sign(path)
-		if sig != s.seen[path] || s.forced[path] {
+		if _, twice := now[path]; !twice && (sig != s.seen[path] || s.forced[path]) {
 			changed = append(changed, path)
 			now[path] = sig
 		}
