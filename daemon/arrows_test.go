@@ -43,6 +43,9 @@ var rooms = []room{
 	{"daemon/sublist", pure("daemon/subject"), "the index is pure: it knows subjects, not who receives"},
 	{"daemon/subjects", pure("daemon/subject", "daemon/sublist"), "finding stored messages by subject is pure"},
 	{"daemon/stream", pure("daemon/subjects", "daemon/subject"), "what decides about a stream's messages does no i/o and has no clock"},
+	{"daemon/stream/memlog", pure("daemon/stream", "daemon/subjects"), "a log in memory is a log and nothing else"},
+	{"daemon/stream/logtest", []string{"daemon/stream", "daemon/subjects"}, "tests of logs, for every room that has one"},
+	{"daemon/jetstream/api", pure("daemon/subject"), "what clients say and are told is checked without a server"},
 	{"daemon/fields", pure(), "state for other versions is read and written without knowing whose it is, so that it can be fuzzed alone"},
 	{"daemon/vfs/...", nil, "the one door to a disk knows files, not what is in them"},
 	{"daemon/logging", nil, "every package logs, so logging can import none of them"},
@@ -84,6 +87,7 @@ type library struct {
 
 var thirdParty = []library{
 	{"github.com/rs/zerolog", []string{"daemon/logging"}, "one importer, so that the sink library can be replaced in one room"},
+	{"github.com/fsnotify/fsnotify", []string{"daemon/watch"}, "files are watched in one room"},
 	{"github.com/prometheus/client_golang", []string{"daemon/monitor"}, "metrics are made in one room from snapshots"},
 	{"github.com/nats-io/nats.go", []string{"cmd/nats-broker"}, "client verbs only: the broker never uses a client library to serve"},
 	{"github.com/nats-io/nkeys", []string{"daemon/auth", "daemon/broker", "daemon/config", "daemon/resolver", "daemon", "daemon/internal/brokertest"},
@@ -94,7 +98,8 @@ var thirdParty = []library{
 	{"filippo.io/edwards25519", []string{"daemon/broker"}, "one multiplication, at a start"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "daemon/record", "cmd/nats-broker"}, "bcrypt; ChaCha20-Poly1305"},
 	{"golang.org/x/sys", []string{"cmd/nats-broker", "daemon", "daemon/broker", "daemon/control", "daemon/handover", "daemon/internal/brokertest",
-		"daemon/logging", "daemon/monitor", "daemon/sysd", "daemon/transport", "daemon/vfs", "daemon/watch"}, "system calls the standard library lacks"},
+		"daemon/logging", "daemon/monitor", "daemon/sysd", "daemon/transport", "daemon/vfs"}, "system calls the standard library lacks"},
+	{"pgregory.net/rapid", []string{"daemon/stream/logtest"}, "random tests, in a room of tests"},
 	{"golang.org/x/term", []string{"cmd/nats-broker"}, "a password is read without echo"},
 }
 
@@ -126,8 +131,8 @@ func TestImportArrows(t *testing.T) {
 func TestArrowsRefuse(t *testing.T) {
 	for _, c := range []struct{ file, imports, want string }{
 		{"daemon/broker/x.go", "github.com/nats-io/nats.go", "only cmd/nats-broker may"},
-		{"daemon/broker/x.go", "github.com/rs/zerolog", "only daemon/logging may"},
-		{"daemon/x.go", "github.com/rs/zerolog", "only daemon/logging may"},
+		{"daemon/broker/x.go", "github.com/fsnotify/fsnotify", "only daemon/watch may"},
+		{"daemon/x.go", "github.com/fsnotify/fsnotify", "only daemon/watch may"},
 		{"daemon/monitor/web/x.go", "github.com/prometheus/client_golang/prometheus", "in no room"},
 		{"daemon/auth/x.go", "golang.org/x/sys/unix", "only cmd/nats-broker"},
 		{"daemon/auth/x.go", "golang.org/x/cryptoother", "a new runtime dependency"},

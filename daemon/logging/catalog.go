@@ -36,7 +36,6 @@ const (
 	HandoverLeft
 	HandoverTaken
 	HandoverFailed
-	OpenToAll
 
 	numMessageIDs
 )

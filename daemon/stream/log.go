@@ -95,8 +95,8 @@ type Log interface {
 	// Subjects calls fn for each subject that the filter asks for and that has messages, sorted
 	// bytewise, until it returns false. The name is valid during the call.
 	Subjects(f *subjects.Filter, fn func(s []byte, t Totals) bool)
-	// Holes calls fn for the ranges without a message between the first and the last one, in
-	// order, until it returns false.
+	// Holes calls fn for the ranges without a message between the first one and State.Last, in
+	// order, until it returns false. A log without messages has none.
 	Holes(fn func(Range) bool)
 	// Lost returns what had been stored and cannot be read any more; usually nothing.
 	Lost() []Range

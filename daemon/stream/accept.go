@@ -1,0 +1,281 @@
+package stream
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/subject"
+	"github.com/nats-broker/nats-broker/daemon/subjects"
+)
+
+// Accept decides about a message. If it is accepted, r has its sequence, its time and the subject that it is stored under,
+// and the change waits for [Stream.Apply]. now is the time, nanoseconds since 1970.
+func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
+	if t := s.cfg.Transform; t != nil {
+		if mapped, ok := t.Match(string(r.Subject)); ok {
+			r.Subject = []byte(mapped)
+		}
+	}
+	size := s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
+	if v := s.fits(r, size); v != Accepted {
+		return Verdict{Reason: v}
+	}
+	var c conditions
+	conditional := len(r.Header) > 0 && c.read(r.Header)
+	if conditional {
+		s.forget(now)
+		if v := s.conditions(&c, r); v.Reason != Accepted {
+			return v
+		}
+	}
+	if v := s.room(&c, r, q, size); v != Accepted {
+		return Verdict{Reason: v}
+	}
+	r.Seq, r.Time = s.last+1, s.time(now)
+	s.last, s.lastTime, s.lastID = r.Seq, r.Time, string(c.id)
+	if len(c.id) > 0 && s.cfg.Window > 0 {
+		s.known.add(s.key.hash(c.id), r.Seq, r.Time)
+	}
+	s.over.push(Change{Kind: Append, Record: *r, rollup: parseRollup(c.rollup)}, size)
+	return Verdict{Seq: r.Seq}
+}
+
+// fits checks what depends on the message alone.
+func (s *Stream) fits(r *Record, size uint64) Reason {
+	switch {
+	case s.cfg.File && size > maxRecord:
+		return RecordTooLarge
+	case s.cfg.Sealed:
+		return Sealed
+	case s.cfg.MaxMsgSize > 0 && len(r.Header)+len(r.Payload) > s.cfg.MaxMsgSize:
+		return MessageTooLarge
+	case len(r.Header) > maxHeader:
+		return HeaderTooLarge
+	}
+	return Accepted
+}
+
+// conditions checks what the headers ask, in the order that clients know.
+func (s *Stream) conditions(c *conditions, r *Record) Verdict {
+	switch {
+	case len(c.batch) > 0:
+		return Verdict{Reason: AtomicDisabled}
+	case len(c.incr) > 0 && !isInteger(c.incr):
+		return Verdict{Reason: CounterInvalid}
+	case len(c.incr) > 0:
+		return Verdict{Reason: CounterDisabled}
+	case len(c.stream) > 0 && string(c.stream) != s.cfg.Name:
+		return Verdict{Reason: WrongStream}
+	case len(c.ttl) > 0 && validTTL(c.ttl) == ttlSet:
+		return Verdict{Reason: TTLDisabled}
+	}
+	if v := s.sequences(c, r); v.Reason != Accepted {
+		return v
+	}
+	if v := schedules(c, r); v != Accepted {
+		return Verdict{Reason: v}
+	}
+	if len(c.source) > 0 {
+		return Verdict{Reason: SourceHeader}
+	}
+	if len(c.id) > 0 {
+		if seq, ok := s.known.find(s.key.hash(c.id)); ok {
+			return Verdict{Reason: Duplicate, Seq: seq}
+		}
+	}
+	if len(c.lastID) > 0 && string(c.lastID) != s.lastID {
+		return Verdict{Reason: WrongLastID, Text: s.lastID}
+	}
+	switch kind := parseRollup(c.rollup); {
+	case kind == noRollup:
+	case !s.cfg.AllowRollup:
+		return Verdict{Reason: RollupDenied}
+	case kind == badRollup:
+		return Verdict{Reason: RollupInvalid, Text: strings.ToLower(string(c.rollup))}
+	}
+	return Verdict{}
+}
+
+// sequences checks the last sequence of the subject, then that of the stream.
+func (s *Stream) sequences(c *conditions, r *Record) Verdict {
+	if len(c.lastSubject) > 0 {
+		of := c.lastSubjectOf
+		if len(of) == 0 {
+			of = r.Subject
+		}
+		actual, known := s.lastOf(of)
+		if !known {
+			return Verdict{Reason: Wait}
+		}
+		if want, ok := number(c.lastSubject); !ok || want != actual {
+			return Verdict{Reason: WrongSequence, Seq: actual}
+		}
+	} else if len(c.lastSubjectOf) > 0 {
+		return Verdict{Reason: MissingSequence}
+	}
+	if len(c.last) > 0 {
+		if want, ok := number(c.last); !ok || want != s.last {
+			return Verdict{Reason: WrongSequence, Seq: s.last}
+		}
+	}
+	return Verdict{}
+}
+
+// lastOf returns the sequence of the last message on a subject, which may have wildcards; 0: there is none. known is
+// false if that is not sure before what is pending is applied.
+func (s *Stream) lastOf(subj []byte) (seq uint64, known bool) {
+	literal := subject.IsLiteral(subj)
+	if !s.over.empty() {
+		if s.over.others > 0 || s.over.wipes > 0 || s.evicts() {
+			return 0, false
+		}
+		if !literal {
+			seq, known = s.over.lastMatch(subj)
+		} else if t, ok := s.over.of(subj); ok {
+			seq, known = t.last, true
+		}
+		if known {
+			return seq, true
+		}
+	}
+	if literal {
+		t, _ := s.log.Subject(subj)
+		return t.Last, true
+	}
+	seq, _ = s.log.Prev(s.log.State().Last, subjects.NewFilter(string(subj)))
+	return seq, true
+}
+
+// evicts reports whether messages that are pending push out others.
+func (s *Stream) evicts() bool {
+	if s.cfg.MaxMsgs == 0 && s.cfg.MaxBytes == 0 {
+		return false
+	}
+	st := s.log.State()
+	return s.cfg.MaxMsgs > 0 && st.Msgs+s.over.msgs > s.cfg.MaxMsgs || s.cfg.MaxBytes > 0 && st.Bytes+s.over.bytes > s.cfg.MaxBytes
+}
+
+// schedules refuses what belongs to schedules, which the stream does not keep.
+func schedules(c *conditions, r *Record) Reason {
+	switch {
+	case len(c.schedule) > 0:
+		return ScheduleDisabled
+	case len(c.scheduleNext) > 0:
+		if string(c.scheduleNext) != "purge" || len(c.scheduler) == 0 || bytes.Equal(c.scheduler, r.Subject) ||
+			!subject.ValidStrict(string(c.scheduler), false) || !subject.IsLiteral(c.scheduler) {
+			return ScheduleInvalid
+		}
+		return ScheduleDisabled
+	case len(c.scheduler) > 0:
+		return ScheduleInvalid
+	}
+	return Accepted
+}
+
+// room checks what bounds the server, the account and the stream.
+func (s *Stream) room(c *conditions, r *Record, q Quota, size uint64) Reason {
+	if q != nil {
+		if v := q.Server(); v != Accepted {
+			return v
+		}
+		if v := q.Account(size); v != Accepted {
+			return v
+		}
+	}
+	if len(c.ttl) > 0 && validTTL(c.ttl) == ttlBad {
+		return TTLInvalid
+	}
+	if s.cfg.DiscardNew {
+		return s.refuses(c, r, size)
+	}
+	if s.cfg.MaxBytes > 0 && size > s.cfg.MaxBytes {
+		return LargerThanStream
+	}
+	return Accepted
+}
+
+// refuses checks the limits of a stream that discards what is new.
+func (s *Stream) refuses(c *conditions, r *Record, size uint64) Reason {
+	cfg := &s.cfg
+	if cfg.MaxMsgs == 0 && cfg.MaxBytes == 0 && (!cfg.DiscardNewPerSubject || cfg.MaxMsgsPerSubject == 0) {
+		return Accepted
+	}
+	if s.over.removers > 0 {
+		return Wait
+	}
+	var of Totals
+	full := false // another message on the subject takes the place of one
+	if cfg.MaxMsgsPerSubject > 0 {
+		of, _ = s.log.Subject(r.Subject)
+		t, _ := s.over.of(r.Subject)
+		full = of.Msgs+t.msgs >= cfg.MaxMsgsPerSubject
+	}
+	if full && cfg.DiscardNewPerSubject && len(c.rollup) == 0 {
+		return TooManyOfSubject
+	}
+	st := s.log.State()
+	switch {
+	case cfg.MaxMsgs > 0 && st.Msgs+s.over.msgs >= cfg.MaxMsgs && !full:
+		return s.unless(TooManyMessages)
+	case cfg.MaxBytes > 0 && st.Bytes+s.over.bytes+size > cfg.MaxBytes && (!full || s.sizeOf(of.First) < size):
+		return s.unless(TooManyBytes)
+	}
+	return Accepted
+}
+
+// unless returns the refusal if it is certain: what is pending may make room.
+func (s *Stream) unless(r Reason) Reason {
+	if !s.over.empty() && s.cfg.MaxMsgsPerSubject > 0 {
+		return Wait
+	}
+	return r
+}
+
+// sizeOf is what a stored message counts for.
+func (s *Stream) sizeOf(seq uint64) uint64 {
+	if s.log.Load(seq, &s.batched) != nil {
+		return 0
+	}
+	r := &s.batched
+	return s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
+}
+
+// Forms of a message's own age.
+const (
+	ttlNone = iota // nothing, or zero seconds
+	ttlSet
+	ttlBad
+)
+
+func validTTL(v []byte) int {
+	if strings.EqualFold(string(v), "never") {
+		return ttlSet
+	}
+	if d, err := time.ParseDuration(string(v)); err == nil {
+		if d < time.Second {
+			return ttlBad
+		}
+		return ttlSet
+	}
+	n, ok := number(v)
+	if !ok {
+		return ttlBad
+	}
+	if n == 0 {
+		return ttlNone
+	}
+	return ttlSet
+}
+
+func isInteger(v []byte) bool {
+	if v[0] == '+' || v[0] == '-' {
+		v = v[1:]
+	}
+	for _, d := range v {
+		if d < '0' || d > '9' {
+			return false
+		}
+	}
+	return len(v) > 0
+}

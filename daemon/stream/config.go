@@ -1,0 +1,38 @@
+package stream
+
+import (
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/subject"
+)
+
+// Config is what a stream decides by. 0 is no limit.
+type Config struct {
+	Name string // what Nats-Expected-Stream must say
+
+	MaxMsgs           uint64
+	MaxBytes          uint64 // by the log's sizes
+	MaxMsgsPerSubject uint64
+	MaxMsgSize        int // header and payload
+	MaxAge            time.Duration
+
+	DiscardNew           bool // a full stream refuses, instead of dropping the oldest
+	DiscardNewPerSubject bool // so does a full subject
+
+	Window time.Duration // how long message ids are remembered
+
+	Sealed      bool // nothing goes in or out
+	AllowRollup bool
+	File        bool // kept in files, where a record has a largest size
+
+	Transform *subject.Transform // of what is published; nil: none
+}
+
+// Largest parts of a message.
+const (
+	maxHeader = 64<<10 - 1
+	maxRecord = 32 << 20 // in a file
+)
+
+// levelled is by how much a clock may step back without messages having times that do so too.
+const levelled = time.Minute

@@ -1,0 +1,55 @@
+package stream
+
+// Reason says what became of a message that was offered.
+type Reason uint8
+
+// The reasons. Those from Sealed on are refusals.
+const (
+	Accepted  Reason = iota
+	Duplicate        // its id is known
+	Wait             // ask again when everything that was accepted is applied
+
+	Sealed
+	RecordTooLarge   // for a file
+	MessageTooLarge  // by the stream's limit
+	HeaderTooLarge   //
+	CounterInvalid   // Nats-Incr is no number
+	CounterDisabled  //
+	WrongStream      //
+	TTLDisabled      //
+	TTLInvalid       //
+	WrongSequence    // of the subject or the stream; the verdict has the actual one
+	MissingSequence  // a subject to look at without a sequence
+	ScheduleDisabled //
+	ScheduleInvalid  // Nats-Scheduler or Nats-Schedule-Next where they may not be
+	SourceHeader     // Nats-Stream-Source comes from streams only
+	WrongLastID      // the verdict has the actual one
+	RollupDenied     //
+	RollupInvalid    // the verdict has the value
+	AtomicDisabled   // Nats-Batch-Id
+	ServerFull
+	AccountFull
+	TooManyMessages // the stream is full and refuses
+	TooManyBytes
+	TooManyOfSubject
+	LargerThanStream // no room would ever be enough
+)
+
+// Refused reports whether the message is not stored, and no other has its place.
+func (r Reason) Refused() bool { return r >= Sealed }
+
+// Verdict is the answer to a message that was offered.
+type Verdict struct {
+	Reason Reason
+	// Seq is the sequence that the message has got, or that of the first one with its id, or
+	// the actual one where another was expected.
+	Seq  uint64
+	Text string // see the reasons
+}
+
+// Quota says whether there is room outside of the stream: of the account, of the server. It returns
+// Accepted, ServerFull or AccountFull. size is what the message counts for.
+type Quota interface {
+	Server() Reason
+	Account(size uint64) Reason
+}

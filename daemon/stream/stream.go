@@ -1,0 +1,140 @@
+package stream
+
+import (
+	"errors"
+	"time"
+)
+
+// Stream is the machine of one stream. Its methods are called by one goroutine at a time.
+//
+// The slices of a record that is accepted are kept until it is applied; they belong to the stream until then and
+// are not changed.
+type Stream struct {
+	cfg Config
+	log Log
+	key Key
+
+	last     uint64 // highest sequence given
+	lastTime int64
+	lastID   string // of the last message
+	known    ids
+	over     overlay
+	batched  Record // scratch of reads
+}
+
+// Open returns the machine over a log. now is the time, for the message ids that are still remembered: they are found
+// in the messages that the log holds, and those that its owner kept are added by [Stream.Remember] before.
+func Open(cfg Config, log Log, key Key, now int64) (*Stream, error) {
+	s := &Stream{cfg: cfg, log: log, key: key}
+	return s, s.reload(now)
+}
+
+// reload takes everything from the log.
+func (s *Stream) reload(now int64) error {
+	st := s.log.State()
+	s.over.reset()
+	s.last, s.lastTime, s.lastID = st.Last, st.LastTime, ""
+	s.known = ids{}
+	if st.Msgs == 0 {
+		return nil
+	}
+	if err := s.log.Load(st.Last, &s.batched); err == nil {
+		s.lastID = string(messageID(s.batched.Header))
+	} else if !errors.Is(err, ErrNoMessage) && !errors.Is(err, ErrUnreadable) {
+		return err
+	}
+	if s.cfg.Window == 0 {
+		return nil
+	}
+	seq, ok := s.log.AtTime(now - int64(s.cfg.Window) + 1)
+	for ok && seq <= st.Last {
+		switch err := s.log.Load(seq, &s.batched); {
+		case err == nil:
+			s.remember(&s.batched)
+		case !errors.Is(err, ErrUnreadable):
+			return err
+		}
+		seq, ok = s.log.Next(seq+1, nil)
+	}
+	return nil
+}
+
+// remember notes the id of a stored message.
+func (s *Stream) remember(r *Record) {
+	if id := messageID(r.Header); len(id) > 0 {
+		s.known.add(s.key.hash(id), r.Seq, r.Time)
+	}
+}
+
+// Config returns the configuration.
+func (s *Stream) Config() Config { return s.cfg }
+
+// Log returns the log, for reading.
+func (s *Stream) Log() Log { return s.log }
+
+// Last returns the highest sequence that was given.
+func (s *Stream) Last() uint64 { return s.last }
+
+// Pending returns how many changes are accepted and not applied.
+func (s *Stream) Pending() int { return len(s.over.pending()) }
+
+// IDs returns how many message ids are remembered.
+func (s *Stream) IDs() int { return s.known.len() }
+
+// Abandon forgets what is accepted and not applied: it will not be stored. Answers that said otherwise must not have left.
+func (s *Stream) Abandon(now int64) error {
+	s.over.reset()
+	return s.reload(now)
+}
+
+// Configure changes the configuration and takes out what is too much by the new one. Nothing may be pending.
+func (s *Stream) Configure(cfg Config) error {
+	if !s.over.empty() {
+		panic("stream: the configuration changes while messages are pending")
+	}
+	s.cfg = cfg
+	return s.trim()
+}
+
+// time returns the time of a message that arrives now. Small steps back of the clock are not seen.
+func (s *Stream) time(now int64) int64 {
+	if now < s.lastTime && s.lastTime-now <= int64(levelled) {
+		return s.lastTime
+	}
+	return now
+}
+
+// Due returns when messages will be too old, nanoseconds since 1970; 0: never.
+func (s *Stream) Due() int64 {
+	st := s.log.State()
+	if s.cfg.MaxAge == 0 || st.Msgs == 0 {
+		return 0
+	}
+	return st.FirstTime + int64(s.cfg.MaxAge)
+}
+
+// Expire accepts the change that takes out what is too old, if something is. Ids whose window is over are forgotten.
+func (s *Stream) Expire(now int64) (Change, bool) {
+	s.forget(now)
+	st := s.log.State()
+	if due := s.Due(); due == 0 || due > now {
+		return Change{}, false
+	}
+	first, ok := s.log.AtTime(now - int64(s.cfg.MaxAge) + 1)
+	if !ok {
+		first = st.Last + 1
+	}
+	c := Change{Kind: Truncate, Seq: first}
+	s.over.push(c, 0)
+	return c, true
+}
+
+func (s *Stream) forget(now int64) { s.known.forget(now - int64(s.cfg.Window)) }
+
+// NextForget returns when the oldest id need not be known any more; 0: none is known.
+func (s *Stream) NextForget() int64 {
+	if s.known.n == 0 {
+		return 0
+	}
+	return s.known.ring[s.known.head].at + int64(max(s.cfg.Window, time.Millisecond))
+}
