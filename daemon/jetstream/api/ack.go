@@ -1,0 +1,45 @@
+package api
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// Acks makes the answers to publishes into one stream.
+type Acks struct {
+	stream string
+	domain string
+	prefix []byte // through "seq":
+}
+
+// NewAcks returns those of a stream; domain may be empty.
+func NewAcks(stream, domain string) *Acks {
+	p := append(strconv.AppendQuote([]byte(`{"stream":`), stream), ',')
+	if domain != "" {
+		p = append(strconv.AppendQuote(append(p, `"domain":`...), domain), ',')
+	}
+	return &Acks{stream, domain, append(p, `"seq":`...)}
+}
+
+// Append appends the ack of a stored message to b.
+func (a *Acks) Append(b []byte, seq uint64) []byte {
+	return append(strconv.AppendUint(append(b, a.prefix...), seq, 10), '}')
+}
+
+// AppendDuplicate appends the ack of a message whose id is known, stored as seq.
+func (a *Acks) AppendDuplicate(b []byte, seq uint64) []byte {
+	return append(strconv.AppendUint(append(b, a.prefix...), seq, 10), `,"duplicate": true}`...)
+}
+
+// Refusal is the answer to a publish that is not stored.
+func (a *Acks) Refusal(err *Error) []byte {
+	b, e := json.Marshal(struct {
+		Error  *Error `json:"error"`
+		Stream string `json:"stream"`
+		Seq    uint64 `json:"seq"`
+	}{err, a.stream, 0})
+	if e != nil {
+		panic("api: an error cannot be encoded: " + e.Error()) // texts and numbers only
+	}
+	return b
+}
