@@ -221,15 +221,15 @@ func (r *reader) restore(b *batch.Batch) error {
 	return nil
 }
 
-// stash keeps what is unconsumed until more arrives: in a small block if it fits,
-// so that a peer that stops in the middle of a frame binds little memory.
+// stash keeps what is unconsumed until more arrives: in a smaller block if it needs no
+// more, so that a peer that stops in the middle of a frame binds little memory.
 func (r *reader) stash() {
 	c := r.c
 	c.burst = r.full > 1
 	if r.from == r.to {
 		return
 	}
-	if left := r.to - r.from; left <= batch.Small && len(r.blk.Bytes()) > batch.Small {
+	if spacious(r.blk, r.to-r.from) {
 		c.rest = batch.Copy(r.blk.Bytes()[r.from:r.to])
 		return
 	}
@@ -290,28 +290,28 @@ func (r *reader) handle(b *batch.Batch) error {
 // is unconsumed, in a block that nobody else uses.
 func (r *reader) makeRoom() {
 	left := r.to - r.from
-	size := r.c.need
-	if size == 0 && left > 0 {
-		size = left + batch.Small
-	}
-	want := batch.Read
+	least := batch.Read
 	if r.full > 1 {
-		want = batch.Burst
+		least = batch.Burst
 	}
-	want = max(want, size)
-	shared := r.blk.Shared()
+	size := roomFor(left, r.c.need, least)
+	space := batch.Small // behind what is there
+	if missing := r.c.need - left; missing > 0 {
+		space = min(space, missing)
+	}
+	all, shared := len(r.blk.Bytes()), r.blk.Shared()
 	switch {
-	case left == 0 && !shared && (len(r.blk.Bytes()) >= want && len(r.blk.Bytes()) <= batch.Burst):
+	case left == 0 && !shared && all >= size && all <= batch.Burst:
 		r.from, r.to = 0, 0
 		return
-	case left > 0 && !shared && len(r.blk.Bytes())-r.from >= size && len(r.blk.Bytes())-r.to >= batch.Small:
+	case left > 0 && !shared && all-r.from >= min(size, max(r.c.need, left+batch.Small)) && all-r.to >= space:
 		return // goes on behind what is there
-	case left > 0 && !shared && len(r.blk.Bytes()) >= want:
+	case left > 0 && !shared && all >= size:
 		copy(r.blk.Bytes(), r.blk.Bytes()[r.from:r.to])
 		r.from, r.to = 0, left
 		return
 	}
-	next := batch.NewBlock(want)
+	next := batch.NewBlock(size)
 	copy(next.Bytes(), r.blk.Bytes()[r.from:r.to])
 	r.blk.Release()
 	r.blk, r.from, r.to = next, 0, left

@@ -36,16 +36,17 @@ func (t *intake) input() []byte {
 	return t.raw.Bytes()[t.from:t.to]
 }
 
-// fill reads, so that there may be need bytes. It fails with os.ErrDeadlineExceeded when
-// nothing is there to be read.
+// fill reads, so that there may be need bytes in the end. It fails with os.ErrDeadlineExceeded
+// when nothing is there to be read.
 func (t *intake) fill(need int) error {
 	left := t.to - t.from
+	size := roomFor(left, need, batch.Read)
 	switch {
 	case t.raw == nil:
-		t.raw, t.from, t.to = batch.NewBlock(max(need, batch.Read)), 0, 0
-	case len(t.raw.Bytes()) < max(need, batch.Read):
-		t.move(batch.NewBlock(max(need, batch.Read)))
-	case left == 0 || len(t.raw.Bytes())-t.from < need || len(t.raw.Bytes())-t.to < batch.Small:
+		t.raw, t.from, t.to = batch.NewBlock(size), 0, 0
+	case len(t.raw.Bytes()) < size:
+		t.move(batch.NewBlock(size))
+	case left == 0 || len(t.raw.Bytes())-t.from < min(need, size) || len(t.raw.Bytes())-t.to < batch.Small:
 		copy(t.raw.Bytes(), t.input())
 		t.from, t.to = 0, left
 	}
@@ -62,8 +63,8 @@ func (t *intake) settle() {
 	switch left := t.to - t.from; {
 	case left == 0:
 		t.close()
-	case left <= batch.Small && len(t.raw.Bytes()) > batch.Small:
-		t.move(batch.NewBlock(batch.Small))
+	case spacious(t.raw, left):
+		t.move(batch.NewBlock(left))
 	}
 }
 

@@ -10,10 +10,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/s2"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
 )
 
 // sample is n bytes of which some repeat and some do not.
@@ -267,4 +270,32 @@ func FuzzUnpack(f *testing.F) {
 			t.Errorf("refused by %v; the library reads %d bytes", err, len(want))
 		}
 	})
+}
+
+// What the head of a chunk announces costs nothing before it comes.
+func TestChunkGrowsWithWhatArrives(t *testing.T) {
+	b := []byte(streamBegin)
+	const size = 4 << 20
+	b = append(b, chunkStored, size&0xff, size>>8&0xff, size>>16)
+	b = append(b, make([]byte, 300)...)
+	src := &source{b: b, piece: 1}
+	u := &unpacker{intake: intake{below: src}}
+	defer u.close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p := make([]byte, 1<<10)
+	for len(src.b) > 0 {
+		if _, err := u.Read(p); err == io.EOF {
+			break
+		} else if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+		if u.raw != nil && len(u.raw.Bytes()) > batch.Small {
+			t.Fatalf("a block of %d bytes for %d", len(u.raw.Bytes()), len(b)-len(src.b))
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+		t.Errorf("%d bytes allocated", got)
+	}
 }

@@ -60,7 +60,7 @@ func (c *Conn) secure(t *TLS, first []byte, keys *keyLog, wrap func(net.Conn) *t
 		}
 		return nil, fmt.Errorf("TLS handshake error: %w", err)
 	}
-	w.blocking = false
+	w.blocking, w.room = false, nil
 	if cause := c.Aborted(); cause != nil {
 		return nil, cause
 	}
@@ -147,6 +147,7 @@ type cipherWire struct {
 	fd       int
 	first    []byte // read and not given to crypto/tls
 	part     int    // of first: up to the end of the record under way
+	room     []byte // to read into; nil once the handshake is done
 	blocking bool   // changes once, before the connection is served
 
 	mu   sync.Mutex // a reader may have an alert or a key update to write
@@ -169,9 +170,11 @@ func (w *cipherWire) Read(p []byte) (int, error) {
 // readRecord reads up to the end of a record, and waits for it.
 func (w *cipherWire) readRecord(p []byte) (int, error) {
 	for len(w.first) == 0 || w.part == 0 && len(w.first) < record.HeaderLen {
-		b := make([]byte, batch.Small)
-		n, err := w.Conn.Read(b)
-		w.first = append(w.first, b[:n]...)
+		if w.room == nil {
+			w.room = make([]byte, batch.Small)
+		}
+		n, err := w.Conn.Read(w.room)
+		w.first = append(w.first, w.room[:n]...)
 		if n == 0 && err != nil && len(w.first) == 0 {
 			return 0, err
 		}
