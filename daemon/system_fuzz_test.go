@@ -52,7 +52,7 @@ func FuzzSystemRequests(f *testing.F) {
 	}
 	f.Cleanup(sub.Unsubscribe)
 	// News are taken from other servers only: they come as a route delivers them.
-	peer := broker.NewPublisher(func(*broker.Account) string { return "" })
+	peer := broker.NewPublisher(func(*broker.Account, broker.Entry) string { return "" })
 	f.Add(byte(3), []byte(`{"server_name":"x","auth":true,"limit":-1,"state":7}`), "gzip")
 	f.Add(byte(0), []byte(`{"cluster":[]}`), "")
 	f.Fuzz(func(t *testing.T, which byte, body []byte, accept string) {
@@ -96,7 +96,7 @@ func FuzzSystemRequests(f *testing.F) {
 func deliverAsPeer(p *broker.Publisher, a *broker.Account, subject, reply string, body []byte) {
 	transport.Inject(append(bytes.Clone(body), "\r\n"...), func(in *transport.Input) {
 		p.Begin(in)
-		p.Deliver(a, &proto.Frame{
+		p.Deliver(a, broker.Published, &proto.Frame{
 			Op: proto.Pub, Subject: []byte(subject), Reply: []byte(reply), Body: in.Data, Hdr: -1,
 			Size: len(body), SizeText: strconv.AppendInt(nil, int64(len(body)), 10),
 		}, true, nil)

@@ -15,7 +15,7 @@ func injectFrame(subject, payload string, f func(*Publisher, *proto.Frame)) {
 		if _, _, err := proto.Next(in.Data, &proto.Limits{ControlLine: 1 << 20, Payload: 1 << 20}, &fr); err != nil {
 			panic(err)
 		}
-		p := NewPublisher(func(*Account) string { return "RMSG " })
+		p := NewPublisher(func(*Account, Entry) string { return "RMSG " })
 		p.Begin(in)
 		f(p, &fr)
 		p.End()

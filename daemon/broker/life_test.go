@@ -283,7 +283,7 @@ func TestRemoteInterest(t *testing.T) {
 	far := &farPeer{}
 	acc := b.Global()
 	for _, i := range []struct{ subject, queue string }{{"foo.*", ""}, {"foo.>", ""}, {"foo.a", "q"}, {"bar", "q"}} {
-		if _, err := acc.AddRemote(far, []byte(i.subject), i.queue, 2); err != nil {
+		if _, err := acc.AddRemote(far, []byte(i.subject), i.queue, Members{2, 2}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -306,7 +306,7 @@ func TestRemoteInterest(t *testing.T) {
 }
 
 func deliverAsPeer(a *Account, subject, payload string, queues []string) {
-	injectFrame(subject, payload, func(p *Publisher, f *proto.Frame) { p.Deliver(a, f, false, queues) })
+	injectFrame(subject, payload, func(p *Publisher, f *proto.Frame) { p.Deliver(a, Published, f, false, queues) })
 }
 
 func TestClientLibrary(t *testing.T) {

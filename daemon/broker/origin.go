@@ -40,19 +40,21 @@ const (
 	entries = iota
 )
 
-// Kinds of receivers, see [sublist.Member]. Without the bit that has other servers
-// told of them they are small numbers.
+// Kinds of receivers, see [sublist.Member]. Without the bits that say what other servers
+// are told of them they are small numbers.
 const (
 	kindClient  = 0
-	kindPart    = 1                     // a part of this server
-	kindService = 1 | sublist.Announced // a part of this server, which other servers are told of
-	kindDeaf    = 2 | sublist.Announced // a part of this server, for what comes from others
-	kindImport  = 3                     // an import of a service
-	kindWide    = 4                     // the same, whose subjects begin with a wildcard
-	kindReplies = 5                     // the way back of requests
-	kindShadow  = 6 | sublist.Announced // an import of a stream: a client of another account
-	kindRoute   = 7                     // another server of the cluster
+	kindPart    = 1                                     // a part of this server
+	kindService = 1 | sublist.Announced                 // a part of this server, which other servers are told of
+	kindDeaf    = 2 | sublist.Announced                 // a part of this server, for what comes from others
+	kindImport  = 3                                     // an import of a service
+	kindWide    = 4                                     // the same, whose subjects begin with a wildcard
+	kindReplies = 5                                     // the way back of requests
+	kindShadow  = 6 | sublist.Announced | sublist.Guest // an import of a stream: a client of another account
+	kindRoute   = 7                                     // another server of the cluster
 )
+
+const kindBits = sublist.Announced | sublist.Guest
 
 // receivers is a set of kinds.
 type receivers uint16
@@ -60,12 +62,12 @@ type receivers uint16
 const (
 	toClients receivers = 1 << kindClient
 	toParts   receivers = 1 << kindPart
-	toDeaf    receivers = 1 << (kindDeaf &^ sublist.Announced)
+	toDeaf    receivers = 1 << (kindDeaf &^ kindBits)
 	toTold    receivers = toClients | toParts | toShadows // members of queue groups that other servers are told of
 	toImports receivers = 1<<kindImport | 1<<kindWide
 	toNamed   receivers = 1 << kindImport
 	toReplies receivers = 1 << kindReplies
-	toShadows receivers = 1 << (kindShadow &^ sublist.Announced)
+	toShadows receivers = 1 << (kindShadow &^ kindBits)
 	toRoutes  receivers = 1 << kindRoute
 )
 
@@ -99,7 +101,7 @@ func (o Origin) onward() Origin {
 }
 
 // has reports whether a kind is in the set.
-func (r receivers) has(kind uint8) bool { return r>>(kind&^sublist.Announced)&1 != 0 }
+func (r receivers) has(kind uint8) bool { return r>>(kind&^kindBits)&1 != 0 }
 
 // about is the set as far as it goes for a subject. What is published on the reply subject
 // of a request is for who asks: nobody listens, and it is no request.

@@ -9,9 +9,10 @@ import (
 // what the publisher has written, so that it can be copied.
 type Relay interface {
 	Remote
-	// Head is what a message with headers begins with, through the blank behind the
-	// subject; one without headers begins with "R" instead of "H".
-	Head(a *Account, subject string) string
+	// Head is what a message with headers begins with that came into an account in some
+	// way, through the blank behind the subject; one without headers begins with "R"
+	// instead of "H".
+	Head(a *Account, e Entry, subject string) string
 	// Relay makes ready for messages, and returns where they go; nil if they have to go
 	// by Deliver.
 	Relay(headers bool) *batch.Outlet
@@ -44,7 +45,7 @@ func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 		s.delivery = new(Delivery)
 	}
 	d := s.delivery
-	*d = Delivery{Account: s.acc, Subject: subject, Frame: f, Queues: queues, Input: s.in, Batch: s.in.Batch}
+	*d = Delivery{Account: s.acc, Entry: s.entry, Subject: subject, Frame: f, Queues: queues, Input: s.in, Batch: s.in.Batch}
 	if s.foreign {
 		d.Input = nil
 	}
@@ -176,7 +177,7 @@ func (s *sender) addRemote(p *plan, sub *Subscription) {
 	}
 	st := &remoteStep{remote: r, plain: sub.queue == nil}
 	if relay, ok := r.(Relay); ok && p.head != "" {
-		st.relay, st.head = relay, relay.Head(s.acc, p.seen())
+		st.relay, st.head = relay, relay.Head(s.acc, s.entry, p.seen())
 	}
 	p.steps = append(p.steps, st)
 }

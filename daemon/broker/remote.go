@@ -19,6 +19,7 @@ type Remote interface {
 // Delivery is a message on its way to a peer. It is valid during the call only.
 type Delivery struct {
 	Account *Account
+	Entry   Entry // of the message into the account
 	Subject []byte
 	Frame   *proto.Frame     // the message as published; its Subject may differ
 	Queues  []string         // groups of which the peer is to serve one member each
@@ -38,9 +39,15 @@ func (i RemoteInterest) None() bool { return i.sub == nil }
 // Pattern returns the subject. It shares the memory of the entry in the index.
 func (i RemoteInterest) Pattern() string { return i.sub.Subject() }
 
-// AddRemote notes that a peer wants messages on a pattern. In a queue group, it
-// stands for weight members; without one, weight is ignored.
-func (a *Account) AddRemote(r Remote, subject []byte, queue string, weight int) (RemoteInterest, error) {
+// Members are the subscriptions of a peer's clients with one subject and queue group.
+type Members struct {
+	All int // at least one; counted for queue groups only
+	Own int // those of the account; the others are imports of its streams
+}
+
+// AddRemote notes that a peer wants messages on a pattern. In a queue group it stands for
+// that many members.
+func (a *Account) AddRemote(r Remote, subject []byte, queue string, of Members) (RemoteInterest, error) {
 	var one struct { // there may be a million
 		sub   Subscription
 		extra subExtra
@@ -51,7 +58,7 @@ func (a *Account) AddRemote(r Remote, subject []byte, queue string, weight int) 
 		m.sub.queue = &queue
 	}
 	m.extra.remote = r
-	m.extra.weight.Store(int32(max(weight, 1)))
+	m.extra.members(of)
 	m.sub.more.Store(&m.extra)
 	if _, err := a.index.Insert(&m.sub); err != nil {
 		return RemoteInterest{}, err
@@ -59,10 +66,27 @@ func (a *Account) AddRemote(r Remote, subject []byte, queue string, weight int) 
 	return RemoteInterest{a, &m.sub}, nil
 }
 
-// SetWeight changes for how many members of its queue group the interest stands.
-func (i RemoteInterest) SetWeight(weight int) {
-	i.sub.more.Load().weight.Store(int32(max(weight, 1)))
+// SetMembers changes for whom the interest stands.
+func (i RemoteInterest) SetMembers(of Members) {
+	i.sub.more.Load().members(of)
 	i.acc.index.Touch(i.sub.Subject())
+}
+
+func (x *subExtra) members(of Members) {
+	x.weight.Store(int32(max(of.All, 1)))
+	x.own.Store(int32(max(of.Own, 0)))
+}
+
+// stands says for how many members an interest stands, as far as they receive what is at
+// hand.
+func (s *sender) stands(sub *Subscription) int {
+	x := sub.more.Load()
+	all, own := x.weight.Load(), x.own.Load()
+	if own >= all || s.may.has(kindShadow) {
+		return int(all)
+	}
+	s.hidden = true
+	return int(own)
 }
 
 // Remove ends the interest.
@@ -89,18 +113,18 @@ type choice struct {
 // A Publisher delivers what a peer sends, on any number of accounts, to the clients
 // of this server. It belongs to the goroutine that reads from the peer.
 type Publisher struct {
-	lead    func(*Account) string
-	senders map[*Account]*sender
+	lead    func(*Account, Entry) string
+	senders map[*Account]*[entries]*sender
 	used    []*sender
 	last    *sender // of the message before, if it came in the same batch
 	in      *transport.Input
 }
 
-// NewPublisher makes a publisher for one connection to a peer. lead is what messages on
-// an account begin with there, through the blank in front of the subject; see
-// [Publisher.Again].
-func NewPublisher(lead func(*Account) string) *Publisher {
-	return &Publisher{lead: lead, senders: make(map[*Account]*sender)}
+// NewPublisher makes a publisher for one connection to a peer. lead is what messages
+// begin with there that came into an account in some way, through the blank in front of
+// the subject; see [Publisher.Again].
+func NewPublisher(lead func(*Account, Entry) string) *Publisher {
+	return &Publisher{lead: lead, senders: make(map[*Account]*[entries]*sender)}
 }
 
 // Begin starts the work on one buffer of input.
@@ -117,19 +141,13 @@ func (p *Publisher) End() {
 
 // Deliver gives a message to the account's own receivers: all plain ones, and one
 // of each queue group that is named; if all is set, of every group. f is as for a
-// message that a client published.
-func (p *Publisher) Deliver(a *Account, f *proto.Frame, all bool, queues []string) bool {
-	s := p.senders[a]
-	if s == nil {
-		made := newSender(a, FromRoute, p.lead(a), a.seq.Add(1))
-		s = &made
-		p.senders[a] = s
+// message that a client published; e is how it came into the account on the other server,
+// as far as that says so.
+func (p *Publisher) Deliver(a *Account, e Entry, f *proto.Frame, all bool, queues []string) bool {
+	if e == Published && len(f.Reply) > len(replyPrefix) && string(f.Reply[:len(replyPrefix)]) == replyPrefix {
+		e = AsRequest // no client may ask for an answer there
 	}
-	if s.in == nil {
-		s.begin(p.in)
-		p.used = append(p.used, s)
-	}
-	p.last = s
+	s := p.sender(a, e)
 	s.allGroups, s.groups = all, queues
 	measured := tracked(f.Reply) && a.noteMeasured(f)
 	delivered := s.publish(s.plan(f.Subject), f)
@@ -137,6 +155,36 @@ func (p *Publisher) Deliver(a *Account, f *proto.Frame, all bool, queues []strin
 		a.shares.measured.take(string(f.Reply))
 	}
 	return delivered
+}
+
+// sender returns the sender for messages that came into an account in some way, ready for
+// the next one.
+func (p *Publisher) sender(a *Account, e Entry) *sender {
+	by := p.senders[a]
+	if by == nil {
+		by = new([entries]*sender)
+		p.senders[a] = by
+	}
+	s := by[e]
+	if s == nil {
+		made := newSender(a, FromRoute, p.lead(a, e), a.seq.Add(1))
+		s = &made
+		s.entry, s.may = e, receives[FromRoute][e]
+		by[e] = s
+	}
+	if s.in == nil {
+		s.begin(p.in)
+		p.used = append(p.used, s)
+	}
+	if p.last != s {
+		for _, o := range by {
+			if o != nil && o.open != nil {
+				o.closeStage() // receivers get what is on one account in its order
+			}
+		}
+		p.last = s
+	}
+	return s
 }
 
 // Again delivers the messages at the beginning of buf if they are on the subject of the
@@ -162,7 +210,7 @@ func (p *Publisher) Again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
 
 // Forget drops what the publisher knows of an account that is removed.
 func (p *Publisher) Forget(a *Account) {
-	if s := p.senders[a]; s != nil && p.last == s {
+	if p.last != nil && p.last.acc == a {
 		p.last = nil
 	}
 	delete(p.senders, a)

@@ -284,7 +284,9 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 	case kindShadow:
 		s.addShadow(p, sub)
 	case kindRoute:
-		s.addRemote(p, sub)
+		if s.stands(sub) > 0 {
+			s.addRemote(p, sub)
+		}
 	case kindImport, kindWide:
 		s.addService(p, sub.more.Load().service)
 	case kindReplies:
@@ -312,9 +314,11 @@ func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 				subs = append(subs, sub)
 				continue
 			}
-			s.addRemote(p, sub)
-			for range min(sub.more.Load().weight.Load(), maxWeight) {
-				subs = append(subs, sub)
+			if n := s.stands(sub); n > 0 {
+				s.addRemote(p, sub)
+				for range min(n, maxWeight) {
+					subs = append(subs, sub)
+				}
 			}
 		}
 	}

@@ -37,6 +37,7 @@ type subExtra struct {
 	callback Callback     // of an internal subscription
 	remote   Remote       // of a peer's interest
 	weight   atomic.Int32 // members of the queue group it stands for
+	own      atomic.Int32 // those of them, or of plain ones, that do not import streams
 
 	// Sharing between accounts.
 	shadow  *shadow        // set: it delivers to another subscription

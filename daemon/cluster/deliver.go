@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"bytes"
+
 	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/proto"
@@ -10,16 +12,44 @@ import (
 const shareFrom = 16 << 10
 
 // Head is what messages on a subject begin with: see [broker.Relay].
-func (r *Route) Head(a *broker.Account, subject string) string {
-	return "H" + r.lead(a)[1:] + subject + " "
+func (r *Route) Head(a *broker.Account, e broker.Entry, subject string) string {
+	return "H" + r.lead(a, e)[1:] + subject + " "
 }
 
-// lead is what messages on an account begin with, in front of the subject.
-func (r *Route) lead(a *broker.Account) string {
-	if r.account != "" {
-		return "RMSG "
+// entries are the words for how a message came into its account.
+var entries = [...]proto.RouteEntry{broker.Published: proto.RoutePublished, broker.AsMessage: proto.RouteByImport,
+	broker.AsRequest: proto.RouteRequest, broker.AsAnswer: proto.RouteAnswer}
+
+// cameBy is what the words stand for.
+var cameBy = [...]broker.Entry{proto.RoutePublished: broker.Published, proto.RouteByImport: broker.AsMessage,
+	proto.RouteRequest: broker.AsRequest, proto.RouteAnswer: broker.AsAnswer}
+
+// entry is the word for how a message came into its account, as far as the peer knows one.
+func (r *Route) entry(e broker.Entry) proto.RouteEntry {
+	if r.info.Entries {
+		return entries[e]
 	}
-	return "RMSG " + a.Name() + " "
+	return proto.RoutePublished
+}
+
+// came is how a message came into its account on the peer's server. A nats-server does not
+// say it, but what came by an import of a service has a header of its own.
+func (r *Route) came(f *proto.RouteFrame) broker.Entry {
+	if f.Hdr > 0 && f.Reply == nil && !r.info.Entries && bytes.Contains(f.Body[:f.Hdr], requestInfo) {
+		return broker.AsMessage
+	}
+	return cameBy[f.Entry]
+}
+
+var requestInfo = []byte("\r\nNats-Request-Info:")
+
+// lead is what messages on an account begin with, in front of the subject.
+func (r *Route) lead(a *broker.Account, e broker.Entry) string {
+	verb := r.entry(e).Lead()
+	if r.account != "" {
+		return verb
+	}
+	return verb + a.Name() + " "
 }
 
 // Relay makes ready for messages: see [broker.Relay].
@@ -58,7 +88,7 @@ func (r *Route) Deliver(d *broker.Delivery) bool {
 		body, size, hdr = body[hdr:], size-hdr, -1
 	}
 	var room [512]byte
-	line := proto.AppendRouteMsg(room[:0], account, d.Subject, f.Reply, d.Queues, hdr, size)
+	line := proto.AppendRouteMsg(room[:0], r.entry(d.Entry), account, d.Subject, f.Reply, d.Queues, hdr, size)
 	l := d.Batch.Lane(&r.Out.Outlet)
 	if d.Input != nil && size >= shareFrom {
 		copy(l.Reserve(len(line)), line)

@@ -7,7 +7,13 @@
 // the other, on that connection, what its own clients are subscribed to, and is told
 // the same. Messages go where there is interest, and never further: what came over a
 // route is delivered to clients of this server only, so nothing can go round in a
-// circle.
+// circle. Only an answer that this server has asked for in another account's name goes on
+// from here, since nobody else knows who waits for it.
+//
+// Between two servers of ours the verb of a message says how it came into its account
+// (RMSG: it was published there; RREQ, RANS, RSVC: see [proto.RouteEntry]), and RI+ tells
+// how many of those with interest import a stream of the account: those get no requests
+// and no answers, and none is sent for their sake.
 //
 // Who is dialled. Routes that are configured are dialled for ever. When two servers
 // become acquainted, each tells the servers it knows already, and those dial the

@@ -198,7 +198,7 @@ func (h *Hub) ownInfo(r *Route) *info {
 	i := &info{
 		ID: h.broker.ID(), Name: o.ServerName, Version: o.Version, Proto: routeProto, GitCommit: o.GitCommit, Go: o.GoVersion,
 		Host: o.Host, Port: o.Port, Headers: o.Headers, AuthRequired: o.User != "", MaxPayload: o.MaxPayload,
-		TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil, PoolSize: h.pool(), SmallerPool: true,
+		TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil, PoolSize: h.pool(), SmallerPool: true, Entries: true,
 		Import: o.Import, Export: o.Export,
 	}
 	if i.Name == "" {

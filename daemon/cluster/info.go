@@ -53,6 +53,10 @@ type info struct {
 	// SmallerPool is ours alone: between two servers that say it, and have pools of
 	// different sizes, accounts belong to connections by the smaller size.
 	SmallerPool bool `json:"route_pool_smaller,omitempty"`
+
+	// Entries is ours alone: between two servers that say it, messages say how they came
+	// into their account, and interest how much of it is in imports of streams.
+	Entries bool `json:"route_entries,omitempty"`
 }
 
 // Values of info.Gossip: how who is told of a server shall tell others.

@@ -10,6 +10,20 @@ import (
 // wish is what somebody is subscribed to.
 type wish struct{ subject, queue string }
 
+// members are those with a subject and queue, and those of them that import streams.
+type members struct{ all, guests int }
+
+// same reports whether peers are told the same of both; of plain members they do not hear
+// how many there are.
+func (m members) same(n members, queue string) bool {
+	if queue != "" || m.all == 0 || n.all == 0 {
+		return m == n
+	}
+	return (m.own() > 0) == (n.own() > 0)
+}
+
+func (m members) own() int { return m.all - m.guests }
+
 // interest is what clients of this server want in one account, and the connections
 // over which peers are told.
 type interest struct {
@@ -17,9 +31,9 @@ type interest struct {
 	acc  *broker.Account
 
 	mu      sync.Mutex
-	wishes  map[wish]int // members with that subject and queue
-	routes  []*Route     // replaced, never changed
-	imports *Rules       // those that peers are told of
+	wishes  map[wish]members
+	routes  []*Route // replaced, never changed
+	imports *Rules   // those that peers are told of
 }
 
 // changed takes note of a change and tells the peers. It is called by the account,
@@ -28,20 +42,20 @@ func (i *interest) changed(c broker.Change) {
 	w := wish{c.Subject, c.Queue}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	had := i.wishes[w]
-	if c.Count == 0 {
+	had, now := i.wishes[w], members{c.Count, c.Guests}
+	if now.all == 0 {
 		delete(i.wishes, w)
 	} else {
-		i.wishes[w] = c.Count
+		i.wishes[w] = now
 	}
 	switch {
-	case had == 0 && c.Count == 0, had > 0 && c.Count > 0 && c.Queue == "":
+	case had.same(now, c.Queue):
 		return // peers know already
 	case !i.imports.covers(w.subject):
 		return
 	}
 	for _, r := range i.routes {
-		r.tell(i.name, w, c.Count)
+		r.tell(i.name, w, now)
 	}
 }
 
@@ -79,7 +93,7 @@ func (i *interest) withdraw() {
 			continue
 		}
 		for _, r := range i.routes {
-			r.tell(i.name, w, 0)
+			r.tell(i.name, w, members{})
 		}
 	}
 	clear(i.wishes)
@@ -87,15 +101,18 @@ func (i *interest) withdraw() {
 }
 
 // tell queues RS+ or RS-. It is sent by flush, at the latest before the next message.
-func (r *Route) tell(account string, w wish, count int) {
+func (r *Route) tell(account string, w wish, m members) {
 	if r.account != "" {
 		account = ""
 	}
 	r.outMu.Lock()
-	if count > 0 {
-		r.pending = proto.AppendRouteSub(r.pending, "", account, w.subject, w.queue, count)
-	} else {
+	switch {
+	case m.all == 0:
 		r.pending = proto.AppendRouteUnsub(r.pending, "", account, w.subject, w.queue)
+	case r.info.Entries && m.guests > 0 && (w.queue != "" || m.own() == 0):
+		r.pending = proto.AppendRouteInterest(r.pending, account, w.subject, m.own(), w.queue, m.all)
+	default:
+		r.pending = proto.AppendRouteSub(r.pending, "", account, w.subject, w.queue, m.all)
 	}
 	r.dirty.Store(true)
 	r.outMu.Unlock()
@@ -183,7 +200,7 @@ func (h *Hub) Sync() {
 
 // enlist begins to tell peers of an account. The lock is held.
 func (h *Hub) enlist(name string, a *broker.Account) *interest {
-	i := &interest{name: name, acc: a, wishes: make(map[wish]int), imports: h.opts.Load().Import}
+	i := &interest{name: name, acc: a, wishes: make(map[wish]members), imports: h.opts.Load().Import}
 	h.interests[name] = i
 	for r := range h.routes {
 		if r.attached && h.carries(r, i) {

@@ -81,7 +81,7 @@ func (i *interest) permit(now *Rules) {
 			continue
 		}
 		if before {
-			n = 0
+			n = members{}
 		}
 		for _, r := range i.routes {
 			r.tell(i.name, w, n)

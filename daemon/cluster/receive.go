@@ -227,7 +227,7 @@ func (r *Route) deliver(f *proto.RouteFrame, frame []byte) {
 	} else {
 		m.Tail = tail(f, frame, len(rest))
 	}
-	r.pub.Deliver(a, m, false, r.queues)
+	r.pub.Deliver(a, r.came(f), m, false, r.queues)
 }
 
 // tail is what stands behind the subject, if it is spelt as PUB has it. rest is the

@@ -13,7 +13,7 @@ import (
 type remote struct {
 	account        string
 	subject, queue string
-	weight         int
+	members        broker.Members
 	acc            *broker.Account
 	in             broker.RemoteInterest
 }
@@ -29,13 +29,14 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 	r.mu.Lock()
 	e := r.wanted[remoteKey{account, string(f.Subject), string(f.Queue)}] // makes no strings
 	r.mu.Unlock()
-	weight := min(f.Weight, maxWeight)
+	members := membersOf(f)
 	if e != nil {
 		r.mu.Lock()
-		e.weight = weight
+		same := e.members == members
+		e.members = members
 		r.mu.Unlock()
-		if !e.in.None() && e.queue != "" {
-			e.in.SetWeight(weight)
+		if !e.in.None() && !same {
+			e.in.SetMembers(members)
 		}
 		return nil
 	}
@@ -46,7 +47,7 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 		r.hub.log.Debug(fmt.Sprintf("%s - Can not export %q, ignoring remote subscription request", r.label, f.Subject))
 		return nil
 	}
-	e = &remote{account: account, weight: weight}
+	e = &remote{account: account, members: members}
 	if len(f.Queue) > 0 {
 		e.queue = r.name(f.Queue)
 	}
@@ -64,6 +65,16 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 	return nil
 }
 
+// membersOf is for whom interest stands. Without a word about it all are the account's own.
+func membersOf(f *proto.RouteFrame) broker.Members {
+	m := broker.Members{All: min(max(f.Weight, 1), maxWeight)}
+	m.Own = m.All
+	if f.Own >= 0 {
+		m.Own = min(f.Own, m.All)
+	}
+	return m
+}
+
 // adopt gives an entry with its subject to its account, if that exists.
 func (r *Route) adopt(e *remote, subject []byte) (err error) {
 	if e.acc = r.hub.broker.Account(e.account); e.acc == nil {
@@ -72,7 +83,7 @@ func (r *Route) adopt(e *remote, subject []byte) (err error) {
 		}
 		e.acc = r.hub.broker.AddAccount(e.account)
 	}
-	e.in, err = e.acc.AddRemote(r, subject, e.queue, e.weight)
+	e.in, err = e.acc.AddRemote(r, subject, e.queue, e.members)
 	return err
 }
 

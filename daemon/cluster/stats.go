@@ -66,7 +66,11 @@ func (r *Route) describe(s *Stats, wanted bool) {
 	s.Import, s.Export = r.theirImport, r.theirExport
 	if wanted {
 		for k, e := range r.wanted {
-			s.Wanted = append(s.Wanted, Wanted{k.account, k.subject, k.queue, e.weight})
+			weight := e.members.All
+			if k.queue == "" {
+				weight = 0
+			}
+			s.Wanted = append(s.Wanted, Wanted{k.account, k.subject, k.queue, weight})
 		}
 	}
 }

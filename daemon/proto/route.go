@@ -13,13 +13,13 @@ type RouteOp uint8
 // out on a connection that serves one account only.
 const (
 	RouteNone      RouteOp = iota
-	RouteSub               // RS+ account subject [queue weight]
+	RouteSub               // RS+ account subject [queue weight], or RI+ account subject own [queue weight]
 	RouteUnsub             // RS- account subject [queue]
 	RouteLeafSub           // LS+ origin account subject [queue weight]
 	RouteLeafUnsub         // LS- origin account subject [queue]
 	RouteAccount           // A+ account: interest may be sent again
 	RouteNoAccount         // A- account: nobody here needs it
-	RouteMsg               // RMSG account subject [reply | + reply queue… | | queue…] size
+	RouteMsg               // RMSG account subject [reply | + reply queue… | | queue…] size; see Entry
 	RouteHMsg              // HMSG, with the size of the header before the size
 	RouteLeafMsg           // LMSG origin account subject …, always with both sizes
 	RoutePing
@@ -41,12 +41,17 @@ type RouteFrame struct {
 	Subject []byte
 	Queue   []byte // RS+, RS-, LS+, LS-; nil for none
 	Weight  int    // RS+, LS+ with a queue: members, at least 1
+	Own     int    // RI+: members that are the account's own; -1 where all are
 
 	Reply  []byte
 	queues []byte // the names of the queue groups to be served, blanks between
 	Hdr    int    // bytes of header; -1 without
 	Size   int    // bytes of header and payload
 	Body   []byte // header, if any, and payload, with the final "\r\n"
+
+	// Entry is how the message came into the account on the other server. Between two of
+	// ours the verb says it.
+	Entry RouteEntry
 
 	// Routing is "account subject" as it stands in the line (or "subject"): what
 	// deliveries can be cached by.
@@ -70,26 +75,52 @@ func (f *RouteFrame) Queues() iter.Seq[[]byte] {
 	}
 }
 
+// RouteEntry is how a message came into its account.
+type RouteEntry uint8
+
+// The ways of a message into an account. All but the first are ours: nats-server has no
+// words for them.
+const (
+	RoutePublished RouteEntry = iota // RMSG, HMSG: it was published there
+	RouteByImport                    // RSVC, HSVC: by an import of a service, without a reply subject
+	RouteRequest                     // RREQ, HREQ: the same with a reply subject
+	RouteAnswer                      // RANS, HANS: it answers a request of the account to another's service
+)
+
+var routeEntries = [...]string{RoutePublished: "MSG ", RouteByImport: "SVC ", RouteRequest: "REQ ", RouteAnswer: "ANS "}
+
+// Lead is what a message without a header begins with, through the blank behind the verb;
+// one with a header begins with "H" instead of "R".
+func (e RouteEntry) Lead() string { return "R" + routeEntries[e] }
+
 var routeVerbs = []struct {
-	name string
-	op   RouteOp
-	arg  bool
+	name  string
+	op    RouteOp
+	arg   bool
+	entry RouteEntry
 }{
-	{"RMSG", RouteMsg, true},
-	{"HMSG", RouteHMsg, true},
-	{"LMSG", RouteLeafMsg, true},
-	{"RS+", RouteSub, true},
-	{"RS-", RouteUnsub, true},
-	{"LS+", RouteLeafSub, true},
-	{"LS-", RouteLeafUnsub, true},
-	{"A+", RouteAccount, true},
-	{"A-", RouteNoAccount, true},
-	{"PING", RoutePing, false},
-	{"PONG", RoutePong, false},
-	{"INFO", RouteInfo, true},
-	{"CONNECT", RouteConnect, true},
-	{"+OK", RouteOK, false},
-	{"-ERR", RouteErr, true},
+	{"RMSG", RouteMsg, true, 0},
+	{"HMSG", RouteHMsg, true, 0},
+	{"RREQ", RouteMsg, true, RouteRequest},
+	{"HREQ", RouteHMsg, true, RouteRequest},
+	{"RANS", RouteMsg, true, RouteAnswer},
+	{"HANS", RouteHMsg, true, RouteAnswer},
+	{"RSVC", RouteMsg, true, RouteByImport},
+	{"HSVC", RouteHMsg, true, RouteByImport},
+	{"LMSG", RouteLeafMsg, true, 0},
+	{"RS+", RouteSub, true, 0},
+	{"RS-", RouteUnsub, true, 0},
+	{"RI+", RouteSub, true, 0},
+	{"LS+", RouteLeafSub, true, 0},
+	{"LS-", RouteLeafUnsub, true, 0},
+	{"A+", RouteAccount, true, 0},
+	{"A-", RouteNoAccount, true, 0},
+	{"PING", RoutePing, false, 0},
+	{"PONG", RoutePong, false, 0},
+	{"INFO", RouteInfo, true, 0},
+	{"CONNECT", RouteConnect, true, 0},
+	{"+OK", RouteOK, false, 0},
+	{"-ERR", RouteErr, true, 0},
 }
 
 // NextRoute parses the frame of a route that buf begins with into f; it reports
@@ -108,7 +139,7 @@ func NextRoute(buf []byte, lim *Limits, pinned bool, f *RouteFrame) (n, need int
 			}
 			continue
 		}
-		*f = RouteFrame{Op: v.op, Hdr: -1}
+		*f = RouteFrame{Op: v.op, Hdr: -1, Own: -1, Entry: v.entry}
 		if v.arg && m < len(buf) && !blank(buf[m]) {
 			return 0, 0, ErrUnknownOp
 		}
@@ -120,6 +151,9 @@ func NextRoute(buf []byte, lim *Limits, pinned bool, f *RouteFrame) (n, need int
 		f.Arg = bytes.Trim(buf[m:end], " \t\r")
 		if err := overlong(f.Arg, lim); err != nil {
 			return 0, 0, err
+		}
+		if v.op == RouteSub && v.name == "RI+" {
+			f.Own = 0
 		}
 		if n, need, err = f.parseArg(buf, end+1, lim, pinned); err != nil {
 			return 0, 0, err
@@ -171,6 +205,13 @@ func (f *RouteFrame) parseInterest(arg []byte, pinned bool) error {
 	}
 	f.Subject, rest = cutWord(rest)
 	f.Routing = arg[:len(arg)-len(rest)]
+	if f.Own == 0 {
+		var own []byte
+		own, rest = cutWord(rest)
+		if f.Own = Size(own); f.Own < 0 {
+			return argError("route interest parse error", f.Arg)
+		}
+	}
 	f.Queue, rest = cutWord(rest)
 	f.Routing = bytes.TrimRight(f.Routing, " \t")
 	if f.Subject == nil || f.Op == RouteLeafSub && f.Origin == nil {
@@ -280,6 +321,17 @@ func AppendRouteSub(dst []byte, origin, account, subject, queue string, weight i
 	return append(dst, "\r\n"...)
 }
 
+// AppendRouteInterest appends RI+: own members of those that stand for weight are the account's.
+func AppendRouteInterest(dst []byte, account, subject string, own int, queue string, weight int) []byte {
+	dst = appendInterest(dst, "I+ ", "", account, subject, "")
+	dst = strconv.AppendInt(append(dst, ' '), int64(own), 10)
+	if queue != "" {
+		dst = append(append(append(dst, ' '), queue...), ' ')
+		dst = strconv.AppendInt(dst, int64(weight), 10)
+	}
+	return append(dst, "\r\n"...)
+}
+
 // AppendRouteUnsub appends RS-, or LS- if there is an origin.
 func AppendRouteUnsub(dst []byte, origin, account, subject, queue string) []byte {
 	return append(appendInterest(dst, "S- ", origin, account, subject, queue), "\r\n"...)
@@ -301,15 +353,15 @@ func appendInterest(dst []byte, verb, origin, account, subject, queue string) []
 	return dst
 }
 
-// AppendRouteMsg appends the line of RMSG, or of HMSG if hdr is not negative,
-// through its "\r\n"; the body follows. account is empty on a connection of one
-// account.
-func AppendRouteMsg[B ~string | ~[]byte](dst []byte, account string, subject, reply B, queues []string, hdr, size int) []byte {
-	verb := "RMSG "
+// AppendRouteMsg appends the line of RMSG, or of HMSG if hdr is not negative, or the verbs
+// for another entry, through its "\r\n"; the body follows. account is empty on a connection
+// of one account.
+func AppendRouteMsg[B ~string | ~[]byte](dst []byte, e RouteEntry, account string, subject, reply B, queues []string, hdr, size int) []byte {
+	with := byte('R')
 	if hdr >= 0 {
-		verb = "HMSG "
+		with = 'H'
 	}
-	dst = append(dst, verb...)
+	dst = append(append(dst, with), routeEntries[e]...)
 	if account != "" {
 		dst = append(append(dst, account...), ' ')
 	}

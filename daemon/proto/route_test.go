@@ -30,6 +30,13 @@ var routeFrames = []struct {
 	{"RMSG $G foo _INBOX.1 5\r\nhello\r\n", false, "RMSG account=$G subject=foo routing=[$G foo] reply=_INBOX.1 size=5 body=hello"},
 	{"RMSG $G foo + _INBOX.1 q1 q2 5\r\nhello\r\n", false, "RMSG account=$G subject=foo routing=[$G foo] reply=_INBOX.1 queues=q1,q2 size=5 body=hello"},
 	{"RMSG $G foo | q1 5\r\nhello\r\n", false, "RMSG account=$G subject=foo routing=[$G foo] queues=q1 size=5 body=hello"},
+	{"RREQ $G foo _R_.1 5\r\nhello\r\n", false, "RREQ account=$G subject=foo routing=[$G foo] reply=_R_.1 size=5 body=hello"},
+	{"HREQ $G foo + r q1 12 17\r\nNATS/1.0\r\n\r\nhello\r\n", false, "HREQ account=$G subject=foo routing=[$G foo] reply=r queues=q1 hdr=12 size=17 body=NATS/1.0\r\n\r\nhello"},
+	{"RANS foo 0\r\n\r\n", true, "RANS subject=foo routing=[foo] size=0 body="},
+	{"HSVC $G foo 12 12\r\nNATS/1.0\r\n\r\n\r\n", false, "HSVC account=$G subject=foo routing=[$G foo] hdr=12 size=12 body=NATS/1.0\r\n\r\n"},
+	{"RI+ $G foo.* 0\r\n", false, "RS+ account=$G subject=foo.* own=0 routing=[$G foo.*]"},
+	{"RI+ $G foo.* 2 workers 3\r\n", false, "RS+ account=$G subject=foo.* own=2 queue=workers weight=3 routing=[$G foo.*]"},
+	{"RI+ foo 1\r\n", true, "RS+ subject=foo own=1 routing=[foo]"},
 	{"RMSG foo | q1 0\r\n\r\n", true, "RMSG subject=foo routing=[foo] queues=q1 size=0 body="},
 	{"HMSG $G foo 12 17\r\nNATS/1.0\r\n\r\nhello\r\n", false, "HMSG account=$G subject=foo routing=[$G foo] hdr=12 size=17 body=NATS/1.0\r\n\r\nhello"},
 	{"HMSG $G foo r 12 17\r\nNATS/1.0\r\n\r\nhello\r\n", false, "HMSG account=$G subject=foo routing=[$G foo] reply=r hdr=12 size=17 body=NATS/1.0\r\n\r\nhello"},
@@ -40,6 +47,7 @@ var routeFrames = []struct {
 	{"CONNECT {}\r\n", false, "CONNECT arg={}"},
 	{"-ERR 'Authorization Violation'\r\n", false, "-ERR arg='Authorization Violation'"},
 
+	{"RI+ $G foo\r\n", false, "error"}, {"RI+ $G foo x\r\n", false, "error"}, {"RI+ $G foo 1 q 1 x\r\n", false, "error"}, {"RREQx\r\n", false, "error"},
 	{"RS+\r\n", false, "error"}, {"RS+ $G\r\n", false, "error"}, {"RS+ $G foo q 2 x\r\n", false, "error"},
 	{"RS+ $G foo q 1 x\r\n", false, "error"}, {"RS- $G foo q 1\r\n", false, "error"}, {"LS+ hub\r\n", false, "error"},
 	{"A+\r\n", false, "error"}, {"A+ a b\r\n", false, "error"}, {"RMSG $G foo\r\n", false, "error"},
@@ -77,7 +85,7 @@ func TestNextRoute(t *testing.T) {
 func describe(f *RouteFrame) string {
 	var s []string
 	for _, v := range routeVerbs {
-		if v.op == f.Op {
+		if v.op == f.Op && v.entry == f.Entry && v.name != "RI+" {
 			s = append(s, v.name)
 		}
 	}
@@ -89,6 +97,9 @@ func describe(f *RouteFrame) string {
 	add("origin", f.Origin)
 	add("account", f.Account)
 	add("subject", f.Subject)
+	if f.Op == RouteSub && f.Own >= 0 {
+		s = append(s, fmt.Sprint("own=", f.Own))
+	}
 	add("queue", f.Queue)
 	if f.Weight > 0 {
 		s = append(s, fmt.Sprint("weight=", f.Weight))
@@ -133,10 +144,14 @@ func TestAppendRoute(t *testing.T) {
 		{string(AppendRouteSub(nil, "", "", "foo", "q", 2)), "RS+ foo q 2\r\n"},
 		{string(AppendRouteSub(nil, "hub", "A", "foo", "", 0)), "LS+ hub A foo\r\n"},
 		{string(AppendRouteUnsub(nil, "", "A", "foo", "q")), "RS- A foo q\r\n"},
-		{string(AppendRouteMsg(nil, "A", "foo", "", nil, -1, 5)), "RMSG A foo 5\r\n"},
-		{string(AppendRouteMsg(nil, "A", "foo", "r", nil, -1, 5)), "RMSG A foo r 5\r\n"},
-		{string(AppendRouteMsg(nil, "", "foo", "r", []string{"q", "p"}, -1, 5)), "RMSG foo + r q p 5\r\n"},
-		{string(AppendRouteMsg(nil, "A", "foo", "", []string{"q"}, 12, 17)), "HMSG A foo | q 12 17\r\n"},
+		{string(AppendRouteInterest(nil, "A", "foo", 0, "", 0)), "RI+ A foo 0\r\n"},
+		{string(AppendRouteInterest(nil, "", "foo", 1, "q", 3)), "RI+ foo 1 q 3\r\n"},
+		{string(AppendRouteMsg(nil, RouteRequest, "A", "foo", "r", []string{"q"}, -1, 5)), "RREQ A foo + r q 5\r\n"},
+		{string(AppendRouteMsg(nil, RouteByImport, "A", "foo", "", nil, 12, 17)), "HSVC A foo 12 17\r\n"},
+		{string(AppendRouteMsg(nil, RoutePublished, "A", "foo", "", nil, -1, 5)), "RMSG A foo 5\r\n"},
+		{string(AppendRouteMsg(nil, RoutePublished, "A", "foo", "r", nil, -1, 5)), "RMSG A foo r 5\r\n"},
+		{string(AppendRouteMsg(nil, RoutePublished, "", "foo", "r", []string{"q", "p"}, -1, 5)), "RMSG foo + r q p 5\r\n"},
+		{string(AppendRouteMsg(nil, RoutePublished, "A", "foo", "", []string{"q"}, 12, 17)), "HMSG A foo | q 12 17\r\n"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)
@@ -151,7 +166,7 @@ func agrees(t *testing.T, b []byte, n int, f *RouteFrame) (seen bool) {
 	if f.Op != RouteMsg && f.Op != RouteHMsg {
 		return false
 	}
-	lead := "RMSG "
+	lead := f.Entry.Lead()
 	if f.Account != nil {
 		lead += string(f.Account) + " "
 	}

@@ -13,7 +13,7 @@ type crowd[E any] struct {
 	mu   sync.Mutex
 	subs []*E
 	at   map[*E]int // where in subs
-	own  int        // members that the watcher is told of
+	Tally
 }
 
 const (
@@ -25,29 +25,29 @@ func newCrowd[E any, P Member[E]](subs []*E) *crowd[E] {
 	c := &crowd[E]{subs: append(make([]*E, 0, 2*len(subs)), subs...), at: make(map[*E]int, 2*len(subs))}
 	for i, e := range c.subs {
 		c.at[e] = i
-		c.own += own[E](P(e))
+		c.add(tally[E](P(e)))
 	}
 	return c
 }
 
-// join adds a plain member and returns how many the watcher is told of now.
-func join[E, A any, P Member[E]](n *Node[E, A], c *crowd[E], m P) int {
+// join adds a plain member and returns the tally of those there are now.
+func join[E, A any, P Member[E]](n *Node[E, A], c *crowd[E], m P) Tally {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at[m] = len(c.subs)
 	c.subs = append(c.subs, m)
-	c.own += own[E](m)
+	c.add(tally[E](m))
 	n.list.Load().stale.Store(true)
-	return c.own
+	return c.Tally
 }
 
 // leave takes a plain member out: count is as in join, ok false if it was not there.
-func leave[E, A any, P Member[E]](n *Node[E, A], c *crowd[E], m P) (count int, ok bool) {
+func leave[E, A any, P Member[E]](n *Node[E, A], c *crowd[E], m P) (count Tally, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i, ok := c.at[m]
 	if !ok {
-		return 0, false
+		return Tally{}, false
 	}
 	last := len(c.subs) - 1
 	moved := c.subs[last]
@@ -55,14 +55,14 @@ func leave[E, A any, P Member[E]](n *Node[E, A], c *crowd[E], m P) (count int, o
 	c.subs[last] = nil
 	c.subs = c.subs[:last]
 	delete(c.at, m)
-	c.own -= own[E](m)
+	c.subtract(tally[E](m))
 	l := n.list.Load()
 	if last < crowdUntil {
-		n.list.Store(&List[E, A]{Plain: append([]*E(nil), c.subs...), Queues: l.Queues, Own: c.own})
+		n.list.Store(&List[E, A]{Plain: append([]*E(nil), c.subs...), Queues: l.Queues, Tally: c.Tally})
 	} else {
 		l.stale.Store(true)
 	}
-	return c.own, true
+	return c.Tally, true
 }
 
 // renew makes the list of a crowd anew, unless somebody else just has, and returns the
@@ -72,7 +72,7 @@ func (n *Node[E, A]) renew(c *crowd[E]) *List[E, A] {
 	defer c.mu.Unlock()
 	l := n.list.Load()
 	if l != nil && l.crowd == c && l.stale.Load() {
-		l = &List[E, A]{Plain: append([]*E(nil), c.subs...), Queues: l.Queues, Own: c.own, crowd: c}
+		l = &List[E, A]{Plain: append([]*E(nil), c.subs...), Queues: l.Queues, Tally: c.Tally, crowd: c}
 		n.list.Store(l)
 	}
 	return l

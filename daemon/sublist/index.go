@@ -45,6 +45,7 @@ type Index[E, A any, P Member[E]] struct {
 type Change struct {
 	Subject, Queue string
 	Count          int  // such members with this subject and queue now
+	Guests         int  // those of them that are guests: see [Guest]
 	Added          bool // one came; otherwise one went
 }
 
@@ -70,17 +71,18 @@ func (x *Index[E, A, P]) Watch(f func(Change)) {
 	x.each(func(n *Node[E, A]) bool {
 		one, list := n.Members()
 		if one != nil && told(P(one).Kind()) {
-			f(Change{Subject: n.Pattern, Count: 1, Added: true})
+			t := tally[E](P(one))
+			f(Change{Subject: n.Pattern, Count: t.Own, Guests: t.Guests, Added: true})
 		}
 		if list == nil {
 			return true
 		}
 		if list.Own > 0 {
-			f(Change{Subject: n.Pattern, Count: list.Own, Added: true})
+			f(Change{Subject: n.Pattern, Count: list.Own, Guests: list.Guests, Added: true})
 		}
 		for _, g := range list.Queues {
 			if g.Own > 0 {
-				f(Change{Subject: n.Pattern, Queue: g.Name, Count: g.Own, Added: true})
+				f(Change{Subject: n.Pattern, Queue: g.Name, Count: g.Own, Guests: g.Guests, Added: true})
 			}
 		}
 		return true
@@ -102,7 +104,7 @@ func (x *Index[E, A, P]) Insert(m P) (*Node[E, A], error) {
 	x.inserts.Add(1)
 	x.bump(pattern)
 	if x.watch != nil && told(m.Kind()) {
-		x.watch(Change{Subject: n.Pattern, Queue: m.Queue(), Count: count, Added: true})
+		x.watch(Change{Subject: n.Pattern, Queue: m.Queue(), Count: count.Own, Guests: count.Guests, Added: true})
 	}
 	return n, nil
 }
@@ -127,7 +129,7 @@ func (x *Index[E, A, P]) Remove(m P) bool {
 	x.removes.Add(1)
 	x.bump(pattern)
 	if x.watch != nil && told(m.Kind()) {
-		x.watch(Change{Subject: pattern, Queue: m.Queue(), Count: count})
+		x.watch(Change{Subject: pattern, Queue: m.Queue(), Count: count.Own, Guests: count.Guests})
 	}
 	return true
 }

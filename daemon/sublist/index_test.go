@@ -56,6 +56,10 @@ func pattern(t *rapid.T, label string) string {
 	return strings.Join(rapid.SliceOfN(tokens, 1, 4).Draw(t, label), ".")
 }
 
+// kinds are those of members: the common one, one that the watcher is not told of, one that
+// it is told of, and one of guests.
+var kinds = []uint8{0, 1, 2 | Announced, 3 | Announced | Guest}
+
 // An index answers as looking at every member in turn does, whatever came and went
 // before, tells its watcher the right counts, and outdates the stamps of what has
 // changed.
@@ -63,8 +67,8 @@ func TestIndexAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := New[member, int]()
 		type key struct{ subject, queue string }
-		counts := map[key]int{}
-		x.Watch(func(c Change) { counts[key{c.Subject, c.Queue}] = c.Count })
+		counts := map[key]Tally{}
+		x.Watch(func(c Change) { counts[key{c.Subject, c.Queue}] = Tally{c.Count, c.Guests} })
 		var model []*member
 		for i := range rapid.IntRange(1, 60).Draw(t, "steps") {
 			if len(model) > 0 && rapid.IntRange(0, 2).Draw(t, "remove") == 0 {
@@ -82,7 +86,7 @@ func TestIndexAgainstModel(t *testing.T) {
 			if rapid.IntRange(0, 15).Draw(t, "crowd") == 0 {
 				subject := pattern(t, "crowd's pattern")
 				for range crowdFrom + 10 {
-					m := &member{subject: subject, kind: uint8(len(model) % 2), id: 1000 + len(model)}
+					m := &member{subject: subject, kind: kinds[len(model)%len(kinds)], id: 1000 + len(model)}
 					if _, err := x.Insert(m); err == nil {
 						model = append(model, m)
 					}
@@ -98,7 +102,7 @@ func TestIndexAgainstModel(t *testing.T) {
 				compare(t, x, model)
 			}
 			m := &member{subject: pattern(t, "pattern"), queue: rapid.SampledFrom([]string{"", "", "q", "r"}).Draw(t, "queue"),
-				kind: uint8(rapid.IntRange(0, 1).Draw(t, "kind")), id: i}
+				kind: rapid.SampledFrom(kinds).Draw(t, "kind"), id: i}
 			s := pattern(t, "stamped")
 			shard := ShardOf([]byte(s))
 			before := x.Stamp(shard)
@@ -114,19 +118,32 @@ func TestIndexAgainstModel(t *testing.T) {
 			}
 		}
 		compare(t, x, model)
-		want := map[key]int{}
+		want := map[key]Tally{}
 		for _, m := range model {
-			if m.kind == 0 {
-				want[key{m.subject, m.queue}]++
+			k := key{m.subject, m.queue}
+			n := want[k]
+			if m.kind == 0 || m.kind&Announced != 0 {
+				n.Own++
+			}
+			if m.kind&Guest != 0 {
+				n.Guests++
+			}
+			want[k] = n
+		}
+		late := map[key]Tally{}
+		x.Watch(func(c Change) { late[key{c.Subject, c.Queue}] = Tally{c.Count, c.Guests} })
+		for k, n := range late {
+			if n != want[k] {
+				t.Fatalf("a watcher that comes late is told %v of %v, there are %v", n, k, want[k])
 			}
 		}
 		for k, n := range counts {
 			if n != want[k] {
-				t.Fatalf("watcher was told %d of %v, there are %d", n, k, want[k])
+				t.Fatalf("watcher was told %v of %v, there are %v", n, k, want[k])
 			}
 		}
-		for k := range want {
-			if _, ok := counts[k]; !ok {
+		for k, n := range want {
+			if _, ok := counts[k]; !ok && n.Own > 0 {
 				t.Fatalf("watcher was not told of %v", k)
 			}
 		}

@@ -19,6 +19,20 @@ type Member[E any] interface {
 // those of kind 0.
 const Announced = 1 << 7
 
+// Guest is the bit of a kind whose members, if the watcher is told of them, are counted
+// apart as well: those that are of another index, and have only a part in this one.
+const Guest = 1 << 6
+
+// Tally counts members of one subject and queue group.
+type Tally struct {
+	Own    int // those that the watcher is told of
+	Guests int // those of them that are guests
+}
+
+func (t *Tally) add(u Tally) { t.Own += u.Own; t.Guests += u.Guests }
+
+func (t *Tally) subtract(u Tally) { t.Own -= u.Own; t.Guests -= u.Guests }
+
 // told reports whether the watcher is told of members of a kind.
 func told(kind uint8) bool { return kind == 0 || kind&Announced != 0 }
 
@@ -28,7 +42,7 @@ func told(kind uint8) bool { return kind == 0 || kind&Announced != 0 }
 type List[E, A any] struct {
 	Plain  []*E       // each gets the message
 	Queues []Group[E] // one of each group gets it
-	Own    int        // plain members that the watcher is told of
+	Tally             // of the plain members
 
 	Derived atomic.Pointer[A] // set by readers, dropped with the list
 
@@ -40,7 +54,7 @@ type List[E, A any] struct {
 type Group[E any] struct {
 	Name string
 	Subs []*E // never empty
-	Own  int  // members that the watcher is told of
+	Tally
 }
 
 // Node is one distinct pattern.
@@ -67,30 +81,30 @@ func (n *Node[E, A]) Members() (one *E, list *List[E, A]) {
 
 func (n *Node[E, A]) empty() bool { return n.list.Load() == nil && n.one.Load() == nil }
 
-// add puts m into the node and returns how many members with m's queue that the
-// watcher is told of it has now.
-func add[E, A any, P Member[E]](n *Node[E, A], m P) int {
+// add puts m into the node and returns the tally of the members with m's queue that it
+// has now.
+func add[E, A any, P Member[E]](n *Node[E, A], m P) Tally {
 	if l := n.list.Load(); l != nil && l.crowd != nil && m.Queue() == "" {
 		return join(n, l.crowd, m)
 	}
 	one, old := n.Members()
 	if one == nil && old == nil && m.Queue() == "" {
 		n.one.Store(m)
-		return own[E](m)
+		return tally[E](m)
 	}
 	l := &List[E, A]{}
 	switch {
 	case old != nil:
-		l.Plain, l.Queues, l.Own, l.crowd = old.Plain, old.Queues, old.Own, old.crowd
+		l.Plain, l.Queues, l.Tally, l.crowd = old.Plain, old.Queues, old.Tally, old.crowd
 	case one != nil:
-		l.Plain, l.Own = []*E{one}, own[E](P(one))
+		l.Plain, l.Tally = []*E{one}, tally[E](P(one))
 	}
-	count := 0
+	var count Tally
 	if q := m.Queue(); q == "" {
 		// Spare capacity is shared with older lists, which end before it.
 		l.Plain = append(l.Plain, m)
-		l.Own += own[E](m)
-		count = l.Own
+		l.add(tally[E](m))
+		count = l.Tally
 		if len(l.Plain) >= crowdFrom {
 			l.crowd = newCrowd[E, P](l.Plain)
 		}
@@ -101,41 +115,41 @@ func add[E, A any, P Member[E]](n *Node[E, A], m P) int {
 	return count
 }
 
-func joinGroup[E any, P Member[E]](old []Group[E], name string, m P) ([]Group[E], int) {
+func joinGroup[E any, P Member[E]](old []Group[E], name string, m P) ([]Group[E], Tally) {
 	groups := make([]Group[E], len(old), len(old)+1)
 	copy(groups, old)
 	for i := range groups {
 		if g := &groups[i]; g.Name == name {
 			g.Subs = append(g.Subs, m)
-			g.Own += own[E](m)
-			return groups, g.Own
+			g.add(tally[E](m))
+			return groups, g.Tally
 		}
 	}
-	return append(groups, Group[E]{Name: name, Subs: []*E{m}, Own: own[E](m)}), own[E](m)
+	return append(groups, Group[E]{Name: name, Subs: []*E{m}, Tally: tally[E](m)}), tally[E](m)
 }
 
 // drop takes m out of the node. ok is false if it was not there; count is as in add.
-func drop[E, A any, P Member[E]](n *Node[E, A], m P) (count int, ok bool) {
+func drop[E, A any, P Member[E]](n *Node[E, A], m P) (count Tally, ok bool) {
 	if l := n.list.Load(); l != nil && l.crowd != nil && m.Queue() == "" {
 		return leave(n, l.crowd, m)
 	}
 	one, old := n.Members()
 	if old == nil {
 		if one != (*E)(m) {
-			return 0, false
+			return Tally{}, false
 		}
 		n.one.Store(nil)
-		return 0, true
+		return Tally{}, true
 	}
-	l := &List[E, A]{Plain: old.Plain, Queues: old.Queues, Own: old.Own, crowd: old.crowd}
+	l := &List[E, A]{Plain: old.Plain, Queues: old.Queues, Tally: old.Tally, crowd: old.crowd}
 	if q := m.Queue(); q == "" {
 		if l.Plain, ok = without(old.Plain, m); !ok {
-			return 0, false
+			return Tally{}, false
 		}
-		l.Own -= own[E](m)
-		count = l.Own
+		l.subtract(tally[E](m))
+		count = l.Tally
 	} else if l.Queues, count, ok = leaveGroup[E, P](old.Queues, q, m); !ok {
-		return 0, false
+		return Tally{}, false
 	}
 	if len(l.Queues) == 0 && len(l.Plain) <= 1 {
 		var last *E
@@ -150,24 +164,25 @@ func drop[E, A any, P Member[E]](n *Node[E, A], m P) (count int, ok bool) {
 	return count, true
 }
 
-func leaveGroup[E any, P Member[E]](old []Group[E], name string, m P) ([]Group[E], int, bool) {
+func leaveGroup[E any, P Member[E]](old []Group[E], name string, m P) ([]Group[E], Tally, bool) {
 	for i := range old {
 		if old[i].Name != name {
 			continue
 		}
 		subs, ok := without(old[i].Subs, m)
 		if !ok {
-			return old, 0, false
+			return old, Tally{}, false
 		}
-		left := old[i].Own - own[E](m)
+		left := old[i].Tally
+		left.subtract(tally[E](m))
 		groups := make([]Group[E], 0, len(old))
 		groups = append(groups, old[:i]...)
 		if len(subs) > 0 {
-			groups = append(groups, Group[E]{Name: name, Subs: subs, Own: left})
+			groups = append(groups, Group[E]{Name: name, Subs: subs, Tally: left})
 		}
 		return append(groups, old[i+1:]...), left, true
 	}
-	return old, 0, false
+	return old, Tally{}, false
 }
 
 // without returns a copy of list that lacks m.
@@ -186,10 +201,14 @@ func without[E any](list []*E, m *E) ([]*E, bool) {
 	return list, false
 }
 
-// own is 1 for a member that the watcher is told of.
-func own[E any, P Member[E]](m P) int {
-	if told(m.Kind()) {
-		return 1
+// tally is that of one member.
+func tally[E any, P Member[E]](m P) (t Tally) {
+	switch kind := m.Kind(); {
+	case !told(kind):
+	case kind&Guest != 0:
+		t = Tally{1, 1}
+	default:
+		t.Own = 1
 	}
-	return 0
+	return t
 }
