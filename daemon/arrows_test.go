@@ -87,7 +87,6 @@ type library struct {
 
 var thirdParty = []library{
 	{"github.com/rs/zerolog", []string{"daemon/logging"}, "one importer, so that the sink library can be replaced in one room"},
-	{"github.com/fsnotify/fsnotify", []string{"daemon/watch"}, "files are watched in one room"},
 	{"github.com/prometheus/client_golang", []string{"daemon/monitor"}, "metrics are made in one room from snapshots"},
 	{"github.com/nats-io/nats.go", []string{"cmd/nats-broker"}, "client verbs only: the broker never uses a client library to serve"},
 	{"github.com/nats-io/nkeys", []string{"daemon/auth", "daemon/broker", "daemon/config", "daemon/resolver", "daemon", "daemon/internal/brokertest"},
@@ -98,7 +97,7 @@ var thirdParty = []library{
 	{"filippo.io/edwards25519", []string{"daemon/broker"}, "one multiplication, at a start"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "daemon/record", "cmd/nats-broker"}, "bcrypt; ChaCha20-Poly1305"},
 	{"golang.org/x/sys", []string{"cmd/nats-broker", "daemon", "daemon/broker", "daemon/control", "daemon/handover", "daemon/internal/brokertest",
-		"daemon/logging", "daemon/monitor", "daemon/sysd", "daemon/transport", "daemon/vfs"}, "system calls the standard library lacks"},
+		"daemon/logging", "daemon/monitor", "daemon/sysd", "daemon/transport", "daemon/vfs", "daemon/watch"}, "system calls the standard library lacks"},
 	{"pgregory.net/rapid", []string{"daemon/stream/logtest"}, "random tests, in a room of tests"},
 	{"golang.org/x/term", []string{"cmd/nats-broker"}, "a password is read without echo"},
 }
@@ -131,8 +130,8 @@ func TestImportArrows(t *testing.T) {
 func TestArrowsRefuse(t *testing.T) {
 	for _, c := range []struct{ file, imports, want string }{
 		{"daemon/broker/x.go", "github.com/nats-io/nats.go", "only cmd/nats-broker may"},
-		{"daemon/broker/x.go", "github.com/fsnotify/fsnotify", "only daemon/watch may"},
-		{"daemon/x.go", "github.com/fsnotify/fsnotify", "only daemon/watch may"},
+		{"daemon/broker/x.go", "github.com/rs/zerolog", "only daemon/logging may"},
+		{"daemon/x.go", "github.com/rs/zerolog", "only daemon/logging may"},
 		{"daemon/monitor/web/x.go", "github.com/prometheus/client_golang/prometheus", "in no room"},
 		{"daemon/auth/x.go", "golang.org/x/sys/unix", "only cmd/nats-broker"},
 		{"daemon/auth/x.go", "golang.org/x/cryptoother", "a new runtime dependency"},

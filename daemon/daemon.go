@@ -136,10 +136,17 @@ func (d *Daemon) loadRequest(file string, read func(string) ([]byte, error)) con
 	}
 }
 
+// writerPatience is how long a start waits for a file of the configuration that
+// somebody is writing.
+const writerPatience = 2 * time.Second
+
 // firstConfig is the configuration to start with: the one on disk, or, under
 // the packaged unit, the last good one when that is bad.
 func (d *Daemon) firstConfig() (*active, error) {
 	act, warnings, err := d.load()
+	if act.cfg.File != "" && watch.AwaitRest(filesOf(act.cfg), writerPatience) {
+		act, warnings, err = d.load()
+	}
 	if err == nil {
 		d.atStart = warningTexts(warnings)
 		return act, nil

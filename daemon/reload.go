@@ -11,12 +11,18 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/control"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/watch"
 )
 
 // reload reads the configuration again and applies it, or changes nothing. It
 // runs on Run's goroutine. cause says in the log who asked; with check nothing
 // is applied in any case.
 func (d *Daemon) reload(cause string, check bool) control.Response {
+	return d.reloadAs(cause, check, false)
+}
+
+// reloadAs is reload; unasked, what lowers the protection is refused.
+func (d *Daemon) reloadAs(cause string, check, unasked bool) control.Response {
 	if !check {
 		d.warnOf("service manager", d.notify.Reloading("reading the configuration"))
 		// READY must follow whatever happens, or the manager waits for ever.
@@ -38,6 +44,11 @@ func (d *Daemon) reload(cause string, check bool) control.Response {
 	if err := restartOnly(changes); err != nil {
 		return d.refuse(cause, check, err)
 	}
+	if unasked {
+		if err := errUnasked(old, next); err != nil {
+			return d.refuse(cause, check, err)
+		}
+	}
 	report := &control.Reload{
 		Changes: reportChanges(changes, cfg), Warnings: warningTexts(warnings),
 		File: cfg.File, Digest: cfg.Digest, Files: filesOf(cfg), Checked: check,
@@ -55,7 +66,11 @@ func (d *Daemon) reload(cause string, check bool) control.Response {
 			c.commit()
 		}
 	}
+	wasOpen := d.openWarning()
 	d.active.Store(next)
+	if open := d.openWarning(); open != "" && open != wasOpen {
+		d.log.Event(logging.Warn, logging.OpenToAll, open)
+	}
 	d.announce(cause, changes, report.Warnings, cfg, old)
 	d.watch(cfg, next.loaded) // config_watch itself may have changed
 	d.keepLastGood(next)
@@ -235,15 +250,22 @@ func (d *Daemon) onFilesChanged(paths []string) {
 		return
 	}
 	next, _, err := d.load()
+	if watch.ChangedSince(filesOf(next.cfg), next.loaded) {
+		d.watch(next.cfg, next.loaded) // it is reported again when it is at rest
+		return
+	}
 	act := d.active.Load()
 	if err == nil && act.err == nil && !act.lastGood && next.cfg.Digest == act.cfg.Digest && len(config.Diff(act.cfg, next.cfg)) == 0 {
 		d.watch(next.cfg, next.loaded)
 		return
+	}
+	if err == nil && act.cfg.File != "" {
+		err = errUnasked(act, next)
 	}
 	if err != nil && act.err != nil && err.Error() == act.err.Error() {
 		d.watch(next.cfg, next.loaded) // as bad as before: said already
 		return
 	}
 	d.log.Info("Configuration changed on disk: " + strings.Join(paths, ", "))
-	d.reload("change of "+strings.Join(paths, ", "), false)
+	d.reloadAs("change of "+strings.Join(paths, ", "), false, true)
 }

@@ -156,6 +156,9 @@ func (d *Daemon) status() *control.Status {
 		Limits:  control.Limits{Files: d.limits.files, Memory: d.limits.memory, Processors: d.limits.processors},
 		Levels:  levelWords(d.logs.Levels()),
 	}
+	if open := d.openWarning(); open != "" {
+		s.Warnings = []string{open}
+	}
 	for _, n := range d.logs.Drops() {
 		s.LogDrops += n
 	}

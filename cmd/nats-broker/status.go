@@ -51,6 +51,9 @@ func printStatus(w io.Writer, s *control.Status) {
 	for _, p := range s.Problems {
 		fmt.Fprintf(w, "PROBLEM: %s\n", p)
 	}
+	for _, p := range s.Warnings {
+		fmt.Fprintf(w, "WARNING: %s\n", p)
+	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(tw, "  %s:\t%s\n", name, fmt.Sprintf(format, args...))

@@ -81,6 +81,7 @@ type Status struct {
 	State      string            `json:"state"`
 	Text       string            `json:"text"`               // the line systemctl status shows
 	Problems   []string          `json:"problems,omitempty"` // why `nats-broker status` exits 1
+	Warnings   []string          `json:"warnings,omitempty"` // what one should know and may want so
 	PID        int               `json:"pid"`
 	Version    string            `json:"version"`
 	ServerName string            `json:"server_name"`

@@ -36,6 +36,7 @@ const (
 	HandoverLeft
 	HandoverTaken
 	HandoverFailed
+	OpenToAll
 
 	numMessageIDs
 )

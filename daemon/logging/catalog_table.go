@@ -214,4 +214,14 @@ var catalogue = [numMessageIDs]entry{
 		remedy: "If a limit is named, raise it: LimitNOFILE= and FileDescriptorStoreMax= of the unit, net.core.wmem_max. " +
 			"A state in a newer format is left by a newer version of the program, which was in place before.",
 	},
+	OpenToAll: {
+		name:    "open-to-all",
+		uuid:    "3ab4843e4c85409ebbef1fa575572845",
+		subject: "Clients of other machines may come in without credentials",
+		explain: "The broker listens for clients on an address that other machines reach, and asks them neither for a " +
+			"name, a key or a token nor for a certificate: whoever reaches the port may publish and subscribe to " +
+			"everything.",
+		remedy: "Configure authorization or accounts with users ('nats-broker passwd' makes the hash of a password), or " +
+			"listen on 127.0.0.1. If the network is all yours, nothing needs to be done.",
+	},
 }

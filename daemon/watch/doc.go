@@ -12,7 +12,12 @@
 // duplicate event costs nothing.
 //
 // A burst of events is one change: the Watcher waits until it has been quiet
-// for a moment, but not for ever. Where inotify sees nothing (network and FUSE
+// for a moment, but not for ever. A file that somebody has open for writing is
+// not reported before it is closed, however long that takes: what is in it
+// until then is nobody's intention. The kernel knows whether a file has a
+// writer, but tells only its owner and root; for others a file is open from the
+// first change that was seen to the close that follows, also when it is renamed
+// meanwhile. Where inotify sees nothing (network and FUSE
 // file systems, exhausted inotify limits) a slow poll of the same signatures
 // finds the change. inotify(7).
 package watch

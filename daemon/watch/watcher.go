@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
@@ -16,7 +16,7 @@ import (
 // Options says how patient a Watcher is. The zero value means the defaults.
 type Options struct {
 	Quiet     time.Duration // a change is reported after this long without another event (250 ms)
-	Longest   time.Duration // but at the latest this long after the first (3 s)
+	Longest   time.Duration // but at the latest this long after the first (3 s), except that no file may be open for writing
 	Poll      time.Duration // signatures are compared this often in any case (30 s)
 	BlindPoll time.Duration // and this often when inotify is not to be had (2 s)
 }
@@ -89,7 +89,7 @@ func (w *Watcher) Stop() {
 // run is the Watcher's goroutine; everything below belongs to it alone.
 func (w *Watcher) run() {
 	defer w.done.Done()
-	st := &state{w: w}
+	st := &state{w: w, open: newWriting()}
 	defer st.closeNotify()
 	poll := time.NewTimer(st.pollPeriod())
 	defer poll.Stop()
@@ -106,24 +106,24 @@ func (w *Watcher) run() {
 			}
 			poll.Reset(st.pollPeriod())
 			close(s.taken)
-		case ev, ok := <-st.events():
+		case list, ok := <-st.events():
 			if !ok {
 				st.closeNotify()
 				continue
 			}
-			if st.where.matters(ev.Name) {
-				quiet.Reset(st.patience())
-			}
-		case err, ok := <-st.errors():
-			if ok { // an overflow, most likely: look at everything
-				w.log.Warn("Watching configuration files: "+err.Error(), logging.Err(err))
+			if st.note(list) {
 				quiet.Reset(st.patience())
 			}
 		case <-quiet.C:
-			st.compare()
+			if !st.compare(st.notify != nil) {
+				poll.Reset(st.recheck())
+			}
 		case <-poll.C:
-			st.compare()
-			poll.Reset(st.pollPeriod())
+			if st.compare(false) {
+				poll.Reset(st.pollPeriod())
+			} else {
+				poll.Reset(st.recheck())
+			}
 		}
 	}
 }
@@ -131,19 +131,23 @@ func (w *Watcher) run() {
 // state is what the goroutine knows.
 type state struct {
 	w      *Watcher
-	notify *fsnotify.Watcher // nil where inotify is not to be had, and until there is something to watch
-	opened bool              // whether inotify has been asked for
+	notify *inotify // nil where it is not to be had, and until there is something to watch
+	opened bool     // whether inotify has been asked for
 	paths  []string
 	seen   map[string]signature
-	forced map[string]bool // to be reported at the next comparison whatever it shows
+	forced map[string]bool      // to be reported at the next comparison whatever it shows
+	before map[string]signature // how the changed ones looked at the last poll
+	open   *writing
 	where  places
 	burst  time.Time // first event not yet acted on
-	warned bool
+	held   time.Time // since when a report waits for a file to be closed
+	warned bool      // that a directory cannot be watched
+	told   bool      // that a file stays open
 }
 
 func (s *state) openNotify() {
 	s.opened = true
-	n, err := fsnotify.NewWatcher()
+	n, err := newInotify()
 	if err != nil {
 		s.w.log.Event(logging.Warn, logging.ConfigWatchFailed, "Watching configuration files by polling: "+err.Error(), logging.Err(err))
 		return
@@ -153,23 +157,30 @@ func (s *state) openNotify() {
 
 func (s *state) closeNotify() {
 	if s.notify != nil {
-		s.notify.Close()
+		s.notify.close()
 		s.notify = nil
 	}
 }
 
-func (s *state) events() <-chan fsnotify.Event {
+func (s *state) events() <-chan []event {
 	if s.notify == nil {
 		return nil
 	}
-	return s.notify.Events
+	return s.notify.events
 }
 
-func (s *state) errors() <-chan error {
-	if s.notify == nil {
-		return nil
+// note takes events into account and reports whether any concerns a file that
+// is watched.
+func (s *state) note(list []event) (matters bool) {
+	for _, e := range list {
+		s.open.note(e)
+		if e.has(unix.IN_Q_OVERFLOW) {
+			s.w.log.Warn("Watching configuration files: the kernel has dropped events, all files are looked at")
+			matters = true
+		}
+		matters = matters || s.where.matters(e.path)
 	}
-	return s.notify.Errors
+	return matters
 }
 
 func (s *state) pollPeriod() time.Duration {
@@ -177,6 +188,15 @@ func (s *state) pollPeriod() time.Duration {
 		return s.w.opts.BlindPoll
 	}
 	return s.w.opts.Poll
+}
+
+// recheck is when to look again at what is not at rest: a change that a poll
+// has found, or a file that is still open, whose close may go unseen.
+func (s *state) recheck() time.Duration {
+	if s.held.IsZero() {
+		return min(s.w.opts.Quiet, s.pollPeriod())
+	}
+	return min(s.w.opts.BlindPoll, s.pollPeriod())
 }
 
 // patience is how long to wait for more events of the same burst.
@@ -226,36 +246,65 @@ func (s *state) arrange() {
 	if s.notify == nil {
 		return
 	}
-	for _, dir := range s.notify.WatchList() {
-		if _, wanted := s.where[dir]; !wanted {
-			s.notify.Remove(dir)
-		}
-	}
+	s.notify.keep(func(dir string) bool { _, wanted := s.where[dir]; return wanted })
+	s.open.keep(s.where)
 	for dir := range s.where {
 		// Adding again is cheap, and renews the watch of a recreated directory.
-		if err := s.notify.Add(dir); err != nil && !errors.Is(err, os.ErrNotExist) && !s.warned {
+		if err := s.notify.add(dir); err != nil && !errors.Is(err, os.ErrNotExist) && !s.warned {
 			s.warned = true
 			s.w.log.Event(logging.Warn, logging.ConfigWatchFailed, "Cannot watch "+dir+", changes there are found by polling: "+err.Error(), logging.Err(err))
 		}
 	}
 }
 
-// compare looks at every path and reports those that differ.
-func (s *state) compare() {
+// compare looks at every path and reports those that differ, when they are at
+// rest; false when it has to look again. After a poll nobody knows whether
+// they are (rested is false): two looks must then show the same.
+func (s *state) compare(rested bool) (done bool) {
 	s.burst = time.Time{}
 	s.listen()
 	var changed []string
+	now := map[string]signature{}
 	for _, path := range s.paths {
 		sig := sign(path)
-		if sig != s.seen[path] || s.forced[path] {
+		if _, twice := now[path]; !twice && (sig != s.seen[path] || s.forced[path]) {
 			changed = append(changed, path)
-			s.seen[path] = sig
+			now[path] = sig
 		}
 	}
-	clear(s.forced)
 	if changed == nil {
-		return
+		s.before, s.held = nil, time.Time{}
+		return true
 	}
+	if !rested && !maps.Equal(now, s.before) {
+		s.before = now
+		return false
+	}
+	if path := s.open.busy(changed); path != "" {
+		s.hold(path)
+		return false
+	}
+	s.before, s.held, s.told = nil, time.Time{}, false
+	maps.Copy(s.seen, now)
+	clear(s.forced)
+	s.report(changed)
+	return true
+}
+
+// hold waits for a file to be closed, and says so when that takes long.
+func (s *state) hold(path string) {
+	const long = 10 * time.Second
+	if s.held.IsZero() {
+		s.held = time.Now()
+	}
+	if !s.told && time.Since(s.held) > long {
+		s.told = true
+		s.w.log.Warn(path + " has been changed and is still open for writing: it is read when it is closed, or when a reload asks for it")
+	}
+}
+
+// report hands over what changed.
+func (s *state) report(changed []string) {
 	select { // add to what nobody has taken yet
 	case waiting := <-s.w.changes:
 		for _, path := range waiting {

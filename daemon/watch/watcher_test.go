@@ -239,3 +239,118 @@ func TestInotifyComesWithTheFirstFile(t *testing.T) {
 	write(t, path, "b")
 	changed(t, w, path)
 }
+
+// quietly checks that nothing is reported before marker is: the Watcher has then seen all that came before.
+func quietly(t *testing.T, w *Watcher) {
+	t.Helper()
+	select {
+	case got := <-w.Changes():
+		t.Fatalf("reported %v", got)
+	case <-time.After(10 * fast.Quiet): // a bound for what must not happen, on a machine that is not busy
+	}
+}
+
+var fast = Options{Quiet: 20 * time.Millisecond, Longest: 100 * time.Millisecond, Poll: never, BlindPoll: never}
+
+// unleased makes the Watcher go by events alone, as one that does not own the files.
+func unleased(t *testing.T) {
+	saved := lease
+	lease = func(string) (bool, bool) { return false, false }
+	t.Cleanup(func() { lease = saved })
+}
+
+// What is being written is not reported before it is closed, whatever the writer does meanwhile.
+func TestOpenFileIsWaitedFor(t *testing.T) {
+	for _, how := range []string{"by the kernel", "by events"} {
+		t.Run(how, func(t *testing.T) {
+			if how == "by events" {
+				unleased(t)
+			}
+			tests := map[string]func(t *testing.T, dir, path string) *os.File{
+				"truncated and written on": func(t *testing.T, _, path string) *os.File {
+					f, err := os.Create(path)
+					do(t, err)
+					return f
+				},
+				"renamed while open": func(t *testing.T, dir, path string) *os.File {
+					f, err := os.Create(filepath.Join(dir, "tmp"))
+					do(t, err)
+					f.WriteString("half")
+					do(t, os.Rename(f.Name(), path))
+					return f
+				},
+				"made anew": func(t *testing.T, _, path string) *os.File {
+					do(t, os.Remove(path))
+					f, err := os.Create(path)
+					do(t, err)
+					f.WriteString("half")
+					return f
+				},
+			}
+			for name, step := range tests {
+				t.Run(name, func(t *testing.T) {
+					dir := t.TempDir()
+					path := plainFile(t, dir)
+					w := start(t, fast, path)
+					f := step(t, dir, path)
+					quietly(t, w)
+					f.WriteString("the other half")
+					quietly(t, w)
+					do(t, f.Close())
+					changed(t, w, path)
+				})
+			}
+			t.Run("new drop-in", func(t *testing.T) {
+				dir := t.TempDir()
+				w := start(t, fast, dir)
+				f, err := os.Create(filepath.Join(dir, "new.conf"))
+				do(t, err)
+				f.WriteString("half")
+				quietly(t, w)
+				do(t, f.Close())
+				changed(t, w, dir)
+			})
+		})
+	}
+}
+
+// Where neither the kernel nor inotify tells, two looks must show the same.
+func TestPolledFileIsAtRest(t *testing.T) {
+	unleased(t)
+	path := plainFile(t, t.TempDir())
+	s := &state{w: &Watcher{opts: fast.withDefaults(), log: logging.Discard(), changes: make(chan []string, 1)}, open: newWriting(), opened: true}
+	s.replace(set{paths: []string{path}, since: time.Now().Add(time.Hour)})
+	write(t, path, "one")
+	if s.compare(false) {
+		t.Error("reported at the first look")
+	}
+	write(t, path, "three")
+	if s.compare(false) {
+		t.Error("reported although it was written on")
+	}
+	if !s.compare(false) || len(s.w.changes) != 1 {
+		t.Error("not reported when it was at rest")
+	}
+}
+
+// A start waits for a file that is being written, but not for ever.
+func TestAwaitRest(t *testing.T) {
+	path := plainFile(t, t.TempDir())
+	if AwaitRest([]string{path}, time.Minute) {
+		t.Error("waited for a file that nobody writes")
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	do(t, err)
+	if !AwaitRest([]string{path}, 30*time.Millisecond) {
+		t.Error("did not wait")
+	}
+	time.AfterFunc(30*time.Millisecond, func() { f.Close() })
+	if !AwaitRest([]string{path}, time.Minute) {
+		t.Error("did not wait")
+	}
+	unleased(t)
+	write(t, path, "just now")
+	if !AwaitRest([]string{path}, time.Minute) {
+		t.Error("did not wait for a file that was written just now")
+	}
+}

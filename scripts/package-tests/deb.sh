@@ -32,7 +32,7 @@ installed() {
 	same 'enabled' enabled "$(inside systemctl is-enabled nats-broker.service)"
 	main=$(inside systemctl show -P MainPID nats-broker.service)
 	same 'runs as nats, not root' nats "$(inside_sh "stat -c %U /proc/$main")"
-	matches 'listens for clients' ':4222 ' "$(inside ss -Hltn)"
+	same 'listens for clients of this machine alone' '127.0.0.1:4222' "$(inside_sh "ss -Hltn | awk '{ print \$4 }' | grep ':4222$'")"
 	matches 'monitoring is on the loopback alone' '127\.0\.0\.1:8222 ' "$(inside ss -Hltn)"
 	same 'the configuration is for root and the group nats' '640 root nats' "$(inside_sh "stat -c '%a %U %G' $conf")"
 	check 'a client: publish, subscribe, queue group, request' probe

@@ -1,0 +1,116 @@
+package daemon_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// enters reports whether a client without credentials comes in.
+func enters(s *brokertest.Server) bool {
+	nc, err := nats.Connect(s.URL())
+	if err == nil {
+		nc.Close()
+	}
+	return err == nil
+}
+
+// watched starts a broker that asks for credentials and watches its files.
+func watched(t *testing.T) (s *brokertest.Server, head, socket string) {
+	t.Helper()
+	socket = filepath.Join(t.TempDir(), "control.sock")
+	head = "listen: \"127.0.0.1:" + brokertest.PortMark + "\"\ncontrol_socket: \"" + socket + "\"\n"
+	s = brokertest.Start(t, brokertest.Options{Config: head + "authorization { user: a, password: b }\n"})
+	return s, head, socket
+}
+
+// A file that is emptied, or loses its authorization, opens nothing by itself; a reload that somebody asks for does.
+func TestEmptiedFileOpensNothing(t *testing.T) {
+	s, head, socket := watched(t)
+	if enters(s) {
+		t.Fatal("a client without credentials comes in from the start")
+	}
+	for _, text := range []string{"", head + "# nothing more\n"} {
+		from := s.LogLen()
+		s.SetConfig(text)
+		s.WaitLogFrom("may not lower the protection", from)
+		if enters(s) {
+			t.Fatalf("with %q a client without credentials comes in", text)
+		}
+	}
+	if code, out := verb(t, socket, "status"); code != 1 || !strings.Contains(out, "would come in without credentials") {
+		t.Errorf("status exits %d: %s", code, out)
+	}
+	if code, out := verb(t, socket, "reload"); code != 0 {
+		t.Fatalf("a reload that is asked for exits %d: %s", code, out)
+	}
+	if !enters(s) {
+		t.Error("the reload that was asked for has not taken effect")
+	}
+}
+
+// A writer that pauses between two halves, the first of which is a whole configuration, changes nothing before it is done.
+func TestHalfWrittenFileIsWaitedFor(t *testing.T) {
+	s, _, _ := watched(t)
+	conf, err := os.ReadFile(s.ConfigFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, _ := strings.Cut(string(conf), "authorization")
+	f, err := os.Create(s.ConfigFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	other := filepath.Join(filepath.Dir(s.ConfigFile()), "other")
+	for range 16 { // more than the quiet time goes by, with changes that concern nobody
+		if _, err := f.WriteString(head); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(other, []byte(head), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if enters(s) || strings.Contains(s.Logs(), "changed on disk") {
+			t.Fatalf("half a file was taken:\n%s", s.Logs())
+		}
+		head = "max_payload: 2MB\n"
+	}
+	if _, err := f.WriteString("authorization" + rest); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.WaitLog("Reloaded server configuration")
+	if enters(s) {
+		t.Error("a client without credentials comes in afterwards")
+	}
+}
+
+// Who lets everybody in is told so: in the log of every start and by status.
+func TestOpenBrokerSaysSo(t *testing.T) {
+	const warning = "may come in without credentials on 0.0.0.0:"
+	socket := filepath.Join(t.TempDir(), "control.sock")
+	for _, tt := range []struct {
+		config string
+		warned bool
+	}{
+		{"", true},
+		{"authorization { user: a, password: b }\n", false},
+	} {
+		s := brokertest.Start(t, brokertest.Options{
+			Config: "listen: \"0.0.0.0:" + brokertest.PortMark + "\"\ncontrol_socket: \"" + socket + "\"\n" + tt.config})
+		if n := strings.Count(s.Logs(), warning); (n == 1) != tt.warned || n > 1 {
+			t.Errorf("%q: warned %d times:\n%s", tt.config, n, s.Logs())
+		}
+		if code, out := verb(t, socket, "status"); code != 0 || strings.Contains(out, "WARNING: Clients of other machines") != tt.warned {
+			t.Errorf("%q: status exits %d: %s", tt.config, code, out)
+		}
+		s.Stop()
+	}
+}
