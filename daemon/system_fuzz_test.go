@@ -52,7 +52,7 @@ func FuzzSystemRequests(f *testing.F) {
 	}
 	f.Cleanup(sub.Unsubscribe)
 	// News are taken from other servers only: they come as a route delivers them.
-	peer := broker.NewPublisher(func(*broker.Account, broker.Entry) string { return "" })
+	peer := broker.NewPeerPublisher(func(*broker.Account, broker.Entry) string { return "" })
 	f.Add(byte(3), []byte(`{"server_name":"x","auth":true,"limit":-1,"state":7}`), "gzip")
 	f.Add(byte(0), []byte(`{"cluster":[]}`), "")
 	f.Fuzz(func(t *testing.T, which byte, body []byte, accept string) {
@@ -93,7 +93,7 @@ func FuzzSystemRequests(f *testing.F) {
 }
 
 // deliverAsPeer delivers a message as if another server had sent it.
-func deliverAsPeer(p *broker.Publisher, a *broker.Account, subject, reply string, body []byte) {
+func deliverAsPeer(p *broker.PeerPublisher, a *broker.Account, subject, reply string, body []byte) {
 	transport.Inject(append(bytes.Clone(body), "\r\n"...), func(in *transport.Input) {
 		p.Begin(in)
 		p.Deliver(a, broker.Published, &proto.Frame{

@@ -8,7 +8,7 @@ type Destination interface {
 	// batch. What the lane holds is in [Lane.Segments]; the references to their blocks
 	// are the destination's from now on, and it releases them, each when it pleases:
 	// what it keeps must not be changed. The slice and the lane are the batch's, and good
-	// during the call.
+	// during the call; so are its counts, and its note.
 	//
 	// It must not wait for anything. To have the publisher wait, after its batch is
 	// flushed, it returns true: AwaitRoom is called then.

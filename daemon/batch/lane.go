@@ -17,6 +17,7 @@ type Lane struct {
 
 	Msgs  int // messages among what is staged; the caller counts them
 	Bytes int // their size, as statistics count it
+	Note  any // what those who stage for the destination tell it of; nil at first
 }
 
 const (
@@ -101,6 +102,10 @@ func (l *Lane) cut() {
 	}
 }
 
+// ReferFrom is the size from which a piece is worth to be shared: to count references
+// costs more than to copy a smaller one.
+const ReferFrom = 16 << 10
+
 // Share appends a piece of a block without copying it. The piece must not change
 // as long as the block is shared.
 func (l *Lane) Share(b *Block, from, to int) {
@@ -135,5 +140,5 @@ func (l *Lane) flush() {
 		clear(l.segs)
 		l.segs = l.segs[:0]
 	}
-	l.staged, l.Msgs, l.Bytes = 0, 0, 0
+	l.staged, l.Msgs, l.Bytes, l.Note = 0, 0, 0, nil
 }

@@ -25,7 +25,8 @@ type Account struct {
 	limits  AccountLimits
 	remote  int // connections on other servers
 
-	shares shares
+	shares     shares
+	publishers publishers
 
 	seq    atomic.Uint64 // messages of the broker's own
 	misses atomic.Uint64 // plans made: look-ups that no sender's cache answered

@@ -118,6 +118,9 @@ func TestNothingIsAllocatedPerMessage(t *testing.T) {
 	for _, e := range askings() {
 		t.Run(e.name, func(t *testing.T) { nothingIsAllocated(t, newTalk(t, e), 200) })
 	}
+	for _, kind := range ownRoads {
+		t.Run("own-"+kind, func(t *testing.T) { nothingIsAllocated(t, newOwnRoad(t, kind), 1000) })
+	}
 }
 
 // steady is what can be repeated: so many messages at a time.
@@ -153,6 +156,9 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 	for _, e := range askings() {
 		b.Run(e.name, func(b *testing.B) { delivers(b, newTalk(b, e)) })
+	}
+	for _, kind := range ownRoads {
+		b.Run("own-"+kind, func(b *testing.B) { delivers(b, newOwnRoad(b, kind)) })
 	}
 }
 

@@ -7,16 +7,13 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
-// shareFrom is the size of a payload from which it is passed on by reference.
-const shareFrom = 16 << 10
-
 // run is messages that stand in the input one behind the other, count of them, which
 // have everything but the payload in common: each is length bytes long.
 type run struct{ count, length int }
 
 // runs reports whether messages like f can be delivered by [sender.publishRun].
 func (s *sender) runs(p *plan, f *proto.Frame) bool {
-	if f.Tail == nil || f.Size >= shareFrom {
+	if f.Tail == nil || f.Size >= batch.ReferFrom {
 		return false
 	}
 	if p.one != nil {
@@ -85,7 +82,7 @@ func (s *sender) deliver(p *plan, f *proto.Frame) bool {
 			b := l.Reserve(len(prefix) + len(f.Tail))
 			copy(b[copy(b, prefix):], f.Tail)
 		} else {
-			s.shareTail(l, prefix, f)
+			s.referTail(l, prefix, f)
 		}
 		l.Msgs++
 		l.Bytes += f.Size
@@ -94,36 +91,34 @@ func (s *sender) deliver(p *plan, f *proto.Frame) bool {
 	return s.publishAll(p, f)
 }
 
-// shareTail stages the line, and the payload by reference.
-func (s *sender) shareTail(l *batch.Lane, prefix string, f *proto.Frame) {
+// referTail stages the line, and the payload by reference.
+func (s *sender) referTail(l *batch.Lane, prefix string, f *proto.Frame) {
 	line := f.Tail[:len(f.Tail)-len(f.Body)]
 	b := l.Reserve(len(prefix) + len(line))
 	copy(b[copy(b, prefix):], line)
-	s.shareBody(l, f.Body)
+	s.in.Refer(l, f.Body)
 }
 
 // byReference reports whether a payload of a size is passed on without copying it.
-func (s *sender) byReference(size int) bool { return size >= shareFrom && !s.foreign }
-
-// shareBody appends a slice of the input to a lane by reference.
-func (s *sender) shareBody(l *batch.Lane, body []byte) {
-	from := cap(s.in.Data) - cap(body)
-	s.in.Share(l, from, from+len(body))
-}
+func (s *sender) byReference(size int) bool { return size >= batch.ReferFrom && !s.foreign }
 
 func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 	subject := f.Subject
 	if p.as != "" {
 		subject = asBytes(p.as)
 	}
+	shown := subject
+	if f.Shown != nil {
+		shown = f.Shown
+	}
 	if p.one != nil {
-		return s.to(p.one, subject, f)
+		return s.to(p.one, shown, f)
 	}
 	for i := range p.fans {
-		delivered = s.toFan(p, p.fans[i], subject, f) || delivered
+		delivered = s.toFan(p, p.fans[i], shown, f) || delivered
 	}
 	for _, sub := range p.plain {
-		delivered = s.to(sub, subject, f) || delivered
+		delivered = s.to(sub, shown, f) || delivered
 	}
 	for i := range p.renamed {
 		r := &p.renamed[i]
@@ -150,6 +145,10 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 	if n > 1 {
 		at = int(s.draw(uint32(n)))
 	}
+	shown := subject
+	if f.Shown != nil {
+		shown = f.Shown
+	}
 	for range n {
 		sub := g.subs[at]
 		switch sub.kind {
@@ -162,7 +161,7 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 		switch {
 		case sub.client == s.self && !s.echo:
 		case sub.kind == kindShadow && !s.toShadow(sub, sub.shadow().im.in.Apply(string(subject)), f):
-		case sub.kind == kindClient && !s.to(sub, subject, f):
+		case sub.kind == kindClient && !s.to(sub, shown, f):
 		default:
 			sub.count.Add(1)
 			return true
@@ -254,7 +253,7 @@ func (s *sender) frame(l *batch.Lane, headers bool, subject []byte, sid string, 
 		s.spell(l, verb, subject, sid, f, size, body)
 	}
 	if s.byReference(size) {
-		s.shareBody(l, body)
+		s.in.Refer(l, body)
 	}
 	l.Msgs++
 	l.Bytes += size

@@ -1,6 +1,9 @@
 package broker
 
-import "github.com/nats-broker/nats-broker/daemon/proto"
+import (
+	"github.com/nats-broker/nats-broker/daemon/batch"
+	"github.com/nats-broker/nats-broker/daemon/proto"
+)
 
 // toFan gives the message to all plain receivers of a pattern. Those with nothing
 // special about them share what is staged, and get it when the stage is closed.
@@ -13,7 +16,7 @@ func (s *sender) toFan(p *plan, out *fanout, subject []byte, f *proto.Frame) (de
 	if len(out.groups) == 0 {
 		return delivered
 	}
-	if f.Tail == nil || f.Size >= shareFrom || f.Hdr > 0 && !out.headers {
+	if f.Tail == nil || f.Size >= batch.ReferFrom || f.Hdr > 0 && !out.headers {
 		return s.toEach(out, subject, f) || delivered
 	}
 	s.stageRun(out, subject, f, run{1, 0})

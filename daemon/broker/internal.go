@@ -2,14 +2,14 @@ package broker
 
 import (
 	"fmt"
-	"strconv"
 
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
-// Message is what an internal subscriber is given. Its slices are valid during the
-// call only.
+// Message is what an internal subscriber is given. It and its slices are valid during the
+// call only; what is to be kept is got by [Message.Hold].
 type Message struct {
 	Account *Account
 	Subject []byte
@@ -17,10 +17,48 @@ type Message struct {
 	Header  []byte // with "NATS/1.0" and the blank line at its end; nil for none
 	Payload []byte
 	Client  *Client // who published; nil for others than clients
+	From    Origin
+
+	body []byte           // header and payload
+	in   *transport.Input // in which body lies; nil if it lies elsewhere
+}
+
+// Hold returns header and payload, the one behind the other, in counted memory, for the
+// caller to release. Large ones are not copied.
+func (m *Message) Hold() batch.Segment {
+	if m.in == nil || len(m.body) < batch.ReferFrom {
+		return batch.Copy(m.body)
+	}
+	return m.in.Hold(m.body)
+}
+
+// Refer appends header and payload to a lane without copying them, and reports whether it
+// did: they are small, or lie in memory that is not to be kept, otherwise.
+func (m *Message) Refer(l *batch.Lane) bool {
+	if m.in == nil || len(m.body) < batch.ReferFrom {
+		return false
+	}
+	m.in.Refer(l, m.body)
+	return true
+}
+
+// message lends out what a part is told of a message.
+func (s *sender) message(a *Account, subject []byte, f *proto.Frame) *Message {
+	m := &s.lent().message
+	body := f.Body[:len(f.Body)-2]
+	*m = Message{Account: a, Subject: subject, Reply: f.Reply, Payload: body, Client: s.self, From: s.from, body: body, in: s.in}
+	if f.Hdr > 0 {
+		m.Header, m.Payload = body[:f.Hdr], body[f.Hdr:]
+	}
+	if s.foreign {
+		m.in = nil
+	}
+	return m
 }
 
 // Callback receives messages. It runs on the publisher's goroutine and delays it:
-// it must be quick. To publish, it may use [Account.Publish].
+// it must be quick. To publish, it may use [Account.Publish]. What is to be done for many
+// messages is better done once a batch: see [Account.Capture].
 type Callback func(*Message)
 
 // InternalSubscription is a subscription of a part of the broker itself.
@@ -65,68 +103,24 @@ func (a *Account) subscribeInternal(kind uint8, subject, queue string, f Callbac
 }
 
 // Unsubscribe ends the subscription. A call of the callback may still be under way.
-func (i *InternalSubscription) Unsubscribe() { i.acc.index.Remove(i.sub) }
+func (i *InternalSubscription) Unsubscribe() {
+	i.acc.index.Remove(i.sub)
+	i.acc.releaseCapture(i.sub)
+}
 
 // internalStep delivers to a part of the broker.
 type internalStep struct{ sub *Subscription }
 
 func (i internalStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
-	m := Message{Account: s.acc, Subject: subject, Reply: f.Reply, Payload: f.Body[:len(f.Body)-2], Client: s.self}
-	if f.Hdr > 0 {
-		m.Header, m.Payload = m.Payload[:f.Hdr], m.Payload[f.Hdr:]
-	}
-	i.sub.more.Load().callback(&m)
+	i.sub.more.Load().callback(s.message(s.acc, subject, f))
 	return true
 }
 
-// Publish delivers a message of the broker's own and reports whether somebody
-// received it. reply may be empty and header nil; header is "NATS/1.0…" through its
-// blank line. Nothing is kept.
-func (a *Account) Publish(subject, reply string, header, payload []byte) (delivered bool) {
-	return a.publish(subject, reply, header, payload, Own)
-}
-
-// PublishOut is Publish for what parts of this broker are not to receive themselves.
-func (a *Account) PublishOut(subject, reply string, header, payload []byte) (delivered bool) {
-	return a.publish(subject, reply, header, payload, OwnOutward)
-}
-
-func (a *Account) publish(subject, reply string, header, payload []byte, from Origin) (delivered bool) {
-	f := proto.Frame{Op: proto.Pub, Hdr: -1, Size: len(header) + len(payload)}
-	b := make([]byte, 0, len(subject)+len(reply)+f.Size+64)
-	b = append(append(b, subject...), ' ')
-	tail := len(b)
-	if reply != "" {
-		b = append(append(b, reply...), ' ')
+// addPart adds a part of this server to a plan.
+func (p *plan) addPart(sub *Subscription) {
+	if c := sub.more.Load().capture; c != nil {
+		p.steps = append(p.steps, c)
+		return
 	}
-	hdrAt := len(b)
-	if header != nil {
-		f.Op, f.Hdr = proto.HPub, len(header)
-		b = append(strconv.AppendInt(b, int64(f.Hdr), 10), ' ')
-	}
-	sizeAt := len(b)
-	b = strconv.AppendInt(b, int64(f.Size), 10)
-	line := len(b)
-	b = append(b, "\r\n"...)
-	body := len(b)
-	b = append(append(append(b, header...), payload...), "\r\n"...)
-	traced := a.broker.traceSystem()
-	transport.Inject(b, func(in *transport.Input) {
-		d := in.Data
-		f.Subject, f.Tail, f.Body, f.SizeText = d[:len(subject)], d[tail:], d[body:], d[sizeAt:line]
-		if reply != "" {
-			f.Reply = d[tail : hdrAt-1]
-		}
-		if header != nil {
-			f.HdrText = d[hdrAt : sizeAt-1]
-		}
-		if traced {
-			a.broker.traceOwn(&f)
-		}
-		s := newSender(a, from, proto.PubLead, a.seq.Add(1))
-		s.begin(in)
-		delivered = s.publish(s.plan(f.Subject), &f)
-		s.end()
-	})
-	return delivered
+	p.steps = append(p.steps, internalStep{sub})
 }

@@ -306,7 +306,7 @@ func TestRemoteInterest(t *testing.T) {
 }
 
 func deliverAsPeer(a *Account, subject, payload string, queues []string) {
-	injectFrame(subject, payload, func(p *Publisher, f *proto.Frame) { p.Deliver(a, Published, f, false, queues) })
+	injectFrame(subject, payload, func(p *PeerPublisher, f *proto.Frame) { p.Deliver(a, Published, f, false, queues) })
 }
 
 func TestClientLibrary(t *testing.T) {

@@ -35,16 +35,13 @@ func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 	if !r.plain && len(queues) == 0 {
 		return false
 	}
-	if len(queues) == 0 || len(f.Reply) == 0 {
+	if (len(queues) == 0 || len(f.Reply) == 0) && f.Shown == nil {
 		if l := r.laneFor(s, f); l != nil {
 			r.pass(s, l, f, queues)
 			return true
 		}
 	}
-	if s.delivery == nil {
-		s.delivery = new(Delivery)
-	}
-	d := s.delivery
+	d := &s.lent().delivery
 	*d = Delivery{Account: s.acc, Entry: s.entry, Subject: subject, Frame: f, Queues: queues, Input: s.in, Batch: s.in.Batch}
 	if s.foreign {
 		d.Input = nil
@@ -107,7 +104,7 @@ func (r *remoteStep) pass(s *sender, l *batch.Lane, f *proto.Frame, queues []str
 	}
 	copy(b[n:], rest)
 	if shared {
-		s.shareBody(l, f.Body)
+		s.in.Refer(l, f.Body)
 	}
 	l.Msgs++
 	l.Bytes += f.Size

@@ -23,6 +23,7 @@ type sender struct {
 	last  *plan // of the message before
 	once  *plan // for subjects that have no place in the cache
 	reply *plan // of answers to requests of other accounts, see answers
+	alike *alikePlans
 	text  []byte
 	found []*node
 
@@ -30,9 +31,9 @@ type sender struct {
 
 	groups []string // that a peer has named; see hop.allGroups
 
-	chosen   []choice // peers that serve a queue group, of the message at hand
-	queues   []string // those of one peer
-	delivery *Delivery
+	chosen []choice // peers that serve a queue group, of the message at hand
+	queues []string // those of one peer
+	loan   *loan
 
 	uncounted uint64 // messages of last that its nodes have not been told of
 
@@ -86,7 +87,7 @@ func (s *sender) forget() {
 	s.settle()
 	s.last = nil
 	s.cache.clear()
-	s.once, s.reply, s.nests = nil, nil, nil
+	s.once, s.reply, s.alike, s.nests = nil, nil, nil, nil
 }
 
 // retire lets go of everything at the end of the connection. Plans name receivers: were
@@ -128,8 +129,14 @@ func (s *sender) plan(subject []byte) *plan {
 	}
 	s.settle()
 	p := s.cache.get(subject, hash)
+	worthy := p == nil && s.cache.worthy(hash)
+	if p == nil && (!worthy || s.from != FromClient && s.from != FromRoute) {
+		if p := s.planForAlike(subject, hash); p != nil {
+			return p
+		}
+	}
 	switch {
-	case p == nil && s.cache.worthy(hash):
+	case worthy:
 		p = &plan{head: s.lead + string(subject) + " ", hash: hash, shard: sublist.ShardOf(subject)}
 		p.subject = p.head[len(s.lead) : len(p.head)-1]
 		if s.traced {
@@ -292,7 +299,7 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 	case kindReplies:
 		p.steps = append(p.steps, replyStep{s.acc})
 	default:
-		p.steps = append(p.steps, internalStep{sub})
+		p.addPart(sub)
 	}
 }
 
@@ -332,6 +339,19 @@ func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 		}
 	}
 	p.groups = append(p.groups, queueGroup{name, subs})
+}
+
+// loan is what is lent out while one receiver is given a message.
+type loan struct {
+	delivery Delivery
+	message  Message
+}
+
+func (s *sender) lent() *loan {
+	if s.loan == nil {
+		s.loan = new(loan)
+	}
+	return s.loan
 }
 
 // lookup returns the patterns that match a subject, valid until the next call.

@@ -43,7 +43,7 @@ func (s *sender) fillAnswers(p *plan, prefix string, one []byte) {
 	p.subject, p.hash = asString(one), sublist.Hash(one)
 	s.fillFrom(p)
 	p.subject = ""
-	p.denied = !p.sameForAll() || !s.acc.index.Alike(asBytes(prefix[:len(prefix)-1])) ||
+	p.denied = !p.sameForAll() || !s.acc.index.Alike(asBytes(prefix[:len(prefix)-1]), 1) ||
 		s.self != nil && s.self.permissions() != nil
 	if sh := s.acc.shares.now.Load(); sh != nil && len(sh.mappings) > 0 {
 		p.denied = true
@@ -54,7 +54,7 @@ func (s *sender) fillAnswers(p *plan, prefix string, one []byte) {
 func (p *plan) sameForAll() bool {
 	for _, st := range p.steps {
 		switch st.(type) {
-		case replyStep, internalStep, *remoteStep:
+		case replyStep, internalStep, *remoteStep, *capture:
 		default:
 			return false
 		}
@@ -105,7 +105,7 @@ func (s *sender) nestedPlan(h hop, n *nest) *plan {
 	again := same && n.inbox != "" && p.subject[:at] == n.inbox && at < len(p.subject)
 	if again && !n.asked {
 		n.asked = true
-		n.alike = p.sameForAll() && a.index.Alike(n.text[:at-1])
+		n.alike = p.sameForAll() && a.index.Alike(n.text[:at-1], 1)
 	}
 	if again && n.alike && !a.index.Literal(n.text, p.hash) {
 		return p

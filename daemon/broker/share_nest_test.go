@@ -53,11 +53,13 @@ func TestPlansForMany(t *testing.T) {
 		here := map[*Subscription]*Account{}
 		one := replyName([]byte(prefix), &replyClass{}, 0, 7)
 		patterns := []string{">", "*.>", "in.>", "in.x.*", "in.x.1", "in.*.1", "in.x.1.>", "in.x", "in.*", "*.x.2", "_R_.>", "_R_.*.*",
-			prefix + "*", string(one), "*.*." + string(one[len(prefix):]), prefix[:len(prefix)-1]}
-		subjects := []string{"in.x.1", "in.x.2", "in.x.3", "in.y.1", "in.x.", "in..1", "in.x.1.1", "in", "in.x"}
+			prefix + "*", string(one), "*.*." + string(one[len(prefix):]), prefix[:len(prefix)-1], "$JS.ACK.s.c.>",
+			"$JS.ACK.s.c.*.*.*.*.*", "$JS.ACK.s.*.1.>", "$JS.ACK.s.c.1.2.3.4.5", "*.*.*.*.*.2.>", "$JS.ACK.d.a.s.c.>", "$JS.ACK.d.*.*.*.*.1.>"}
+		subjects := []string{"$JS.ACK.s.c.1.2.3.4.5", "$JS.ACK.s.c.2.2.3.4.5", "$JS.ACK.s.c.1.1.3.4.5", "$JS.ACK.s.c", "$JS.ACK.s.c.1",
+			"$JS.ACK.d.a.s.c.1.2.3.4.5", "$JS.ACK.d.a.s.c.1.1.3.4.5", "$JS.ACK.d.a.s.c.2.1.3.4.5.x", "in.x.1", "in.x.2", "in.x.3", "in.y.1", "in.x.", "in..1", "in.x.1.1", "in", "in.x"}
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			a := accounts[rapid.IntRange(0, 1).Draw(t, "account")]
-			switch rapid.IntRange(0, 4).Draw(t, "what") {
+			switch rapid.IntRange(0, 6).Draw(t, "what") {
 			case 0:
 				sub := nobody(rapid.SampledFrom(patterns).Draw(t, "pattern"))
 				if _, err := a.index.Insert(sub); err != nil {
@@ -77,6 +79,12 @@ func TestPlansForMany(t *testing.T) {
 				}
 				if p := s.answers(id, sublist.Hash(id)); p != nil {
 					same(t, s, string(id), p)
+				}
+			case 3, 4:
+				subject := rapid.SampledFrom(subjects).Draw(t, "subject")
+				s.settle()
+				if p := s.planForAlike([]byte(subject), sublist.Hash([]byte(subject))); p != nil {
+					same(t, s, subject, p)
 				}
 			default:
 				n.back.to, n.back.subject = a, append(n.back.subject[:0], rapid.SampledFrom(subjects).Draw(t, "subject")...)

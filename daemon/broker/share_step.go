@@ -3,6 +3,7 @@ package broker
 import (
 	"strconv"
 
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
@@ -53,7 +54,7 @@ func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 // short reports whether a request can be delivered by [serviceStep.render].
 func (st *serviceStep) short(p *plan, f *proto.Frame) bool {
 	one := p.one
-	return one != nil && f.Hdr <= 0 && st.told != nil && f.Size < shareFrom && one.client.has(flagHeaders)
+	return one != nil && f.Hdr <= 0 && st.told != nil && f.Size < batch.ReferFrom && one.client.has(flagHeaders)
 }
 
 // render stages a request without a header for the only one who serves it.

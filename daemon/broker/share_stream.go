@@ -40,9 +40,12 @@ func newStreamImport(i StreamImport) (*streamImport, error) {
 // have its wildcards written as such or numbered.
 func localDestination(local string) string { return subject.Placeholders(local) }
 
+// same reports whether subjects are the same here and there.
+func (im *streamImport) same() bool { return im.local == im.Subject }
+
 // shadow is what makes a subscription a shadow.
 type shadow struct {
-	of *Subscription // the client's own
+	of *Subscription // the client's own, or a capture
 	im *streamImport
 }
 
@@ -132,6 +135,7 @@ func (a *Account) recastShadows() {
 		clients = append(clients, c)
 	}
 	a.mu.Unlock()
+	a.recastCaptures(sh)
 	for _, c := range clients {
 		c.mu.Lock()
 		if c.acc == a {
@@ -156,15 +160,23 @@ type renamed struct {
 
 // addShadow adds the receiver behind a shadow to a plan.
 func (s *sender) addShadow(p *plan, sub *Subscription) {
-	if sub.client == s.self && !s.echo {
+	if sub.client != nil && sub.client == s.self && !s.echo {
 		return
 	}
-	p.renamed = append(p.renamed, renamed{sub, sub.shadow().im.in.Apply(p.seen())})
+	r := renamed{sub, sub.shadow().im.in.Apply(p.seen())}
+	if sub.client == nil {
+		p.steps = append(p.steps, &capturedShadow{sub.shadow().of.more.Load().capture, r.subject})
+		return
+	}
+	p.renamed = append(p.renamed, r)
 }
 
 // toShadow gives a message to the receiver behind a shadow, under the subject there. What
 // the account was told of who published it, by an import of a service, is for the account.
 func (s *sender) toShadow(sub *Subscription, as string, f *proto.Frame) bool {
+	if f.Shown != nil && sub.shadow().im.same() {
+		as = asString(f.Shown)
+	}
 	if s.entry != AsMessage || f.Hdr <= 0 {
 		return s.to(sub, asBytes(as), f)
 	}

@@ -69,8 +69,9 @@ type sharing struct {
 type shares struct {
 	now atomic.Pointer[sharing] // nil: nothing is shared
 
-	mu      sync.Mutex // after Account.mu and Client.mu, before an index
-	shadows map[*Subscription][]*Subscription
+	mu       sync.Mutex // after Account.mu and Client.mu, before an index
+	shadows  map[*Subscription][]*Subscription
+	captures map[*Subscription]struct{}
 
 	replies replyTable
 

@@ -35,6 +35,7 @@ type subExtra struct {
 	filter   Permissions  // asked whether a message may reach it; nil for all
 	answers  *answers     // told of requests; nil unless that allows to answer them
 	callback Callback     // of an internal subscription
+	capture  *capture     // set: it stages what it gets
 	remote   Remote       // of a peer's interest
 	weight   atomic.Int32 // members of the queue group it stands for
 	own      atomic.Int32 // those of them, or of plain ones, that do not import streams

@@ -8,9 +8,6 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
-// shareFrom is the size of a payload from which it is passed on by reference.
-const shareFrom = 16 << 10
-
 // Head is what messages on a subject begin with: see [broker.Relay].
 func (r *Route) Head(a *broker.Account, e broker.Entry, subject string) string {
 	return "H" + r.lead(a, e)[1:] + subject + " "
@@ -88,12 +85,15 @@ func (r *Route) Deliver(d *broker.Delivery) bool {
 		body, size, hdr = body[hdr:], size-hdr, -1
 	}
 	var room [512]byte
-	line := proto.AppendRouteMsg(room[:0], r.entry(d.Entry), account, d.Subject, f.Reply, d.Queues, hdr, size)
+	reply := f.Reply
+	if f.Shown != nil && len(reply) > 0 { // how the subject that clients see crosses a route
+		reply = proto.AppendShown(make([]byte, 0, 256), reply, f.Shown)
+	}
+	line := proto.AppendRouteMsg(room[:0], r.entry(d.Entry), account, d.Subject, reply, d.Queues, hdr, size)
 	l := d.Batch.Lane(&r.Out.Outlet)
-	if d.Input != nil && size >= shareFrom {
+	if d.Input != nil && size >= batch.ReferFrom {
 		copy(l.Reserve(len(line)), line)
-		from := cap(d.Input.Data) - cap(body)
-		d.Input.Share(l, from, from+len(body))
+		d.Input.Refer(l, body)
 	} else {
 		b := l.Reserve(len(line) + len(body))
 		copy(b[copy(b, line):], body)

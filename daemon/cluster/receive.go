@@ -227,6 +227,9 @@ func (r *Route) deliver(f *proto.RouteFrame, frame []byte) {
 	} else {
 		m.Tail = tail(f, frame, len(rest))
 	}
+	if ack, shown := proto.CutShown(m.Reply); shown != nil {
+		m.Reply, m.Shown, m.Tail = ack, shown, nil
+	}
 	r.pub.Deliver(a, r.came(f), m, false, r.queues)
 }
 

@@ -30,7 +30,7 @@ type Route struct {
 	agreed     *Compression // by what
 	renewed    bool         // what follows the INFO just read is compressed
 	known      bool         // it is registered
-	pub        *broker.Publisher
+	pub        *broker.PeerPublisher
 	accounts   map[string]*broker.Account // what names in messages stand for
 	names      map[string]string          // queue groups in messages, so that they are made once
 	queues     []string
@@ -102,7 +102,7 @@ func (h *Hub) newRoute(nc net.Conn, t target) *Route {
 		wanted:   make(map[remoteKey]*remote),
 		accounts: make(map[string]*broker.Account), names: make(map[string]string),
 	}
-	r.pub = broker.NewPublisher(r.lead)
+	r.pub = broker.NewPeerPublisher(r.lead)
 	r.label = fmt.Sprintf("%s - rid:%d", r.remote, r.rid)
 	r.heard.Store(r.start.UnixNano())
 	name := o.ServerName

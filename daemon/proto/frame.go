@@ -36,6 +36,10 @@ type Frame struct {
 	HdrText        []byte // the lengths as written
 	SizeText       []byte
 
+	// Shown is the subject that clients see, if that is not the one by which the message
+	// finds them; nil otherwise. Parsers leave it alone.
+	Shown []byte
+
 	// Sub and Unsub
 	Queue []byte // Sub: nil for none
 	SID   []byte

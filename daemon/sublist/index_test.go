@@ -183,18 +183,30 @@ func compare(t *rapid.T, x *testIndex, model []*member) {
 		if got := matched(x, s); !slices.Equal(got, want) {
 			t.Fatalf("Match(%q) = %v, want %v of %d", s, got, want, len(model))
 		}
-		likeEachOther(t, x, s)
+		likeEachOther(t, x, s, 1)
+		likeEachOther(t, x, s, 2)
+		likeEachOther(t, x, s, 3)
 	}
 }
 
-// likeEachOther checks what the index says of the subjects of one token more than s.
-func likeEachOther(t *rapid.T, x *testIndex, s string) {
-	if !subject.ValidLiteral(s) || !x.Alike([]byte(s)) {
+// likeEachOther checks what the index says of the subjects of so many tokens more than s.
+func likeEachOther(t *rapid.T, x *testIndex, s string, more int) {
+	if !subject.ValidLiteral(s) || !x.Alike([]byte(s), more) {
 		return
 	}
 	first, seen := []int(nil), false
-	for _, token := range []string{"a", "b", "c", "a*", "never"} {
-		one := []byte(s + "." + token)
+	all := []string{s}
+	for range more {
+		var longer []string
+		for _, s := range all {
+			for _, token := range []string{"a", "b", "c", "a*", "never"} {
+				longer = append(longer, s+"."+token)
+			}
+		}
+		all = longer
+	}
+	for _, s := range all {
+		one := []byte(s)
 		if x.Literal(one, Hash(one)) {
 			continue
 		}
@@ -216,8 +228,11 @@ func TestAlike(t *testing.T) {
 		if _, err := x.Insert(&member{subject: pattern}); err != nil {
 			t.Fatal(err)
 		}
-		if got := x.Alike([]byte("a.b")); got != want {
+		if got := x.Alike([]byte("a.b"), 1); got != want {
 			t.Errorf("with %q: %v", pattern, got)
+		}
+		if got, want := x.Alike([]byte("a"), 2), pattern == ">" || pattern == "a.b.c" || pattern == "b.b.c.*"; got != want {
+			t.Errorf("with %q, two tokens: %v", pattern, got)
 		}
 		s := []byte("a.b.c")
 		if got := x.Literal(s, Hash(s)); got != (pattern == "a.b.c") {

@@ -23,19 +23,6 @@ type Handler interface {
 	Receive(in *Input) (used, need int, err error)
 }
 
-// Input is one call's worth of input.
-type Input struct {
-	Data  []byte
-	Batch *batch.Batch
-	Move  bool // set by the handler: Serve is to return [ErrMoved]
-	block *batch.Block
-	base  int
-}
-
-// Share appends Data[from:to] to a lane without copying it. It is for payloads so
-// large that copying costs more than counting references.
-func (in *Input) Share(l *batch.Lane, from, to int) { l.Share(in.block, in.base+from, in.base+to) }
-
 // ErrClosed is the cause of a connection that was closed from this side without
 // an error.
 var ErrClosed = errors.New("connection closed")

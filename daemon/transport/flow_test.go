@@ -236,7 +236,7 @@ func TestSharedInputIsKept(t *testing.T) {
 			return 0, 1 << 16, nil
 		}
 		l := in.Batch.Lane(&to.Out.Outlet)
-		in.Share(l, 0, n)
+		in.Refer(l, in.Data[:n])
 		return n, 0, nil
 	})
 	const blocks = 400

@@ -1,0 +1,132 @@
+package broker
+
+import (
+	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+// A PeerPublisher delivers what a peer sends, on any number of accounts, to the clients
+// of this server. It belongs to the goroutine that reads from the peer.
+type PeerPublisher struct {
+	lead    func(*Account, Entry) string
+	senders map[*Account]*[entries]*sender
+	used    []*sender
+	last    *sender // of the message before, if it came in the same batch
+	in      *transport.Input
+}
+
+// NewPeerPublisher makes a publisher for one connection to a peer. lead is what messages
+// begin with there that came into an account in some way, through the blank in front of
+// the subject; see [PeerPublisher.Again].
+func NewPeerPublisher(lead func(*Account, Entry) string) *PeerPublisher {
+	return &PeerPublisher{lead: lead, senders: make(map[*Account]*[entries]*sender)}
+}
+
+// Begin starts the work on one buffer of input.
+func (p *PeerPublisher) Begin(in *transport.Input) { p.in = in }
+
+// End finishes it. It must be called before the handler returns.
+func (p *PeerPublisher) End() {
+	for i, s := range p.used {
+		s.end()
+		p.used[i] = nil
+	}
+	p.used, p.in, p.last = p.used[:0], nil, nil
+}
+
+// Deliver gives a message to the account's own receivers: all plain ones, and one
+// of each queue group that is named; if all is set, of every group. f is as for a
+// message that a client published, without a Tail if it has a subject to be shown; e is how it came into the account on the other server,
+// as far as that says so.
+func (p *PeerPublisher) Deliver(a *Account, e Entry, f *proto.Frame, all bool, queues []string) bool {
+	if e == Published && len(f.Reply) > len(replyPrefix) && string(f.Reply[:len(replyPrefix)]) == replyPrefix {
+		e = AsRequest // no client may ask for an answer there
+	}
+	s := p.sender(a, e)
+	s.allGroups, s.groups = all, queues
+	measured := tracked(f.Reply) && a.noteMeasured(f)
+	pl := s.plan(f.Subject)
+	var delivered bool
+	if f.Shown == nil {
+		delivered = s.publish(pl, f)
+	} else {
+		s.uncounted++
+		delivered = s.publishAll(pl, f)
+	}
+	if measured && !delivered {
+		a.shares.measured.take(string(f.Reply))
+	}
+	return delivered
+}
+
+// sender returns the sender for messages that came into an account in some way, ready for
+// the next one.
+func (p *PeerPublisher) sender(a *Account, e Entry) *sender {
+	by := p.senders[a]
+	if by == nil {
+		by = new([entries]*sender)
+		p.senders[a] = by
+	}
+	s := by[e]
+	if s == nil {
+		made := newSender(a, FromRoute, p.lead(a, e), a.seq.Add(1))
+		s = &made
+		s.entry, s.may = e, receives[FromRoute][e]
+		by[e] = s
+	}
+	if s.in == nil {
+		s.begin(p.in)
+		p.used = append(p.used, s)
+	}
+	if p.last != s {
+		for _, o := range by {
+			if o != nil && o.open != nil {
+				o.closeStage() // receivers get what is on one account in its order
+			}
+		}
+		p.last = s
+	}
+	return s
+}
+
+// Again delivers the messages at the beginning of buf if they are on the subject of the
+// one that was delivered before, and are for no queue group, and have no reply. n is
+// their length, msgs their number, bytes the size of their payloads; n is 0 if the next
+// frame is something else. f is for its use.
+func (p *PeerPublisher) Again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
+	s := p.last
+	if s == nil {
+		return 0, 0, 0
+	}
+	pl := s.last
+	if pl == nil || pl.head == "" || !pl.current(s.acc.index) {
+		return 0, 0, 0
+	}
+	if n = proto.RouteAgain(buf, pl.head, len(s.lead), f); n == 0 {
+		return 0, 0, 0
+	}
+	s.allGroups, s.groups = false, nil
+	k := s.publishAgain(pl, f, buf, n)
+	return n * k, k, f.Size * k
+}
+
+// Forget drops what the publisher knows of an account that is removed.
+func (p *PeerPublisher) Forget(a *Account) {
+	if p.last != nil && p.last.acc == a {
+		p.last = nil
+	}
+	delete(p.senders, a)
+}
+
+// wants reports whether a queue group is to be served.
+func (s *sender) wants(group string) bool {
+	if s.allGroups {
+		return true
+	}
+	for _, q := range s.groups {
+		if q == group {
+			return true
+		}
+	}
+	return false
+}
