@@ -97,7 +97,7 @@ var thirdParty = []library{
 	{"filippo.io/edwards25519", []string{"daemon/broker"}, "one multiplication, at a start"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "daemon/record", "cmd/nats-broker"}, "bcrypt; ChaCha20-Poly1305"},
 	{"golang.org/x/sys", []string{"cmd/nats-broker", "daemon", "daemon/broker", "daemon/control", "daemon/handover", "daemon/internal/brokertest",
-		"daemon/logging", "daemon/monitor", "daemon/sysd", "daemon/transport", "daemon/vfs", "daemon/watch"}, "system calls the standard library lacks"},
+		"daemon/logging", "daemon/monitor", "daemon/subjects", "daemon/sysd", "daemon/transport", "daemon/vfs", "daemon/watch"}, "system calls the standard library lacks"},
 	{"pgregory.net/rapid", []string{"daemon/stream/logtest"}, "random tests, in a room of tests"},
 	{"golang.org/x/term", []string{"cmd/nats-broker"}, "a password is read without echo"},
 }

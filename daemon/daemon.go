@@ -187,11 +187,11 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 	d.openParcel() // before anybody asks for the server's id
 	d.system = newSystemPart(cfg, d.broker, d.systemSource(), d.logs.Logger("system"))
 	d.core = newCorePart(d)
-	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.System.Sockets, d.logs.Logger("cluster")); err != nil {
+	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.logs.Logger("cluster")); err != nil {
 		return err
 	}
 	d.operator.connect(d)
-	d.profile = &profilePart{log: d.log}
+	d.profile = &profilePart{d: d, log: d.log}
 	d.monitor = newMonitorPart(d)
 	d.control = &controlPart{d: d}
 	d.watcher = watch.New(watch.Options{}, d.logs.Logger("watch"))
@@ -216,12 +216,15 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 func (d *Daemon) start() error {
 	cfg := d.active.Load().cfg
 	d.retireStored(cfg.Options)
+	if err := d.unpack(); err != nil {
+		return d.undoStart(nil, fmt.Errorf("taking over connections: %w", err))
+	}
 	for i, p := range d.parts {
 		if err := p.start(cfg); err != nil {
 			return d.undoStart(d.parts[1:i+1], err)
 		}
 	}
-	if err := errUnusedSockets(d.System.Sockets); err != nil {
+	if err := d.errUnusedSockets(); err != nil {
 		return d.undoStart(d.parts[1:], err)
 	}
 	return nil

@@ -25,9 +25,9 @@ func (d *Daemon) drain() error {
 		d.log.Warn("Service manager: "+err.Error(), logging.Err(err))
 	}
 	d.warnOf("service manager", d.notify.ExtendTimeout(o.Duration+o.GracePeriod+drainMargin))
-	d.system.lameDuck()
-	d.cluster.lameDuck()
-	d.keepStored("client") // a stored copy would go on taking connections
+	for _, p := range having[leaves](d) {
+		p.lameDuck()
+	}
 	d.gone = make(chan struct{})
 	go func() { // ends when the last client is gone; Stop of the core cuts it short
 		defer close(d.gone)

@@ -80,7 +80,7 @@ func weakened(o, n *config.Options) (reasons []string) {
 	}
 	wider("clients", endpoint{o.Host, o.Port}, endpoint{n.Host, n.Port})
 	wider("routes", endpoint{clusterHost(&o.Cluster), o.Cluster.Port}, endpoint{clusterHost(&n.Cluster), n.Cluster.Port})
-	wider("monitoring", monitorEndpoint(o), monitorEndpoint(n))
+	wider("monitoring", monitorPlace(o).at, monitorPlace(n).at)
 	return reasons
 }
 

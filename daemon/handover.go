@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -24,8 +23,10 @@ const (
 // Run's goroutine and New use it, nobody else.
 type succession struct {
 	parcel *handover.Parcel // found; nil: none, or done with
-	taken  []int            // its descriptors, once they are the core's
+	taken  []int            // its descriptors, once they are taken out
 	frozen bool             // the core is at rest, for a successor
+
+	connections, others []int // of taken: the core's, and those of sections
 
 	collecting int // GOGC before the connections were taken over
 
@@ -78,6 +79,29 @@ func (d *Daemon) discardParcel() int {
 	return n
 }
 
+// unpack takes what was left out of the parcel, before parts start. It is no reason not
+// to start if that fails, unless somebody else could do better: the process that started
+// this one.
+func (d *Daemon) unpack() error {
+	p := d.succession.parcel
+	if p == nil {
+		return d.giveSections(nil, nil)
+	}
+	crashAt("found")
+	fds, err := p.Take()
+	if err == nil {
+		d.succession.taken = fds
+		return d.openSections(p.Body(), fds)
+	}
+	if d.succession.line != nil {
+		return err
+	}
+	d.discardParcel()
+	d.log.Event(logging.Warn, logging.HandoverFailed,
+		"Cannot take over the connections of the process before this one: "+err.Error(), logging.Err(err))
+	return d.giveSections(nil, nil)
+}
+
 // takeOver gives the core the connections that were left, before there are listeners. It
 // is no reason not to start if that fails, unless somebody else could do better: the
 // process that started this one.
@@ -86,22 +110,9 @@ func (d *Daemon) takeOver() error {
 	if p == nil {
 		return nil
 	}
-	crashAt("found")
 	d.succession.collecting = restCollector()
-	fds, err := p.Take()
-	if err != nil {
-		wakeCollector(d.succession.collecting)
-		if d.succession.line != nil {
-			return err
-		}
-		d.discardParcel()
-		d.log.Event(logging.Warn, logging.HandoverFailed,
-			"Cannot take over the connections of the process before this one: "+err.Error(), logging.Err(err))
-		return nil
-	}
-	d.succession.taken = fds
 	crashAt("taken")
-	report, err := d.broker.Restore(p.Body(), fds)
+	report, err := d.broker.Restore(p.Body(), d.succession.connections)
 	if err != nil && d.succession.line != nil {
 		return err
 	}
@@ -128,6 +139,7 @@ func (d *Daemon) resume() {
 		return
 	}
 	d.succession.parcel, d.succession.taken = nil, nil
+	d.closeOthers()
 	d.warnOf("handover", p.Void())
 	d.warnOf("service manager", d.stored.Forget(leftIn, leftOut, leftState))
 	crashAt("serving")
@@ -194,6 +206,7 @@ func (d *Daemon) bringToRest() {
 		d.copyListeners(u)
 		d.control.quiet() // the successor has one at the same place
 	}
+	d.settle()
 	o := d.active.Load().cfg.Options.LameDuck
 	if n := d.broker.Secured(); n > 0 {
 		within := min(sendAwayMax, time.Duration(n)*sendAwayEach, o.Duration)
@@ -211,11 +224,12 @@ func (d *Daemon) bringToRest() {
 func (d *Daemon) leave() {
 	d.succession.frozen = false
 	h := d.broker.Park() // not released: the process ends soon, and closing takes time
+	sections := d.leaveSections()
 	if u := d.succession.upgrade; u != nil {
-		u.leaving = h
+		u.leaving, u.sections = h, sections
 		return
 	}
-	p, err := d.pack(h)
+	p, err := d.pack(h, sections)
 	if err != nil {
 		d.handoverFailed(err)
 		return
@@ -237,19 +251,6 @@ func (d *Daemon) leave() {
 		return
 	}
 	d.reportLeft(h)
-}
-
-// pack makes a parcel of what the core hands over.
-func (d *Daemon) pack(h *broker.Handover) (*handover.Parcel, error) {
-	p, full, err := handover.Pack(h.FDs(), func(parked int, to io.Writer) error {
-		h.Keep(parked, "no room")
-		_, err := h.WriteTo(to)
-		return err
-	})
-	if full != nil {
-		d.handoverFailed(full)
-	}
-	return p, err
 }
 
 func (d *Daemon) handoverFailed(err error) {

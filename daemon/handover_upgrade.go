@@ -40,9 +40,9 @@ type upgrade struct {
 	version   string // of the new program
 	confirms  bool   // the new program tells when it has resumed
 	reply     chan<- control.Response
-	names     []string
-	listeners []*os.File
+	listeners []handover.Listener
 	leaving   *broker.Handover // once the core is at rest
+	sections  []leftSection    // what other parts leave
 }
 
 // beginUpgrade starts the new program. The reply to a refusal is sent; true means that
@@ -102,23 +102,16 @@ func (d *Daemon) startSuccessor(u *upgrade, program string) error {
 
 // copyListeners makes copies of what we listen on, before it is closed.
 func (d *Daemon) copyListeners(u *upgrade) {
-	add := func(name string, l net.Listener) {
-		f, err := copyOf(l)
+	for _, l := range d.listening() {
+		if _, tcp := l.listener.Addr().(*net.TCPAddr); !tcp && !l.inherited {
+			continue // a file that the part removes, and the next one makes
+		}
+		f, err := copyOf(l.listener)
 		if err != nil {
 			d.log.Warn("Cannot hand over a listener: "+err.Error(), logging.Err(err))
-			return
+			continue
 		}
-		u.names, u.listeners = append(u.names, name), append(u.listeners, f)
-	}
-	for name, list := range d.stored.Kept() {
-		for _, l := range list {
-			add(name, l)
-		}
-	}
-	for _, c := range d.core.current() {
-		if c.inherited {
-			add("client", c.probed.Listener)
-		}
+		u.listeners = append(u.listeners, handover.Listener{Name: l.name, Inherited: l.inherited, File: f})
 	}
 }
 
@@ -149,8 +142,8 @@ func copyOf(l net.Listener) (*os.File, error) {
 func (d *Daemon) finishUpgrade() bool {
 	u := d.succession.upgrade
 	defer func() {
-		for _, f := range u.listeners {
-			_ = f.Close()
+		for _, l := range u.listeners {
+			_ = l.File.Close()
 		}
 	}()
 	began, err := d.handTo(u)
@@ -191,12 +184,12 @@ func (d *Daemon) handTo(u *upgrade) (began bool, err error) {
 	if u.leaving == nil {
 		return false, errors.New("the connections did not come to rest")
 	}
-	p, err := d.pack(u.leaving)
+	p, err := d.pack(u.leaving, u.sections)
 	if err != nil {
 		return false, err
 	}
 	defer p.Close()
-	if err := u.successor.SendParcel(p, u.names, u.listeners); err != nil {
+	if err := u.successor.SendParcel(p, u.listeners); err != nil {
 		return false, err
 	}
 	if _, err := u.successor.Receive(handover.Serving, servingMax); err != nil {
@@ -236,12 +229,16 @@ func (d *Daemon) awaitParcel() error {
 		return err
 	}
 	crashAt("prepared")
-	p, names, listeners, err := line.ReceiveParcel()
+	p, listeners, err := line.ReceiveParcel()
 	if err != nil {
 		return fmt.Errorf("taking over from another process: %w", err)
 	}
-	for i, f := range listeners {
-		if err := d.stored.Offer(names[i], f); err != nil {
+	for _, l := range listeners {
+		offer := d.stored.Offer
+		if l.Inherited {
+			offer = d.System.Sockets.Offer
+		}
+		if err := offer(l.Name, l.File); err != nil {
 			return err
 		}
 	}

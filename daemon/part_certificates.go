@@ -88,23 +88,10 @@ type usedCertificate struct {
 	transport.CertificateInfo
 }
 
-// usedTLS is the TLS material of one kind of listener.
-type usedTLS struct {
-	use string
-	*transport.TLS
-}
-
-// tlsInUse lists the material in use. The monitor shows the certificates that
-// clients are shown.
+// tlsInUse lists the material in use, each kind of listener's once.
 func (d *Daemon) tlsInUse() (list []usedTLS) {
-	if t := d.broker.Options().TLS; t != nil {
-		list = append(list, usedTLS{"client", t})
-		if act := d.active.Load(); act != nil && act.cfg.Options.Monitor.HTTPSPort != 0 {
-			list = append(list, usedTLS{"monitor", t})
-		}
-	}
-	if hub := d.cluster.hub; hub != nil && hub.TLS() != nil {
-		list = append(list, usedTLS{"cluster", hub.TLS()})
+	for _, p := range having[presents](d) {
+		list = append(list, p.material()...)
 	}
 	return list
 }

@@ -9,8 +9,15 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/cluster"
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/control"
 	"github.com/nats-broker/nats-broker/daemon/logging"
-	"github.com/nats-broker/nats-broker/daemon/sysd"
+)
+
+var (
+	_ listens  = (*clusterPart)(nil)
+	_ presents = (*clusterPart)(nil)
+	_ leaves   = (*clusterPart)(nil)
+	_ counts   = (*clusterPart)(nil)
 )
 
 // clusterPart is this server's place in a cluster; it does nothing without one.
@@ -19,13 +26,12 @@ type clusterPart struct {
 	core   *corePart    // and through it the store
 	hub    *cluster.Hub // nil without a cluster
 	log    *logging.Logger
-	socks  *sysd.Sockets
-	bound  []net.Addr
+	openSockets
 }
 
 // newClusterPart makes the hub, so that the cluster has its name from the start.
-func newClusterPart(cfg *config.Config, b *broker.Broker, core *corePart, socks *sysd.Sockets, log *logging.Logger) (*clusterPart, error) {
-	p := &clusterPart{broker: b, core: core, log: log, socks: socks}
+func newClusterPart(cfg *config.Config, b *broker.Broker, core *corePart, log *logging.Logger) (*clusterPart, error) {
+	p := &clusterPart{broker: b, core: core, log: log}
 	if !cfg.Options.Cluster.Enabled() {
 		return p, nil
 	}
@@ -61,45 +67,54 @@ func (p *clusterPart) start(cfg *config.Config) error {
 	if dynamic {
 		p.log.Warn("Cluster name was dynamically generated, consider setting one")
 	}
-	listeners, shown, err := p.listen(o)
+	at := clusterPlace(&o.Cluster)
+	list, err := p.core.d.occupy(at, func() (net.Listener, error) {
+		l, err := at.at.open()
+		if err != nil {
+			return nil, &listenError{at.at.String(), fmt.Sprintf("Error listening on router port: %d - %v", at.at.port, err), err}
+		}
+		return l, nil
+	})
 	if err != nil {
 		return err
 	}
-	for i, l := range listeners {
-		p.log.Info("Listening for route connections on "+shown[i], logging.String("NATS_LISTEN", l.Addr().String()))
-		p.bound = append(p.bound, l.Addr())
+	listeners := make([]net.Listener, len(list))
+	for i, l := range list {
+		p.log.Info("Listening for route connections on "+l.shown(at), logging.String("NATS_LISTEN", l.listener.Addr().String()))
+		listeners[i] = l.listener
 	}
+	p.set(list...)
 	p.hub.Start(clientURLs(p.broker.Options(), p.core.current()), listeners...)
 	return nil
 }
 
-// listen takes the listeners inherited under the name "cluster", or opens one.
-func (p *clusterPart) listen(o *config.Options) (list []net.Listener, shown []string, err error) {
-	c := &o.Cluster
+func clusterPlace(c *config.Cluster) place {
 	host := clusterHost(c)
-	socks, err := p.socks.Match(sysd.Wanted{Name: "cluster", Option: "cluster.port", Host: host, Port: c.Port})
-	if err != nil {
-		return nil, nil, err
+	return place{"cluster", "cluster.port", "nats", host, endpoint{host, c.Port}}
+}
+
+func (p *clusterPart) kinds() []string { return []string{"cluster"} }
+
+func (p *clusterPart) places(o *config.Options) []place {
+	if !o.Cluster.Enabled() {
+		return nil
 	}
-	for _, s := range socks {
-		l, err := s.Listener()
-		if err != nil {
-			return nil, nil, err
-		}
-		list, shown = append(list, l), append(shown, l.Addr().String())
+	return []place{clusterPlace(&o.Cluster)}
+}
+
+// material implements [presents].
+func (p *clusterPart) material() []usedTLS {
+	if p.hub == nil || p.hub.TLS() == nil {
+		return nil
 	}
-	if list != nil {
-		return list, shown, nil
-	}
-	l := p.core.d.takeStored("cluster")
-	if l == nil {
-		e := endpoint{host, c.Port}
-		if l, err = e.open(); err != nil {
-			return nil, nil, &listenError{e.String(), fmt.Sprintf("Error listening on router port: %d - %v", c.Port, err), err}
-		}
-	}
-	p.core.d.keepStored("cluster", l)
-	return []net.Listener{l}, []string{displayAddr(host, l.Addr())}, nil
+	return []usedTLS{{"cluster", p.hub.TLS()}}
+}
+
+// count implements [counts].
+func (p *clusterPart) count(t *control.Traffic) {
+	_, routes, crossed := p.figures()
+	t.Routes += routes
+	addTraffic(t, crossed)
 }
 
 // prepare follows the configuration; accounts have changed before.

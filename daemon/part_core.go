@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -10,8 +9,15 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/control"
 	"github.com/nats-broker/nats-broker/daemon/logging"
-	"github.com/nats-broker/nats-broker/daemon/sysd"
+)
+
+var (
+	_ listens  = (*corePart)(nil)
+	_ presents = (*corePart)(nil)
+	_ leaves   = (*corePart)(nil)
+	_ counts   = (*corePart)(nil)
 )
 
 // corePart is the messaging core with its client listeners.
@@ -19,7 +25,6 @@ type corePart struct {
 	d      *Daemon
 	broker *broker.Broker
 	log    *logging.Logger
-	socks  *sysd.Sockets // inherited sockets not yet taken
 
 	mu        sync.Mutex // guards listeners: Run's goroutine changes them, others read; leaf lock
 	listeners []*clientListener
@@ -36,14 +41,47 @@ type clientListener struct {
 func (c *clientListener) addr() net.Addr { return c.probed.Addr() }
 
 func newCorePart(d *Daemon) *corePart {
-	return &corePart{d: d, broker: d.broker, log: d.log, socks: d.System.Sockets}
+	return &corePart{d: d, broker: d.broker, log: d.log}
 }
 
 func (p *corePart) name() string { return "client listener" }
 
-func wantedClient(o *config.Options) sysd.Wanted {
-	return sysd.Wanted{Name: "client", Option: "port", Host: o.Host, Port: o.Port}
+func clientPlace(o *config.Options) place {
+	return place{"client", "port", "nats", o.Host, endpoint{o.Host, o.Port}}
 }
+
+func (p *corePart) kinds() []string { return []string{"client"} }
+
+func (p *corePart) places(o *config.Options) []place { return []place{clientPlace(o)} }
+
+// listening implements [listens].
+func (p *corePart) listening() (list []listening) {
+	for _, c := range p.current() {
+		list = append(list, listening{"client", c.probed.Listener, "nats", c.inherited})
+	}
+	return list
+}
+
+// material implements [presents].
+func (p *corePart) material() []usedTLS {
+	if t := p.broker.Options().TLS; t != nil {
+		return []usedTLS{{"client", t}}
+	}
+	return nil
+}
+
+// count implements [counts].
+func (p *corePart) count(t *control.Traffic) {
+	s := p.broker.Stats()
+	t.Clients += s.Connections
+	t.Subscriptions += uint64(max(s.Subscriptions, 0))
+	t.SlowConsumers += uint64(max(s.SlowConsumers, 0))
+	addTraffic(t, s.Traffic)
+}
+
+// lameDuck implements [leaves]: a kept copy of the listener would go on taking
+// connections.
+func (p *corePart) lameDuck() { p.d.keepStored("client") }
 
 // start opens the listeners: those inherited under the name "client", or one
 // of our own, perhaps the one that the process before us left in the store.
@@ -52,31 +90,23 @@ func (p *corePart) start(cfg *config.Config) error {
 	if err := p.d.takeOver(); err != nil {
 		return fmt.Errorf("taking over connections: %w", err)
 	}
-	socks, err := p.socks.Match(wantedClient(o))
+	at := clientPlace(o)
+	list, err := p.d.occupy(at, func() (net.Listener, error) {
+		l, err := at.at.open()
+		if err != nil {
+			return nil, &listenError{at.at.String(), fmt.Sprintf("Error listening on port: %s, %q", at.at, err), err}
+		}
+		return l, nil
+	})
 	if err != nil {
 		return err
 	}
-	for _, s := range socks {
-		l, err := s.Listener()
-		if err != nil {
-			return err
-		}
-		if err := p.serve(l, true, l.Addr().String()); err != nil {
+	for _, l := range list {
+		if err := p.serve(l.listener, l.inherited, l.shown(at)); err != nil {
 			return err
 		}
 	}
-	if len(socks) > 0 {
-		return nil
-	}
-	l := p.d.takeStored("client")
-	if l == nil {
-		e := endpoint{o.Host, o.Port}
-		if l, err = e.open(); err != nil {
-			return &listenError{e.String(), fmt.Sprintf("Error listening on port: %s, %q", e, err), err}
-		}
-	}
-	p.d.keepStored("client", l)
-	return p.serve(l, false, displayAddr(o.Host, l.Addr()))
+	return nil
 }
 
 // serve hands an open listener to the broker; shown is its address for people.
@@ -134,7 +164,7 @@ func (p *corePart) prepareListener(n *config.Options) (l net.Listener, keep bool
 	var own []net.Listener
 	for _, c := range p.current() {
 		if c.inherited {
-			if err := wantedClient(n).Check(c.addr()); err != nil {
+			if err := clientPlace(n).wanted().Check(c.addr()); err != nil {
 				return nil, false, err
 			}
 			keep = true
@@ -186,24 +216,4 @@ func displayAddr(host string, a net.Addr) string {
 		return a.String()
 	}
 	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
-}
-
-// errUnusedSockets names inherited sockets nobody asked for.
-func errUnusedSockets(socks *sysd.Sockets) error {
-	if socks.Len() == 0 {
-		return nil
-	}
-	return errors.New("no listener is configured for the inherited sockets named " + quoteAll(socks.Names()) +
-		": set FileDescriptorName= of the socket unit to client, monitor, cluster or profile, and configure that listener")
-}
-
-func quoteAll(names []string) string {
-	s := ""
-	for i, n := range names {
-		if i > 0 {
-			s += ", "
-		}
-		s += strconv.Quote(n)
-	}
-	return s
 }

@@ -2,13 +2,20 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/auth"
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
-	"github.com/nats-broker/nats-broker/daemon/sysd"
+	"github.com/nats-broker/nats-broker/daemon/transport"
+)
+
+var (
+	_ listens  = (*monitorPart)(nil)
+	_ presents = (*monitorPart)(nil)
 )
 
 // monitorPart serves HTTP monitoring when a port or a socket is configured.
@@ -16,6 +23,7 @@ type monitorPart struct {
 	d         *Daemon
 	run       *monitor.Monitor
 	inherited []net.Listener
+	tls       atomic.Pointer[transport.TLS] // that is shown; nil: none
 }
 
 // monitorGrace is how long requests under way may take when a listener goes
@@ -27,21 +35,18 @@ func newMonitorPart(d *Daemon) *monitorPart { return &monitorPart{d: d} }
 func (p *monitorPart) name() string { return "monitor" }
 
 func (p *monitorPart) start(cfg *config.Config) error {
-	socks, err := p.d.System.Sockets.Match(wantedMonitor(cfg.Options))
+	socks, err := p.d.inherit(monitorPlace(cfg.Options))
 	if err != nil {
 		return err
 	}
 	for _, s := range socks {
-		l, err := s.Listener()
-		if err != nil {
-			return err
-		}
-		p.inherited = append(p.inherited, l)
+		p.inherited = append(p.inherited, s.listener)
 	}
-	opts, err := p.options(cfg.Options)
+	opts, material, err := p.options(cfg.Options)
 	if err != nil {
 		return err
 	}
+	p.tls.Store(material)
 	if stored := p.d.takeStored("monitor"); stored != nil {
 		for i := range opts.Listeners {
 			if opts.Listeners[i].Network == "tcp" {
@@ -55,64 +60,100 @@ func (p *monitorPart) start(cfg *config.Config) error {
 	if err := p.run.Start(); err != nil {
 		return err
 	}
-	p.d.keepStored("monitor", p.run.Bound()...)
+	p.keep()
 	return nil
 }
 
-func wantedMonitor(o *config.Options) sysd.Wanted {
-	w := sysd.Wanted{Name: "monitor", Option: "http_port", Host: o.Monitor.Host, Port: o.Monitor.Port}
-	if o.Monitor.HTTPSPort != 0 {
-		w.Option, w.Port = "https_port", o.Monitor.HTTPSPort
+// monitorPlace is where the monitor is to listen; port 0: nowhere.
+func monitorPlace(o *config.Options) place {
+	m := &o.Monitor
+	w := place{"monitor", "http_port", "http", m.Host, endpoint{orElse(m.Host, o.Host), m.Port}}
+	if m.HTTPSPort != 0 {
+		w.option, w.scheme, w.at.port = "https_port", "https", m.HTTPSPort
 	}
 	return w
 }
 
-// monitorEndpoint is where the monitor is to listen; port 0: nowhere.
-func monitorEndpoint(o *config.Options) endpoint {
-	e := endpoint{o.Monitor.Host, o.Monitor.Port}
-	if e.host == "" {
-		e.host = o.Host
+func (p *monitorPart) kinds() []string { return []string{"monitor"} }
+
+func (p *monitorPart) places(o *config.Options) []place {
+	if at := monitorPlace(o); at.at.port != 0 {
+		return []place{at}
 	}
-	if o.Monitor.HTTPSPort != 0 {
-		e.port = o.Monitor.HTTPSPort
+	return nil
+}
+
+// listening implements [listens].
+func (p *monitorPart) listening() (list []listening) {
+	if p.run == nil {
+		return nil
 	}
-	return e
+	for _, s := range p.run.Sockets() {
+		l := listening{"monitor", s.Listener, "http", s.Inherited}
+		if s.TLS {
+			l.scheme = "https"
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+// keep leaves copies of what we have opened for the next process, but for unix
+// sockets, whose files we remove.
+func (p *monitorPart) keep() {
+	var own []net.Listener
+	for _, l := range p.listening() {
+		if _, tcp := l.listener.Addr().(*net.TCPAddr); tcp && !l.inherited {
+			own = append(own, l.listener)
+		}
+	}
+	p.d.keepStored("monitor", own...)
+}
+
+// material implements [presents].
+func (p *monitorPart) material() []usedTLS {
+	if t := p.tls.Load(); t != nil {
+		return []usedTLS{{"monitor", t}}
+	}
+	return nil
 }
 
 // options translates the configuration. Inherited sockets take the place of
 // the configured port.
-func (p *monitorPart) options(o *config.Options) (monitor.Options, error) {
+func (p *monitorPart) options(o *config.Options) (opts monitor.Options, material *transport.TLS, err error) {
 	m := &o.Monitor
-	opts := monitor.Options{
+	at := monitorPlace(o)
+	opts = monitor.Options{
+		Listen:   func(_ string, own ...net.Listener) (net.Listener, error) { return at.at.openHTTP(own...) },
 		BasePath: m.BasePath, Token: m.Token, User: m.User, Password: m.Password,
 		VerifyPassword: auth.VerifySecret,
 	}
 	for _, l := range p.inherited {
-		if err := wantedMonitor(o).Check(l.Addr()); err != nil {
-			return opts, err
+		if err := at.wanted().Check(l.Addr()); err != nil {
+			return opts, nil, err
 		}
 		opts.Listeners = append(opts.Listeners, monitor.Listener{Inherited: l})
 	}
-	if e := monitorEndpoint(o); e.port != 0 && p.inherited == nil {
+	if e := at.at; e.port != 0 && p.inherited == nil {
 		opts.Listeners = append(opts.Listeners, monitor.Listener{Network: e.network(), Address: e.String(), Display: e.String()})
 	}
 	if m.HTTPSPort != 0 {
-		material, err := p.d.monitorTLS(o)
-		if err != nil {
-			return opts, err
+		var c *tls.Config
+		if c, material, err = monitorTLS(o); err != nil {
+			return opts, nil, err
 		}
 		for i := range opts.Listeners {
-			opts.Listeners[i].TLS = material
+			opts.Listeners[i].TLS = c
 		}
 	}
 	if m.Socket != "" {
 		opts.Listeners = append(opts.Listeners, monitor.Listener{Network: "unix", Address: m.Socket})
 	}
-	return opts, nil
+	return opts, material, nil
 }
 
 func (p *monitorPart) prepare(_, new *config.Config) (*change, error) {
-	opts, err := p.options(new.Options)
+	opts, material, err := p.options(new.Options)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +166,8 @@ func (p *monitorPart) prepare(_, new *config.Config) (*change, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), monitorGrace)
 			defer cancel()
 			c.Commit(ctx)
-			p.d.keepStored("monitor", p.run.Bound()...)
+			p.tls.Store(material)
+			p.keep()
 		},
 		abort: c.Abort,
 	}, nil
@@ -138,12 +180,4 @@ func (p *monitorPart) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), monitorGrace)
 	defer cancel()
 	p.run.Stop(ctx)
-}
-
-// addrs are the addresses listened on.
-func (p *monitorPart) addrs() []net.Addr {
-	if p.run == nil {
-		return nil
-	}
-	return p.run.Addrs()
 }

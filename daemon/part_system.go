@@ -7,6 +7,11 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/system"
 )
 
+var (
+	_ leaves  = (*systemPart)(nil)
+	_ departs = (*systemPart)(nil)
+)
+
 // systemPart is the broker's side of the system account: requests and events. It
 // does nothing where there is no system account.
 //

@@ -11,11 +11,25 @@ import (
 
 // ports is the content of a ports file: for each kind of listener the URLs it
 // is reached at, with nats-server's names.
-type ports struct {
-	Nats       []string `json:"nats,omitempty"`
-	Monitoring []string `json:"monitoring,omitempty"`
-	Cluster    []string `json:"cluster,omitempty"`
-	Profile    []string `json:"profile,omitempty"`
+type ports map[string][]string
+
+// portsNames are nats-server's names of kinds of listeners that have another one
+// here.
+var portsNames = map[string]string{"client": "nats", "monitor": "monitoring"}
+
+// ports is the content of the ports file.
+func (d *Daemon) ports() ports {
+	p := ports{}
+	for _, l := range d.listening() {
+		name := l.name
+		if other := portsNames[name]; other != "" {
+			name = other
+		}
+		if list := urls(l.scheme, l.listener.Addr()); list != nil {
+			p[name] = append(p[name], list...)
+		}
+	}
+	return p
 }
 
 // portsFile writes and removes <executable>_<pid>.ports.

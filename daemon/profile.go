@@ -19,15 +19,6 @@ type profiler struct {
 	done     chan struct{}
 }
 
-// startProfiler listens and serves; port -1 takes a free one.
-func startProfiler(host string, port int, log *logging.Logger) (*profiler, error) {
-	l, err := endpoint{host, port}.openHTTP()
-	if err != nil {
-		return nil, fmt.Errorf("error starting profiler: %w", err)
-	}
-	return serveProfiles(l, log), nil
-}
-
 // serveProfiles serves on a listener, which the profiler owns from then on.
 func serveProfiles(l net.Listener, log *logging.Logger) *profiler {
 	mux := http.NewServeMux()
@@ -41,7 +32,9 @@ func serveProfiles(l net.Listener, log *logging.Logger) *profiler {
 		server:   &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, MaxHeaderBytes: 1 << 20},
 		done:     make(chan struct{}),
 	}
-	log.Info(fmt.Sprintf("profiling port: %d", l.Addr().(*net.TCPAddr).Port))
+	if at, ok := l.Addr().(*net.TCPAddr); ok {
+		log.Info(fmt.Sprintf("profiling port: %d", at.Port))
+	}
 	go func() { // ends when stop closes the server
 		defer close(p.done)
 		if err := p.server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -53,9 +46,6 @@ func serveProfiles(l net.Listener, log *logging.Logger) *profiler {
 
 // stop ends the server; a profile being taken gets a second to finish.
 func (p *profiler) stop() {
-	if p == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if p.server.Shutdown(ctx) != nil {

@@ -139,7 +139,9 @@ func (d *Daemon) shutDown() (well bool) {
 	if d.handsOver() {
 		d.bringToRest()
 	}
-	d.system.farewell()
+	for _, p := range having[departs](d) {
+		p.farewell()
+	}
 	for _, p := range reversed(d.parts[1:]) {
 		if p != d.control {
 			p.stop()

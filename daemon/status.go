@@ -137,7 +137,11 @@ func (d *Daemon) checks() []monitor.Check {
 	if c.OK {
 		c.Detail = configText(d.active.Load())
 	}
-	return append(list, c)
+	list = append(list, c)
+	for _, p := range having[checked](d) {
+		list = append(list, p.checks()...)
+	}
+	return list
 }
 
 // status is the answer to `nats-broker status`.
@@ -174,38 +178,10 @@ func (d *Daemon) status() *control.Status {
 // listeners are the addresses listened on.
 func (d *Daemon) listeners() []control.Listener {
 	var list []control.Listener
-	for _, c := range d.core.current() {
-		list = append(list, control.Listener{Name: "client", Addr: c.addr().String(), Inherited: c.inherited})
-	}
-	for _, a := range d.monitor.addrs() {
-		list = append(list, control.Listener{Name: "monitor", Addr: a.String(), Inherited: d.monitor.inherited != nil})
-	}
-	if a := d.profile.addr(); a != nil {
-		list = append(list, control.Listener{Name: "profile", Addr: a.String()})
+	for _, l := range d.listening() {
+		list = append(list, control.Listener{Name: l.name, Addr: l.listener.Addr().String(), Inherited: l.inherited})
 	}
 	return list
-}
-
-// ports is the content of the ports file.
-func (d *Daemon) ports() ports {
-	var p ports
-	for _, c := range d.core.current() {
-		p.Nats = append(p.Nats, urls("nats", c.addr())...)
-	}
-	scheme := "http"
-	if d.active.Load().cfg.Options.Monitor.HTTPSPort != 0 {
-		scheme = "https"
-	}
-	for _, a := range d.cluster.bound {
-		p.Cluster = append(p.Cluster, urls("nats", a)...)
-	}
-	for _, a := range d.monitor.addrs() {
-		p.Monitoring = append(p.Monitoring, urls(scheme, a)...)
-	}
-	if a := d.profile.addr(); a != nil {
-		p.Profile = urls("http", a)
-	}
-	return p
 }
 
 // healthTarget tells `nats-broker health` where to connect.

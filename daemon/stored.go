@@ -11,12 +11,11 @@ import (
 // manager and that the configuration no longer wants: another address, none,
 // or one that a socket unit serves.
 func (d *Daemon) retireStored(o *config.Options) {
-	own := map[string]endpoint{"client": {o.Host, o.Port}}
-	if e := monitorEndpoint(o); e.port != 0 {
-		own["monitor"] = e
-	}
-	if c := &o.Cluster; c.Enabled() {
-		own["cluster"] = endpoint{clusterHost(c), c.Port}
+	own := make(map[string]endpoint)
+	for _, p := range having[listens](d) {
+		for _, at := range p.places(o) {
+			own[at.name] = at.at
+		}
 	}
 	for _, name := range d.System.Sockets.Names() {
 		delete(own, name)

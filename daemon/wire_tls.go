@@ -39,15 +39,15 @@ func clientTLS(o *config.Options) (*transport.TLS, error) {
 
 // monitorTLS makes the settings of https monitoring: the certificate of the
 // tls block. Clients are asked for one only when the monitor block says so.
-func (d *Daemon) monitorTLS(o *config.Options) (*tls.Config, error) {
+func monitorTLS(o *config.Options) (*tls.Config, *transport.TLS, error) {
 	t, err := transport.LoadTLS(tlsOptions(&o.TLS))
 	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
+		return nil, nil, fmt.Errorf("tls: %w", err)
 	}
 	c := t.Server()
 	c.ClientAuth = tls.NoClientCert
 	if o.Monitor.Verify {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	return c, nil
+	return c, t, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,6 +34,7 @@ type Message struct {
 	State     []byte   `json:"state,omitempty"`     // of Hello: the broker's identity
 	Expect    int      `json:"expect,omitempty"`    // of Hello: how many connections there are, about
 	Listeners []string `json:"listeners,omitempty"` // of Parcel: the names of the descriptors behind its three
+	Inherited []int    `json:"inherited,omitempty"` // of Parcel: the places in Listeners of those that neither process has opened
 	Version   string   `json:"version,omitempty"`   // of Prepared: the program's
 	Confirms  bool     `json:"confirms,omitempty"`  // of Prepared: Resumed will come
 	Error     string   `json:"error,omitempty"`     // of Failed
@@ -221,23 +223,40 @@ func (s *Successor) Leave() {
 	_ = s.cmd.Process.Release()
 }
 
-// SendParcel sends a parcel and listeners by their names.
-func (l *Line) SendParcel(p *Parcel, names []string, listeners []*os.File) error {
+// Listener is a listener that is handed on.
+type Listener struct {
+	Name      string // "client"
+	Inherited bool   // the process has not opened it either: a socket unit or a parent has
+	File      *os.File
+}
+
+// SendParcel sends a parcel and listeners, which stay the caller's.
+func (l *Line) SendParcel(p *Parcel, listeners []Listener) error {
 	if len(listeners)+3 > PerMessage {
 		return fmt.Errorf("%d listeners are too many", len(listeners))
 	}
-	return l.Send(Message{Kind: Contents, Listeners: names, Files: append([]*os.File{p.In, p.Out, p.State}, listeners...)})
+	m := Message{Kind: Contents, Files: []*os.File{p.In, p.Out, p.State}}
+	for i, s := range listeners {
+		m.Listeners, m.Files = append(m.Listeners, s.Name), append(m.Files, s.File)
+		if s.Inherited {
+			m.Inherited = append(m.Inherited, i)
+		}
+	}
+	return l.Send(m)
 }
 
 // ReceiveParcel is the opposite of SendParcel, for as long as it takes.
-func (l *Line) ReceiveParcel() (p *Parcel, names []string, listeners []*os.File, err error) {
+func (l *Line) ReceiveParcel() (p *Parcel, listeners []Listener, err error) {
 	m, err := l.Receive(Contents, 0)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	if len(m.Files) != 3+len(m.Listeners) {
 		m.close()
-		return nil, nil, nil, fmt.Errorf("%w: %d descriptors", io.ErrUnexpectedEOF, len(m.Files))
+		return nil, nil, fmt.Errorf("%w: %d descriptors", io.ErrUnexpectedEOF, len(m.Files))
 	}
-	return &Parcel{In: m.Files[0], Out: m.Files[1], State: m.Files[2]}, m.Listeners, m.Files[3:], nil
+	for i, name := range m.Listeners {
+		listeners = append(listeners, Listener{name, slices.Contains(m.Inherited, i), m.Files[3+i]})
+	}
+	return &Parcel{In: m.Files[0], Out: m.Files[1], State: m.Files[2]}, listeners, nil
 }

@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -174,21 +175,46 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// From all addresses to loopback on the same port: the new socket can only be
-// bound when the old one is closed.
+// From all addresses to loopback on the same port, whole or not at all: a listener that
+// cannot be opened beside the old one is a reload that is refused, and the old one goes
+// on.
 func TestReloadToSamePort(t *testing.T) {
 	m := startMonitor(t, Options{Listeners: []Listener{tcp("0.0.0.0:0")}})
-	_, port, _ := net.SplitHostPort(m.Addrs()[0].String())
-	change, err := m.Prepare(Options{Listeners: []Listener{tcp("127.0.0.1:" + port)}})
+	old := m.Sockets()[0].Listener
+	_, port, _ := net.SplitHostPort(old.Addr().String())
+	refused := errors.New("the port is taken")
+	var inTheWay []net.Listener
+	o := Options{Listeners: []Listener{tcp("127.0.0.1:" + port)}, Listen: func(_ string, own ...net.Listener) (net.Listener, error) {
+		inTheWay = own
+		return nil, refused
+	}}
+	if _, err := m.Prepare(o); !errors.Is(err, refused) {
+		t.Errorf("a listener that cannot be opened: %v", err)
+	}
+	if len(inTheWay) != 1 || inTheWay[0] != old {
+		t.Errorf("told that %v are in the way", inTheWay)
+	}
+	if code, _ := fetch(t, http.DefaultClient, "http://127.0.0.1:"+port+"/varz", nil); code != 200 {
+		t.Errorf("status %d after a refused change", code)
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Listen = func(string, ...net.Listener) (net.Listener, error) { return other, nil }
+	change, err := m.Prepare(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	change.Commit(context.Background())
-	if got := m.Addrs()[0].String(); got != "127.0.0.1:"+port {
-		t.Errorf("listening on %s", got)
+	if got := m.Sockets(); len(got) != 1 || got[0].Listener != other {
+		t.Errorf("listening on %v", got)
 	}
-	if code, _ := fetch(t, http.DefaultClient, "http://127.0.0.1:"+port+"/varz", nil); code != 200 {
+	if code, _ := fetch(t, http.DefaultClient, "http://"+other.Addr().String()+"/varz", nil); code != 200 {
 		t.Errorf("status %d", code)
+	}
+	if _, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+		t.Error("the old listener is still open")
 	}
 }
 

@@ -26,15 +26,24 @@ type socket struct {
 	done chan struct{} // closed when Serve has returned; nil until served
 }
 
-// bind opens the socket that spec names.
-func bind(spec Listener) (*socket, error) {
+// bind opens the socket that spec names. Those of gone are closed if the change succeeds.
+func bind(spec Listener, open func(string, ...net.Listener) (net.Listener, error), gone []*socket) (*socket, error) {
 	ln := spec.Inherited
 	if ln == nil {
 		ln, spec.Open = spec.Open, nil
 	}
 	if ln == nil {
 		var err error
-		if ln, err = listen(spec); err != nil {
+		if spec.Network == "tcp" && open != nil {
+			var own []net.Listener
+			for _, s := range gone {
+				own = append(own, s.Listener)
+			}
+			ln, err = open(spec.Address, own...)
+		} else {
+			ln, err = listen(spec)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("can't listen to the monitor port: %w", err)
 		}
 	}

@@ -3,13 +3,11 @@ package monitor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
@@ -70,7 +68,7 @@ func (m *Monitor) Start() error {
 	defer m.mu.Unlock()
 	var opened []*socket
 	for _, spec := range m.options.Listeners {
-		s, err := bind(spec)
+		s, err := bind(spec, m.options.Listen, nil)
 		if err != nil {
 			for _, s := range opened {
 				s.Listener.Close()
@@ -106,16 +104,20 @@ func (m *Monitor) Addrs() []net.Addr {
 	return addrs
 }
 
-// Bound returns the TCP listeners that the monitor opened itself or was given
-// open; it goes on owning them.
-func (m *Monitor) Bound() []net.Listener {
+// Socket is one that the monitor listens on.
+type Socket struct {
+	Listener  net.Listener // the monitor's
+	Inherited bool         // it was opened by somebody else
+	TLS       bool
+}
+
+// Sockets returns what is listened on, in the order of the options.
+func (m *Monitor) Sockets() []Socket {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var list []net.Listener
-	for _, s := range m.sockets {
-		if s.spec.Inherited == nil && s.spec.Network != "unix" {
-			list = append(list, s.Listener)
-		}
+	list := make([]Socket, len(m.sockets))
+	for i, s := range m.sockets {
+		list[i] = Socket{s.Listener, s.spec.Inherited != nil, s.spec.TLS != nil}
 	}
 	return list
 }
@@ -124,13 +126,13 @@ func (m *Monitor) Bound() []net.Listener {
 type Change struct {
 	m       *Monitor
 	options Options
-	sockets []*socket // as they shall be; nil where late
+	sockets []*socket // as they shall be
 	opened  []*socket // of these, those opened by Prepare
-	late    []int     // indexes that can be bound only once an old socket is closed
 }
 
 // Prepare checks new options and opens the listeners they add, without
-// changing anything else. Changes are not prepared concurrently.
+// changing anything else: all of them, or it fails. Changes are not prepared
+// concurrently.
 func (m *Monitor) Prepare(o Options) (*Change, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -146,17 +148,13 @@ func (m *Monitor) Prepare(o Options) (*Change, error) {
 		if c.sockets[i] != nil {
 			continue
 		}
-		s, err := bind(spec)
-		switch {
-		case err == nil:
-			c.sockets[i] = s
-			c.opened = append(c.opened, s)
-		case errors.Is(err, syscall.EADDRINUSE) && holdPort(gone, spec):
-			c.late = append(c.late, i) // our own socket is in the way
-		default:
+		s, err := bind(spec, o.Listen, gone)
+		if err != nil {
 			c.Abort()
 			return nil, err
 		}
+		c.sockets[i] = s
+		c.opened = append(c.opened, s)
 	}
 	return c, nil
 }
@@ -184,18 +182,6 @@ func (c *Change) keep(sockets []*socket) (gone []*socket) {
 	return gone
 }
 
-// holdPort reports whether one of sockets has the port of spec.
-func holdPort(sockets []*socket, spec Listener) bool {
-	_, port, err := net.SplitHostPort(spec.Address)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(sockets, func(s *socket) bool {
-		_, p, err := net.SplitHostPort(s.Addr().String())
-		return err == nil && p == port
-	})
-}
-
 // Abort closes what Prepare opened.
 func (c *Change) Abort() {
 	for _, s := range c.opened {
@@ -205,10 +191,6 @@ func (c *Change) Abort() {
 
 // Commit switches over to the new options. Requests under way on listeners
 // that go away are finished until ctx ends.
-//
-// A listener that could not be bound beside an old one on the same port is
-// bound now; should that fail, the old one is opened again and the failure
-// logged, since nothing can be refused any more.
 func (c *Change) Commit(ctx context.Context) {
 	m := c.m
 	m.mu.Lock()
@@ -220,9 +202,6 @@ func (c *Change) Commit(ctx context.Context) {
 	}
 	keep := make(map[*socket]bool)
 	for i, s := range c.sockets {
-		if s == nil {
-			continue
-		}
 		keep[s] = true
 		s.tls.Store(c.options.Listeners[i].TLS)
 		s.spec = c.options.Listeners[i]
@@ -230,47 +209,13 @@ func (c *Change) Commit(ctx context.Context) {
 	for _, s := range c.opened {
 		s.serve(m, m.log)
 	}
-	var gone []*socket
 	for _, s := range m.sockets {
 		if !keep[s] {
-			gone = append(gone, s)
 			s.stop(ctx)
 		}
 	}
-	for _, i := range c.late {
-		c.sockets[i] = m.bindLate(c.options.Listeners[i], gone)
-	}
-	m.sockets = m.sockets[:0:0]
-	for _, s := range c.sockets {
-		if s != nil {
-			m.sockets = append(m.sockets, s)
-		}
-	}
+	m.sockets = c.sockets
 	m.remember()
-}
-
-// bindLate binds spec after the sockets in its way are gone, or else one of
-// those again.
-func (m *Monitor) bindLate(spec Listener, gone []*socket) *socket {
-	s, err := bind(spec)
-	if err != nil {
-		m.log.Event(logging.Error, logging.ListenerFailed, fmt.Sprintf("Monitor keeps its old address: %v", err),
-			logging.String("NATS_LISTENER", spec.Address), logging.Err(err))
-		for _, old := range gone {
-			again := old.spec
-			if again.Inherited != nil {
-				continue
-			}
-			again.Address = old.Addr().String()
-			if s, err = bind(again); err == nil {
-				break
-			}
-		}
-	}
-	if s != nil {
-		s.serve(m, m.log)
-	}
-	return s
 }
 
 // Stop closes the listeners and waits for requests under way until ctx ends.

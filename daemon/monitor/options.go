@@ -15,6 +15,11 @@ import (
 type Options struct {
 	Listeners []Listener
 
+	// Listen opens a listener of the network "tcp" at an address; nil: net.Listen
+	// does. own are listeners of the monitor that may be in the way: they are closed
+	// once the new one is served, or go on if it is not.
+	Listen func(address string, own ...net.Listener) (net.Listener, error)
+
 	// BasePath prefixes every path, such as "/nats"; empty means "/".
 	BasePath string
 

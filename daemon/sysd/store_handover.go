@@ -1,8 +1,6 @@
 package sysd
 
 import (
-	"maps"
-	"net"
 	"os"
 	"strings"
 
@@ -87,33 +85,45 @@ func splitLeft(stored []*Socket) (listeners, left []*Socket) {
 	return listeners, left
 }
 
-// Kept returns the listeners that were to be kept, by their names.
-func (s *Store) Kept() map[string][]net.Listener {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.kept)
-}
-
 // Offer adds a listener that another process has handed to this one, as if it had been
 // stored. The store owns it.
 func (s *Store) Offer(name string, f *os.File) error {
-	raw, err := f.SyscallConn()
+	sock, err := socketOf(name, f)
 	if err != nil {
-		return err
-	}
-	sock := &Socket{Name: name, fd: -1}
-	if err := raw.Control(func(fd uintptr) { sock.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
-		return err
-	}
-	if err != nil {
-		return os.NewSyscallError("fcntl", err)
-	}
-	_ = f.Close()
-	if err := sock.describe(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held = append(s.held, sock)
 	return nil
+}
+
+// Offer adds a socket that another process has inherited and handed to this one, as if
+// it were inherited here. The set owns it.
+func (s *Sockets) Offer(name string, f *os.File) error {
+	sock, err := socketOf(name, f)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, sock)
+	return nil
+}
+
+// socketOf makes a socket of a file, which is closed unless there is an error.
+func socketOf(name string, f *os.File) (*Socket, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	sock := &Socket{Name: name, fd: -1}
+	if err := raw.Control(func(fd uintptr) { sock.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	_ = f.Close()
+	return sock, sock.describe()
 }

@@ -63,10 +63,10 @@ func TestKeptWithoutManager(t *testing.T) {
 	if err := s.Keep("client", l); err != nil || s.Usable() {
 		t.Errorf("usable %v, %v", s.Usable(), err)
 	}
-	if list := s.Kept()["client"]; len(list) != 1 || list[0] != l {
+	if list := s.kept["client"]; len(list) != 1 || list[0] != l {
 		t.Errorf("kept %v", list)
 	}
-	if err := s.Keep("client"); err != nil || len(s.Kept()["client"]) != 0 {
-		t.Errorf("still kept %v: %v", s.Kept(), err)
+	if err := s.Keep("client"); err != nil || len(s.kept["client"]) != 0 {
+		t.Errorf("still kept %v: %v", s.kept, err)
 	}
 }
