@@ -44,6 +44,7 @@ var rooms = []room{
 	{"daemon/subjects", pure("daemon/subject", "daemon/sublist"), "finding stored messages by subject is pure"},
 	{"daemon/stream", pure("daemon/subjects", "daemon/subject"), "what decides about a stream's messages does no i/o and has no clock"},
 	{"daemon/stream/memlog", pure("daemon/stream", "daemon/subjects"), "a log in memory is a log and nothing else"},
+	{"daemon/consumer", pure("daemon/subjects"), "what decides about a consumer does no i/o and has no clock"},
 	{"daemon/stream/logtest", []string{"daemon/stream", "daemon/subjects"}, "tests of logs, for every room that has one"},
 	{"daemon/jetstream/api", pure("daemon/subject"), "what clients say and are told is checked without a server"},
 	{"daemon/fields", pure(), "state for other versions is read and written without knowing whose it is, so that it can be fuzzed alone"},

@@ -1,0 +1,139 @@
+package consumer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+const stateForm = 1
+
+// State returns everything that must outlive the process, in the form of [Machine.Restore]:
+// with it, changes of before need not be read again.
+func (m *Machine) State() []byte {
+	u, i := binary.AppendUvarint, binary.AppendVarint
+	b := []byte{stateForm}
+	for _, v := range []uint64{m.next, m.num, m.kept, m.delivered.Consumer, m.delivered.Stream, m.floor.Consumer, m.floor.Stream} {
+		b = u(b, v)
+	}
+	b = i(b, m.cfg.PausedUntil)
+	b = u(b, uint64(len(m.listed)))
+	last := uint64(0)
+	for _, s := range m.listed {
+		b, last = u(b, s-last), s
+	}
+	b = u(b, uint64(len(m.spent)))
+	for _, s := range sorted(m.spent) {
+		b = u(u(b, s), uint64(m.spent[s]))
+	}
+	b = u(b, uint64(len(m.ahead)))
+	for _, s := range sorted(m.ahead) {
+		b = u(b, s)
+	}
+	b = u(b, uint64(m.pending.live))
+	var seq, num uint64
+	m.pending.each(func(d delivery) bool {
+		times := uint64(d.times) << 1
+		if d.inLine {
+			times |= 1
+		}
+		b = i(u(u(u(b, d.seq-seq), d.num-num), times), d.at)
+		seq, num = d.seq, d.num
+		return true
+	})
+	return b
+}
+
+func sorted[V any](m map[uint64]V) []uint64 {
+	s := make([]uint64, 0, len(m))
+	for k := range m {
+		s = append(s, k)
+	}
+	slices.Sort(s)
+	return s
+}
+
+// Restore brings a machine made by [Reopen] to a state that [Machine.State] returned.
+// Memory grows with the text, not with what it announces.
+func (m *Machine) Restore(state []byte) error {
+	if len(state) == 0 || state[0] != stateForm {
+		return fmt.Errorf("%w: form not known", ErrChange)
+	}
+	r := &reader{b: state[1:]}
+	for _, v := range []*uint64{&m.next, &m.num, &m.kept, &m.delivered.Consumer, &m.delivered.Stream, &m.floor.Consumer, &m.floor.Stream} {
+		*v = r.uint()
+	}
+	m.next = max(m.next, 1)
+	m.cfg.PausedUntil = r.int()
+	var last uint64
+	for n := r.uint(); n > 0 && !r.bad; n-- {
+		d := r.uint()
+		if r.bad || d == 0 || last+d < last {
+			return fmt.Errorf("%w: list of messages", ErrChange)
+		}
+		last += d
+		m.listed = append(m.listed, last)
+	}
+	m.spent, m.ahead = map[uint64]int{}, map[uint64]struct{}{}
+	for n := r.uint(); n > 0 && !r.bad; n-- {
+		s := r.uint()
+		m.spent[s] = int(r.uint() & 0xffff)
+	}
+	for n := r.uint(); n > 0 && !r.bad; n-- {
+		m.ahead[r.uint()] = struct{}{}
+	}
+	if err := m.restorePending(r); err != nil {
+		return err
+	}
+	m.matches.forget()
+	m.changes = m.changes[:0]
+	return nil
+}
+
+func (m *Machine) restorePending(r *reader) error {
+	var seq, num uint64
+	for n := r.uint(); n > 0 && !r.bad; n-- {
+		ds, dn, times, at := r.uint(), r.uint(), r.uint(), r.int()
+		lined := times&1 != 0
+		times = times >> 1 & maxTimes
+		if r.bad || ds == 0 || dn == 0 || times == 0 || seq+ds < seq || num+dn < num {
+			return fmt.Errorf("%w: pending deliveries", ErrChange)
+		}
+		seq, num = seq+ds, num+dn
+		d := delivery{seq: seq, num: num, at: at, times: int(times)}
+		due := at + m.cfg.wait(d.times)
+		m.pending.add(d, due)
+		m.due = min(m.due, due)
+		if lined {
+			m.again(d)
+		}
+	}
+	if r.bad || len(r.b) > 0 {
+		return fmt.Errorf("%w: %d bytes too many or too few", ErrChange, len(r.b))
+	}
+	// What is pending was delivered, whatever else the text says.
+	m.num = max(m.num, num)
+	if seq > 0 {
+		m.skipped(seq)
+		m.delivered.Stream, m.delivered.Consumer = max(m.delivered.Stream, seq), max(m.delivered.Consumer, num)
+	}
+	return nil
+}
+
+// Resumed says that everything that was written has been read. clean: the process before
+// wrote all of it, so that numbers go on where they ended; otherwise they go on behind those
+// that it may have given.
+func (m *Machine) Resumed(clean bool) {
+	if m.relist > 0 {
+		for _, seq := range m.world.LastPerSubject(m.filter) {
+			if seq > m.delivered.Stream && seq < m.relist {
+				m.listed = append(m.listed, seq)
+			}
+		}
+		m.relist = 0
+	}
+	if !clean {
+		m.num = max(m.num, m.kept)
+	}
+	m.reserve()
+}
