@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -112,5 +113,25 @@ func TestOpenBrokerSaysSo(t *testing.T) {
 			t.Errorf("%q: status exits %d: %s", tt.config, code, out)
 		}
 		s.Stop()
+	}
+}
+
+// A port that another NATS server has is not waited for under the packaged unit, and the log says who has it.
+func TestPortOfAnotherServerIsNotWaitedFor(t *testing.T) {
+	other := brokertest.Start(t, brokertest.Options{})
+	conf := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(conf, []byte("listen: \""+other.Addr()+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for unit, want := range map[string]int{"": 1, "NATS_UNIT=nats-broker.service": 69} {
+		cmd := exec.Command(brokertest.Ours(t), "-c", conf)
+		cmd.Env = append(os.Environ(), unit)
+		out, err := cmd.CombinedOutput()
+		if err == nil || cmd.ProcessState.ExitCode() != want {
+			t.Errorf("with %q it ends with %v, want %d", unit, err, want)
+		}
+		if !strings.Contains(string(out), "Another NATS server, of version") || !strings.Contains(string(out), "address already in use") {
+			t.Errorf("it says\n%s", out)
+		}
 	}
 }

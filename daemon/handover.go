@@ -22,6 +22,7 @@ const (
 // succession is what the process has to do with the one before it and the one after.
 // Run's goroutine and New use it, nobody else.
 type succession struct {
+	found  bool             // connections wait for us, or have waited
 	parcel *handover.Parcel // found; nil: none, or done with
 	taken  []int            // its descriptors, once they are taken out
 	frozen bool             // the core is at rest, for a successor
@@ -42,7 +43,7 @@ func (d *Daemon) findParcel() {
 		return
 	}
 	p.Expect()
-	d.succession.parcel = p
+	d.succession.parcel, d.succession.found = p, true
 }
 
 // openParcel looks at what was found: the core is known under the name it had, and what

@@ -51,9 +51,10 @@ func (d *Daemon) Run() (int, error) {
 	if err != nil {
 		d.tellPredecessor(err)
 		d.reportStart(err)
-		d.notify.Failure(err, 1)
+		code := d.startCode(err)
+		d.notify.Failure(err, code)
 		d.logs.Close()
-		return 1, err
+		return code, err
 	}
 	crashAt("started")
 	d.tellPredecessor(nil)

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/control"
 )
 
 // configVerbs are the verbs below `nats-broker config`.
@@ -32,12 +38,35 @@ func load(file string) (*config.Config, config.Warnings, error) {
 	return config.Load(config.LoadRequest{File: file, Environ: os.Environ()})
 }
 
-// fileArgument is the file that a verb is about: the one it was given, or the packaged one.
-func fileArgument(args []string) string {
-	if len(args) > 0 {
-		return args[0]
+// subject is what a config verb is about: a file that is named, or that of a service.
+type subject struct{ instance string }
+
+// subjectFlags describes the flags of a subject.
+const subjectFlags = `  --instance NAME  the configuration of nats-broker@NAME.service
+`
+
+func (s *subject) flags(fs *flag.FlagSet) { fs.StringVar(&s.instance, "instance", "", "") }
+
+// file is the file meant: the one that was given, or else the one that the service serves with; where it does not run,
+// the one that it would start with. args hold at most one.
+func (s *subject) file(args []string) (string, error) {
+	switch {
+	case len(args) > 0 && s.instance != "":
+		return "", errors.New("--instance and a file: one of them is meant")
+	case len(args) > 0:
+		return args[0], nil
 	}
-	return config.PackagedFile
+	t := talk{inst: s.instance}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	resp, err := control.Client{Path: t.path()}.Do(ctx, control.Request{Verb: control.VerbStatus})
+	if err == nil && resp.Status != nil && filepath.IsAbs(resp.Status.Config.File) {
+		return resp.Status.Config.File, nil
+	}
+	if s.instance != "" {
+		return filepath.Join(filepath.Dir(config.PackagedFile), s.instance+".conf"), nil
+	}
+	return config.PackagedFile, nil
 }
 
 // loadOrReport loads a configuration for a verb that needs a valid one. Mistakes and warnings are reported.

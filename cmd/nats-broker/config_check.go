@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/nats-broker/nats-broker/daemon"
 	"github.com/nats-broker/nats-broker/daemon/config"
 )
 
-const configCheckHelp = `Usage: nats-broker config check [--json] [FILE]
+const configCheckHelp = `Usage: nats-broker config check [--instance NAME | FILE] [--json] [--writable]
 
 Say whether the configuration in FILE, with its drop-ins and the environment, is
-valid. FILE is ` + config.PackagedFile + ` unless given. All mistakes are reported,
-with their places; besides what 'nats-broker -t' finds, also what would only
-show at the start.
+valid. Without FILE it is that of the service: the one it runs with, or else
+` + config.PackagedFile + `. All mistakes are reported, with their places; besides
+what 'nats-broker -t' finds, also what would only show at the start.
 
-  --json     write the verdict as a JSON document
+` + subjectFlags + `  --json           write the verdict as a JSON document
+  --writable       also say which of the files and directories that the broker
+                   would write to it may not, as the user that asks
 
 Exit status:
   0  valid
@@ -35,12 +38,21 @@ type verdict struct {
 func configCheck(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("config check", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "")
+	writable := fs.Bool("writable", false, "")
+	var about subject
+	about.flags(fs)
 	rest, status, ok := arguments(fs, args, 1, configCheckHelp, stdout, stderr)
 	if !ok {
 		return status
 	}
-	file := fileArgument(rest)
+	file, err := about.file(rest)
+	if err != nil {
+		return misused(stderr, fs.Name(), err.Error())
+	}
 	cfg, warns, err := load(file)
+	if err == nil && *writable {
+		err = daemon.CheckWritable(cfg)
+	}
 	status = exitOK
 	if err != nil || config.Verdict(warns, err) != nil {
 		status = exitFail

@@ -14,8 +14,8 @@ const configDiffHelp = `Usage: nats-broker config diff [--json] [A] B
 
 Show which options differ in effect between the configuration files A and B, each
 with its drop-ins and the environment, and what a change from A to B needs: whether
-it applies live, to new connections, or needs a restart. A is ` + config.PackagedFile + `
-unless given. Without any file, show what a reload would change in the running
+it applies live, to new connections, or needs a restart. A, unless given, is the
+service's, ` + config.PackagedFile + ` where it runs with no other. Without any file, show what a reload would change in the running
 broker. Secrets are masked.
 
     --json             write the changes as a JSON document
@@ -43,7 +43,12 @@ func configDiff(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	case 0:
 		return diffRunning(t, *asJSON, stdout)
 	case 1:
-		rest = []string{config.PackagedFile, rest[0]}
+		about := subject{instance: t.inst}
+		now, err := about.file(nil)
+		if err != nil {
+			return failed(stderr, t.fs.Name(), err)
+		}
+		rest = []string{now, rest[0]}
 	}
 	a, okA := loadOrReport(rest[0], stderr)
 	b, okB := loadOrReport(rest[1], stderr)

@@ -1,0 +1,61 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nats-broker/nats-broker/daemon/config"
+)
+
+// CheckWritable reports what a broker with this configuration would have to
+// write and this process may not: files, or the directories in which they
+// would be made. Nothing is touched. The error lists all of it.
+func CheckWritable(cfg *config.Config) error {
+	o := cfg.Options
+	var list []error
+	check := func(option, path string, dir bool) {
+		if path == "" {
+			return
+		}
+		if err := mayWrite(path, dir); err != nil {
+			list = append(list, fmt.Errorf("%s: %s cannot be written: %w", option, path, err))
+		}
+	}
+	check("log_file", o.Log.File, false)
+	check("pid_file", o.Process.PidFile, false)
+	check("ports_file_dir", o.Process.PortsFileDir, true)
+	check("control_socket", parent(o.Process.ControlSocket), true)
+	check("monitor.socket", parent(o.Monitor.Socket), true)
+	if r := o.Operator.Resolver; r.Type == config.ResolverFull || r.Type == config.ResolverCache {
+		check("resolver.dir", r.Dir, true)
+	}
+	return errors.Join(list...)
+}
+
+func parent(path string) string {
+	if path == "" {
+		return ""
+	}
+	return filepath.Dir(path)
+}
+
+// mayWrite asks the kernel whether path may be written, or made where it is
+// not there.
+func mayWrite(path string, dir bool) error {
+	access := func(path string, mode uint32) error {
+		return unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS)
+	}
+	mode := uint32(unix.W_OK)
+	if dir {
+		mode |= unix.X_OK
+	}
+	err := access(path, mode)
+	if errors.Is(err, fs.ErrNotExist) {
+		return access(filepath.Dir(path), unix.W_OK|unix.X_OK)
+	}
+	return err
+}
