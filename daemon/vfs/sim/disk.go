@@ -13,8 +13,11 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
-// ErrCut is what everything returns once the power is cut.
-var ErrCut = errors.New("simulated power cut")
+// Errors of a disk whose power is cut, or whose process has ended.
+var (
+	ErrCut    = errors.New("simulated power cut")
+	ErrKilled = errors.New("simulated end of the process")
+)
 
 // Options say what kind of disk it is.
 type Options struct {
@@ -40,7 +43,8 @@ type Disk struct {
 	pending []*change // of names, not on the disk yet, in order
 	ops     int
 	dead    bool
-	life    int   // counts the ends of the process
+	killed  bool  // the process has ended
+	life    int   // counts processes
 	used    int64 // bytes that are allocated
 	locks   map[*node]bool
 }
@@ -60,11 +64,20 @@ func (d *Disk) Hook(h func(Op) Fault) {
 	d.hook = h
 }
 
-// Kill ends the process that uses the disk, as SIGKILL does: what it has open is of no use any
-// more, its locks are free, and what it has written is there.
+// Kill ends the process that uses the disk, as SIGKILL does: every call fails from now on, until
+// another process begins ([Disk.Restart]). What was written is there.
 func (d *Disk) Kill() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.killed = true
+}
+
+// Restart begins another process: what the one before had open is of no use any more, and its
+// locks are free.
+func (d *Disk) Restart() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.killed = false
 	d.life++
 	clear(d.locks)
 }
@@ -146,8 +159,8 @@ func (d *Disk) begin(o Op) (fault, err error) {
 	d.mu.Lock()
 	d.ops++
 	o.N = d.ops
-	if d.dead {
-		return nil, failed(o, ErrCut)
+	if err := d.gone(); err != nil {
+		return nil, failed(o, err)
 	}
 	h := d.hook
 	if h == nil {
@@ -156,9 +169,10 @@ func (d *Disk) begin(o Op) (fault, err error) {
 	d.mu.Unlock()
 	f := h(o)
 	d.mu.Lock()
+	if err := d.gone(); err != nil { // by somebody else, while this one waited
+		return nil, failed(o, err)
+	}
 	switch {
-	case d.dead: // by somebody else, while this one waited
-		return nil, failed(o, ErrCut)
 	case f.Cut:
 		d.dead = true
 		return failed(o, ErrCut), nil
@@ -166,6 +180,17 @@ func (d *Disk) begin(o Op) (fault, err error) {
 		return failed(o, f.Err), nil
 	}
 	return nil, nil
+}
+
+// gone returns why there is no disk any more; mu is held.
+func (d *Disk) gone() error {
+	switch {
+	case d.dead:
+		return ErrCut
+	case d.killed:
+		return ErrKilled
+	}
+	return nil
 }
 
 func failed(o Op, err error) error { return &fs.PathError{Op: string(o.Call), Path: o.Name, Err: err} }

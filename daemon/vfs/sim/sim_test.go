@@ -240,6 +240,13 @@ func TestKillLocksAndFlip(t *testing.T) {
 	f := must(d.Open("/a", create, vfs.Other))(t)
 	write(t, f, []byte("ab"), 0)
 	d.Kill()
+	if _, err := f.WriteAt([]byte("x"), 0); !errors.Is(err, ErrKilled) {
+		t.Error(err)
+	}
+	if _, err := d.Open("/c", create, vfs.Other); !errors.Is(err, ErrKilled) {
+		t.Error(err)
+	}
+	d.Restart()
 	if _, err := f.WriteAt([]byte("x"), 0); !errors.Is(err, syscall.EBADF) {
 		t.Error(err)
 	}
