@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
@@ -113,7 +114,7 @@ func serviceExport(e *config.Export) broker.ServiceExport {
 // is called there.
 func localSubject(im *config.Import) string {
 	if im.Prefix != "" {
-		return im.Prefix + "." + im.Stream.Subject
+		return strings.TrimSuffix(im.Prefix, ".") + "." + im.Stream.Subject
 	}
 	return im.To
 }

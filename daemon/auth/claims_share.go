@@ -65,7 +65,8 @@ func (a *ClaimAccount) share() *SharedAccount {
 			Subject: string(e.Subject), Threshold: e.ResponseThreshold,
 			Streamed: e.ResponseType == jwt.ResponseTypeStream || e.ResponseType == jwt.ResponseTypeChunked,
 		}
-		if e.Latency != nil && !out.Streamed {
+		if e.Latency != nil && !out.Streamed && subject.ValidStrict(string(e.Latency.Results), false) &&
+			subject.IsLiteral(string(e.Latency.Results)) {
 			out.Latency, out.Sampling = string(e.Latency.Results), max(int(e.Latency.Sampling), 0)
 		}
 		s.Services = append(s.Services, out)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nats-broker/nats-broker/daemon/fields"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -265,7 +266,7 @@ func (c *Client) restoreAnswers(list []movedAnswer) {
 func (c *Client) restoreSubscription(m *movedSub) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.subs.get(m.sid) != nil {
+	if c.subs.get(m.sid) != nil || m.sid == "" || !subject.FitsLine(m.sid) {
 		return
 	}
 	var queue *string
@@ -375,7 +376,7 @@ func (t *replyTable) adoptReplies(a *Account, list []movedReply) {
 	for i := range list {
 		m := &list[i]
 		to := a.broker.Account(m.account)
-		if to == nil || m.id == "" {
+		if to == nil || m.id == "" || !subject.FitsLine(m.subject) {
 			continue
 		}
 		e := a.exportNamed(m.export)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -102,6 +103,9 @@ func (p *Publisher) Close() {
 // may be empty; header is "NATS/1.0…" through its blank line. Nothing is kept. The batch
 // must have begun.
 func (p *Publisher) Send(subject, reply, header, payload []byte) (delivered bool) {
+	if !fitLine(subject, reply) {
+		return false
+	}
 	f := p.spell(subject, reply, header, payload)
 	p.trace(f)
 	return p.s.publish(p.s.plan(f.Subject), f)
@@ -110,6 +114,9 @@ func (p *Publisher) Send(subject, reply, header, payload []byte) (delivered bool
 // SendAs is Send for a message that clients see under another subject than that by which
 // it finds them, as they do what a consumer delivers.
 func (p *Publisher) SendAs(subject, shown, reply, header, payload []byte) (delivered bool) {
+	if !fitLine(subject, reply) || !fitLine(shown, nil) {
+		return false
+	}
 	f := p.spell(subject, reply, header, payload)
 	p.trace(f)
 	f.Shown = shown
@@ -117,6 +124,12 @@ func (p *Publisher) SendAs(subject, shown, reply, header, payload []byte) (deliv
 	pl := s.plan(f.Subject)
 	s.uncounted++
 	return s.publishAll(pl, f)
+}
+
+// fitLine reports whether a subject and a reply subject, which may be empty, can stand in a line: they may be made of what
+// somebody else has named.
+func fitLine(to, reply []byte) bool {
+	return len(to) > 0 && subject.FitsLine(to) && subject.FitsLine(reply)
 }
 
 func (p *Publisher) trace(f *proto.Frame) {

@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -86,6 +87,9 @@ type shares struct {
 func (b *Broker) PrepareAccounts(list []AccountOptions) (commit func(), err error) {
 	next := make(map[string]*sharing, len(list))
 	for _, o := range list {
+		if !subject.FitsLine(strings.ReplaceAll(o.Name, " ", "")) { // with blanks there is no cluster
+			return nil, fmt.Errorf("account %q: the name holds white space", o.Name)
+		}
 		if _, twice := next[o.Name]; twice {
 			return nil, fmt.Errorf("account %q is defined twice", o.Name)
 		}
@@ -105,6 +109,9 @@ func (sh *sharing) prepare(known func(name string) bool) error {
 	for _, e := range o.Exports {
 		if !subject.ValidStrict(e.Subject, false) {
 			return fmt.Errorf("service export %q: invalid subject", e.Subject)
+		}
+		if l := e.Latency; l != nil && (!subject.ValidStrict(l.Subject, false) || !subject.IsLiteral(l.Subject)) {
+			return fmt.Errorf("service export %q: invalid subject of latency samples %q", e.Subject, l.Subject)
 		}
 		if e.Threshold <= 0 {
 			e.Threshold = defaultThreshold

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/proto"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
 // wish is what somebody is subscribed to.
@@ -166,7 +167,9 @@ func (h *Hub) Sync() {
 	defer h.syncMu.Unlock()
 	now := make(map[string]*broker.Account)
 	for _, a := range h.broker.Accounts() {
-		now[a.Name()] = a
+		if subject.FitsLine(a.Name()) { // those of others have no place in a frame
+			now[a.Name()] = a
+		}
 	}
 	var came, went []*interest
 	h.mu.Lock()

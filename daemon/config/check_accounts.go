@@ -13,6 +13,7 @@ import (
 // all else is right, since a mistake in one account shows in those that import from it.
 func (d *decoder) checkAccounts(o *Options) {
 	for i := range o.Accounts {
+		d.checkAccountName(o, &o.Accounts[i])
 		d.checkMappings(&o.Accounts[i])
 	}
 	if len(d.errs) > 0 {
@@ -28,6 +29,17 @@ func (d *decoder) checkAccounts(o *Options) {
 	g.added = map[string][]edge{}
 	for i := range o.Accounts {
 		d.checkServiceImports(&g, &o.Accounts[i])
+	}
+}
+
+// checkAccountName holds that the name can stand in the lines of routes. On a server without a cluster it may hold blanks:
+// nats-server takes them.
+func (d *decoder) checkAccountName(o *Options, a *Account) {
+	switch {
+	case !subject.FitsLine(strings.ReplaceAll(a.Name, " ", "")):
+		d.wrong(join("accounts", a.Name), "the name of an account cannot hold tabs or ends of lines: %q", a.Name)
+	case o.Cluster.Defined && !subject.FitsLine(a.Name):
+		d.wrong(join("accounts", a.Name), "the name of an account cannot hold blanks where there is a cluster: %q", a.Name)
 	}
 }
 
@@ -188,11 +200,15 @@ func (d *decoder) checkStreamImports(g *grants, a *Account) {
 		if to == "" {
 			to = from
 		}
+		if !validSubject(stars(to)) {
+			bad("%q is no subject", to)
+			continue
+		}
 		if g.streamCycle(exporter, to, map[string]bool{a.Name: true}) || g.streamCycle(exporter, from, map[string]bool{a.Name: true}) {
 			bad("import forms a cycle")
 			continue
 		}
-		if !literal(from) && to != from {
+		if to != from {
 			if _, err := subject.NewReversible(from, subject.Placeholders(to)); err != nil {
 				bad("failed to create mapping transform for stream import subject from %q to %q: %v", from, to, err)
 				continue

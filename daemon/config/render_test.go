@@ -26,7 +26,7 @@ write_deadline: "5s"
 system_account: SYS
 accounts {
   SYS { users: [ {user: sys, pass: $PASS} ] }
-  "my app" { users: [ {user: $NAME, password: x, permissions { publish: [a, "b.>"], subscribe { deny: c } } } ] }
+  "my{app" { users: [ {user: $NAME, password: x, permissions { publish: [a, "b.>"], subscribe { deny: c } } } ] }
 }
 cluster { name: c1, port: 6300, routes: [ nats-route://u:secret@10.0.0.1:6222 ], authorization { user: u, password: p } }
 `,

@@ -165,6 +165,9 @@ func NextRoute(buf []byte, lim *Limits, pinned bool, f *RouteFrame) (n, need int
 
 // parseArg reads the line that ends before n, and the payload behind it.
 func (f *RouteFrame) parseArg(buf []byte, n int, lim *Limits, pinned bool) (int, int, error) {
+	if f.Op < RoutePing && bytes.IndexByte(f.Arg, '\r') >= 0 { // it would stand in a subject or in a name
+		return 0, 0, argError("route line parse error", f.Arg)
+	}
 	switch f.Op {
 	case RouteSub, RouteUnsub:
 		return n, 0, f.parseInterest(f.Arg, pinned)

@@ -42,7 +42,19 @@ func ValidStrict(s string, checkRunes bool) bool {
 	if checkRunes && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError)) {
 		return false
 	}
-	return Valid(s) && !strings.ContainsAny(s, " \t\n\f\r")
+	return Valid(s) && FitsLine(s) && strings.IndexByte(s, '\f') < 0
+}
+
+// FitsLine reports whether s can stand in a line of the protocol as one word: it holds nothing that separates words or
+// ends lines. Whatever becomes a part of a line and did not come as a word of one, be it a subject, the name of an
+// account or of a queue group, is held to it.
+func FitsLine[S Text](s S) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+			return false
+		}
+	}
+	return true
 }
 
 // ValidLiteral reports whether s can be published to when a client asked for

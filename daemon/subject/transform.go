@@ -59,7 +59,7 @@ type Transform struct {
 // NewTransform makes the transform from source to destination. An empty source
 // stands for ">".
 //
-// The error is ErrBadSubject when one of the two is no subject, when only one of
+// The error is ErrBadSubject when one of the two is no subject or could not stand in a line (see [FitsLine]), when only one of
 // them ends in ">" or when the destination holds "*", and a *MappingError for a
 // destination token that cannot be used.
 func NewTransform(source, destination string) (*Transform, error) {
@@ -77,7 +77,7 @@ func newTransform(source, destination string, reversible bool) (*Transform, erro
 		source = ">"
 	}
 	from, to := patternOf(source), patternOf(destination)
-	if !from.valid || !to.valid || len(to.wildcards) > 0 || from.open != to.open {
+	if !FitsLine(source) || !from.valid || !to.valid || len(to.wildcards) > 0 || from.open != to.open {
 		return nil, ErrBadSubject
 	}
 	t := &Transform{
@@ -95,6 +95,9 @@ func newTransform(source, destination string, reversible bool) (*Transform, erro
 			return nil, err
 		}
 		if call == nil {
+			if !FitsLine(token) {
+				return nil, ErrBadSubject
+			}
 			t.pieces = append(t.pieces, literal(token))
 			continue
 		}

@@ -93,7 +93,7 @@ func (x *Index[E, A, P]) Watch(f func(Change)) {
 // pattern's node otherwise.
 func (x *Index[E, A, P]) Insert(m P) (*Node[E, A], error) {
 	pattern := m.Subject()
-	if !subject.Valid(pattern) {
+	if !subject.Valid(pattern) || !subject.FitsLine(pattern) || !subject.FitsLine(m.Queue()) {
 		return nil, ErrSubject
 	}
 	x.mu.Lock()
