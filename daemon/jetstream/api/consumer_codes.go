@@ -1,0 +1,64 @@
+package api
+
+// Codes of errors of consumers.
+const (
+	ConsumerNameInUse        Code = 10013
+	DurableNotInSubject      Code = 10016
+	DurableMismatch          Code = 10017
+	DurableNotSet            Code = 10018
+	EphemeralExpected        Code = 10020
+	DeliverWildcard          Code = 10079
+	PushMaxWaiting           Code = 10080
+	DeliverCycle             Code = 10081
+	PendingNeedsAcks         Code = 10082
+	HeartbeatTooShort        Code = 10083
+	PullNeedsAcks            Code = 10084
+	PullRateLimit            Code = 10086
+	PullHeartbeat            Code = 10088
+	PullFlowControl          Code = 10089
+	DirectNeedsPush          Code = 10090
+	DirectNeedsEphemeral     Code = 10091
+	StartMismatch            Code = 10094
+	SamplingInvalid          Code = 10095
+	QueueNeedsExplicit       Code = 10098
+	QueueManyUnfiltered      Code = 10099
+	QueueOverlap             Code = 10100
+	QueueDeliverAll          Code = 10101
+	ConsumerNameTooLong      Code = 10102
+	ConsumerDescription      Code = 10107
+	FlowNeedsHeartbeat       Code = 10108
+	PushDeliverInvalid       Code = 10112
+	MaxExpiresTooShort       Code = 10115
+	MaxDeliverBackoff        Code = 10116
+	MaxAckPendingExceeded    Code = 10121
+	MaxBatchExceeded         Code = 10125
+	ConsumerReplicas         Code = 10126
+	ConsumerNameSeparators   Code = 10127
+	FilterNotAsSubject       Code = 10131
+	DurableNotName           Code = 10132
+	ReplicasNotStreams       Code = 10134
+	ConsumerMetadata         Code = 10135
+	FilterAndFilters         Code = 10136
+	FiltersWithSubject       Code = 10137
+	FiltersOverlap           Code = 10138
+	FilterEmpty              Code = 10139
+	ConsumerExists           Code = 10148
+	ConsumerMissing          Code = 10149
+	InactiveTooLong          Code = 10153
+	PolicyNeedsGroup         Code = 10159
+	GroupUnknown             Code = 10160
+	GroupEmpty               Code = 10161
+	GroupInvalid             Code = 10162
+	PushWithGroups           Code = 10178
+	AckWaitNegative          Code = 10183
+	BackoffNegative          Code = 10184
+	GroupsWithoutPolicy      Code = 10196
+	PinnedTimeWithoutPolicy  Code = 10197
+	ResetInvalid             Code = 10204
+	FlowAckNeedsPush         Code = 10218
+	FlowAckNeedsFlow         Code = 10219
+	FlowAckNeedsPending      Code = 10220
+	FlowAckWithWait          Code = 10221
+	FlowAckWithMaxDeliver    Code = 10222
+	ConsumerIdentityMismatch Code = 10225
+)
