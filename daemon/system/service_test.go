@@ -156,7 +156,7 @@ func TestEncodings(t *testing.T) {
 // another lane must still answer.
 func TestNobodyWaits(t *testing.T) {
 	b := newBench(t, Options{})
-	stuck, free := make(chan bool), make(chan bool)
+	stuck, free := make(chan bool, 1), make(chan bool) // the first to be stuck may come before it is waited for
 	b.service.Handle("slow", func(r *Request) {
 		select {
 		case stuck <- true:
