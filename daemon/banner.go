@@ -30,7 +30,8 @@ func (d *Daemon) banner(cfg *config.Config) {
 func (d *Daemon) saysConfiguration(a *active) {
 	if a.lastGood {
 		d.log.Event(logging.Error, logging.LastGoodInUse,
-			"The configuration on disk is bad, starting with the last good one of "+a.loaded.Format(time.DateTime)+": "+plainErrors(a.err), logging.Err(a.err))
+			"The configuration on disk is bad, starting with the last good one of "+a.loaded.Format(time.DateTime)+": "+plainErrors(a.err),
+			logging.String(logging.FieldReason, firstError(a.err)), logging.String(logging.FieldConfigFile, d.Invocation.ConfigFile), logging.Err(a.err))
 	}
 	if a.cfg.File == "" {
 		return

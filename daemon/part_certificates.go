@@ -72,7 +72,7 @@ func (p *certificatePart) look(now time.Time) {
 			continue
 		}
 		day := c.NotAfter.UTC().Format(time.RFC3339)
-		fields := []logging.Field{logging.String("NATS_CERTIFICATE", c.File), logging.String("NATS_EXPIRES", day)}
+		fields := []logging.Field{logging.String(logging.FieldCertificate, c.File), logging.String(logging.FieldExpires, day)}
 		if left <= 0 {
 			p.log.Event(logging.Error, logging.CertificateExpired, fmt.Sprintf("Certificate %s (%s) expired on %s", c.File, c.Subject, day), fields...)
 			continue

@@ -80,7 +80,7 @@ func (p *clusterPart) start(cfg *config.Config) error {
 	}
 	listeners := make([]net.Listener, len(list))
 	for i, l := range list {
-		p.log.Info("Listening for route connections on "+l.shown(at), logging.String("NATS_LISTEN", l.listener.Addr().String()))
+		p.log.Info("Listening for route connections on "+l.shown(at), logging.String(logging.FieldListener, l.listener.Addr().String()))
 		listeners[i] = l.listener
 	}
 	p.set(list...)

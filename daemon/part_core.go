@@ -116,7 +116,7 @@ func (p *corePart) serve(l net.Listener, inherited bool, shown string) error {
 	if err != nil {
 		return err
 	}
-	p.log.Info("Listening for client connections on "+shown, logging.String("NATS_LISTEN", l.Addr().String()))
+	p.log.Info("Listening for client connections on "+shown, logging.String(logging.FieldListener, l.Addr().String()))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.listeners = append(p.listeners, &clientListener{probed, serving, inherited, shown})

@@ -119,7 +119,7 @@ func (d *Daemon) announce(cause string, changes []config.Change, warnings []stri
 		d.log.Warn(w)
 	}
 	for _, c := range changes {
-		d.log.Info("Reloaded: "+changeLine(c), logging.String("NATS_OPTION", c.Path))
+		d.log.Info("Reloaded: "+changeLine(c), logging.String(logging.FieldOption, c.Path))
 	}
 	if len(changes) == 0 && old.err == nil && !old.lastGood {
 		d.reloads.unchanged.Add(1)
@@ -131,7 +131,7 @@ func (d *Daemon) announce(cause string, changes []config.Change, warnings []stri
 		digest = " (" + cfg.Digest + ")"
 	}
 	d.log.Event(logging.Info, logging.ReloadApplied, "Reloaded server configuration"+digest,
-		logging.String("NATS_CAUSE", cause), logging.Int("NATS_CHANGES", int64(len(changes))))
+		logging.String(logging.FieldCause, cause), logging.Int(logging.FieldChanges, int64(len(changes))))
 }
 
 // changeLine is what nats-server writes behind "Reloaded: ".
@@ -153,7 +153,8 @@ func (d *Daemon) refuse(cause string, check bool, err error) control.Response {
 	act.refused, act.err = time.Now(), err
 	d.active.Store(&act)
 	d.log.Event(logging.Error, logging.ReloadRefused, "Failed to reload server configuration: "+plainErrors(err),
-		logging.String("NATS_CAUSE", cause), logging.Err(err))
+		logging.String(logging.FieldReason, firstError(err)), logging.String(logging.FieldConfigFile, act.cfg.File),
+		logging.String(logging.FieldCause, cause), logging.Err(err))
 	d.reportUnusable()
 	return resp
 }

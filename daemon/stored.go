@@ -27,7 +27,7 @@ func (d *Daemon) retireStored(o *config.Options) {
 	d.warnOf("service manager", err)
 	for _, s := range ended {
 		d.log.Info("Closed the listener kept over the restart, "+s.String()+": the configuration does not want it",
-			logging.String("NATS_LISTEN", s.Addr.String()))
+			logging.String(logging.FieldListener, s.Addr.String()))
 	}
 }
 
@@ -40,7 +40,7 @@ func (d *Daemon) takeStored(name string) net.Listener {
 		return nil
 	}
 	d.log.Info("Taking over the "+name+" listener kept over the restart, "+l.Addr().String(),
-		logging.String("NATS_LISTEN", l.Addr().String()))
+		logging.String(logging.FieldListener, l.Addr().String()))
 	return l
 }
 

@@ -307,7 +307,8 @@ func (c *Client) reportEnd(r Reason, err error) {
 		c.acc.mu.Lock()
 		c.acc.slow++
 		c.acc.mu.Unlock()
-		c.broker.log.Event(logging.Info, logging.SlowConsumer, c.name()+" - "+err.Error(), c.fields()...)
+		c.broker.log.Event(logging.Info, logging.SlowConsumer, c.name()+" - "+err.Error(),
+			append(c.whose(), logging.String(logging.FieldReason, err.Error()))...)
 	case StaleConnection:
 		n.stale.Add(1)
 	case WriteFailed:
@@ -320,7 +321,7 @@ func (c *Client) reportEnd(r Reason, err error) {
 		}
 		if r == AuthenticationViolation {
 			c.broker.log.Event(logging.Error, logging.AuthenticationFailed, c.name()+" - "+ce.err.Error(),
-				append(c.fields(), logging.String("NATS_REMOTE", c.remote.String()), logging.String("NATS_REASON", ce.err.Error()))...)
+				append(c.whose(), logging.String(logging.FieldReason, ce.err.Error()))...)
 			break
 		}
 		c.errorLine(ce.err.Error())
@@ -349,8 +350,15 @@ func (c *Client) debug(format string, args ...any) {
 	}
 }
 
+// errorLine logs what the client did wrong.
 func (c *Client) errorLine(text string) {
-	c.broker.log.Error(c.name()+" - "+text, c.fields()...)
+	c.broker.log.Mistake(c.name()+" - "+text, c.whose()...)
+}
+
+// deniedLine logs that the client tried what it is not allowed to do with a subject.
+func (c *Client) deniedLine(subject, text string) {
+	c.broker.log.Event(logging.Error, logging.PermissionsViolation, c.name()+" - "+text,
+		append(c.whose(), logging.String(logging.FieldSubject, subject))...)
 }
 
 // name is what log lines call the connection: where it is from and, once it is known,
@@ -394,5 +402,17 @@ func (c *Client) label() string {
 }
 
 func (c *Client) fields() []logging.Field {
-	return []logging.Field{logging.Uint("NATS_CLIENT_ID", c.cid)}
+	return []logging.Field{logging.Uint(logging.FieldClientID, c.cid)}
+}
+
+// whose is fields with where the connection is from and who it is.
+func (c *Client) whose() []logging.Field {
+	c.mu.Lock()
+	account, user := c.acc.name, ""
+	if c.who != nil {
+		user = c.who.User
+	}
+	c.mu.Unlock()
+	return append(c.fields(), logging.String(logging.FieldRemote, c.remote.String()),
+		logging.String(logging.FieldAccount, account), logging.String(logging.FieldUser, user))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/subject"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
 // waitFor waits until cond holds; the test's deadline ends it otherwise.
@@ -345,7 +348,21 @@ func TestConnectTwice(t *testing.T) {
 
 // A panic while a connection is served ends that connection and no other.
 func TestPanicEndsOneConnection(t *testing.T) {
-	b, addr := start(t, Options{})
+	logs, err := logging.New(logging.Options{File: filepath.Join(t.TempDir(), "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer logs.Close()
+	b, err := New(Options{}, logs.Logger("broker"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Stop()
+	l, err := b.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
 	if _, err := b.Global().SubscribeInternal("boom", "", func(*Message) { panic("boom") }); err != nil {
 		t.Fatal(err)
 	}
@@ -354,4 +371,19 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	p.closed()
 	other.sync()
 	waitFor(t, "the connection to be gone", func() bool { return b.NumClients() == 1 })
+	reported := false
+	for _, line := range logs.Tail(100) {
+		if line.Event != logging.ConnectionPanic.Name() {
+			continue
+		}
+		reported = true
+		for _, want := range logging.ConnectionPanic.Fields() {
+			if !slices.ContainsFunc(line.Fields, func(f logging.Field) bool { return f.Key() == want && f.Value() != "" }) {
+				t.Errorf("the line carries no %s: %v", want, line.Fields)
+			}
+		}
+	}
+	if !reported {
+		t.Error("nothing is said of it")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
@@ -88,7 +89,7 @@ func (c *Client) SetPermissions(p Permissions) {
 		}
 		c.tellErr(text)
 		c.broker.log.Info(fmt.Sprintf("%s - Removed sub %q (sid %q) for user %q - not authorized",
-			c.name(), s.Subject(), s.SID(), c.User()), c.fields()...)
+			c.name(), s.Subject(), s.SID(), c.User()), append(c.whose(), logging.String(logging.FieldSubject, s.Subject()))...)
 	}
 }
 

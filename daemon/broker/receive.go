@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -172,7 +173,7 @@ func (c *Client) checked(p *plan, f *proto.Frame, flags uint32) (stop bool, err 
 	}
 	if subject.IsReservedReply(f.Reply) {
 		c.sendErr(fmt.Sprintf("Permissions Violation for Publish with Reply of %q", f.Reply))
-		c.errorLine(fmt.Sprintf("Publish Violation - Reply %q", f.Reply))
+		c.deniedLine(string(f.Reply), fmt.Sprintf("Publish Violation - Reply %q", f.Reply))
 		return true, nil
 	}
 	if flags&flagVerbose != 0 {
@@ -188,7 +189,7 @@ func (c *Client) refused(p *plan) bool {
 		return false
 	}
 	c.sendErr(fmt.Sprintf("Permissions Violation for Publish to %q", p.seen()))
-	c.errorLine(fmt.Sprintf("Publish Violation - Subject %q", p.seen()))
+	c.deniedLine(strings.Clone(p.seen()), fmt.Sprintf("Publish Violation - Subject %q", p.seen()))
 	return true
 }
 

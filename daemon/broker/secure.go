@@ -205,7 +205,8 @@ func (c *Client) guarded(f func() error) (err error) {
 // panicked logs a panic with its stack, and makes it the end of this connection.
 func (c *Client) panicked(p any) error {
 	c.broker.log.Event(logging.Error, logging.ConnectionPanic,
-		fmt.Sprintf("%s - cid:%d - panic: %v\n%s", c.remote, c.cid, p, debug.Stack()), c.fields()...)
+		fmt.Sprintf("%s - cid:%d - panic: %v\n%s", c.remote, c.cid, p, debug.Stack()),
+		append(c.whose(), logging.Err(fmt.Errorf("panic: %v", p)))...)
 	return &closeError{InternalClient, fmt.Errorf("panic: %v", p)}
 }
 

@@ -26,7 +26,7 @@ func (c *Client) subscribe(f *proto.Frame) {
 	}
 	if n := c.broker.opts.Load().MaxSubTokens; n > 0 && subject.Tokens(f.Subject) > n {
 		c.sendErr(fmt.Sprintf("Permissions Violation for Subscription to %q, too many tokens", f.Subject))
-		c.errorLine(fmt.Sprintf("Subscription Violation Too Many Tokens - Subject %q, SID %s", f.Subject, f.SID))
+		c.deniedLine(string(f.Subject), fmt.Sprintf("Subscription Violation Too Many Tokens - Subject %q, SID %s", f.Subject, f.SID))
 		return
 	}
 	if !filter {
@@ -55,7 +55,7 @@ func (c *Client) refuseSubscription(f *proto.Frame) {
 		line = fmt.Sprintf("Subscription Violation - Subject %q, Queue: %q, SID %s", f.Subject, f.Queue, f.SID)
 	}
 	c.sendErr(to)
-	c.errorLine(line)
+	c.deniedLine(string(f.Subject), line)
 }
 
 // addSubscription adds a subscription. A sid that is in use stays what it is.

@@ -64,12 +64,12 @@ func (h *Hub) report(r *Route, why error, registered bool) {
 	switch {
 	case refused:
 		if ref.log != "" {
-			h.log.Error(r.label + " - " + ref.log)
+			h.log.Mistake(r.label + " - " + ref.log)
 		}
 		h.log.Event(logging.Info, logging.RouteRefused, line, fields...)
 	case registered && reason != reasonShutdown:
 		if ref != nil && ref.log != "" {
-			h.log.Error(r.label + " - " + ref.log)
+			h.log.Mistake(r.label + " - " + ref.log)
 		}
 		h.log.Event(logging.Info, logging.RouteLost, line, fields...)
 	default:

@@ -149,13 +149,14 @@ func (h *Hub) serve(nc net.Conn, t target) {
 func (r *Route) run(o *Options) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.hub.log.Event(logging.Error, logging.ConnectionPanic, fmt.Sprintf("%s - panic: %v\n%s", r.label, p, debug.Stack()))
+			r.hub.log.Event(logging.Error, logging.ConnectionPanic, fmt.Sprintf("%s - panic: %v\n%s", r.label, p, debug.Stack()),
+				logging.String(logging.FieldRemote, r.remote.String()), logging.Err(fmt.Errorf("panic: %v", p)))
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	if o.TLS != nil {
 		if err := r.secure(o.TLS); err != nil {
-			r.hub.log.Error(r.label+" - TLS route handshake error: "+err.Error(), logging.Err(err))
+			r.hub.log.Mistake(r.label+" - TLS route handshake error: "+err.Error(), logging.Err(err))
 			return &refusal{reason: "TLS Handshake Failure"}
 		}
 	}

@@ -200,7 +200,7 @@ func (s *Server) talk(conn *net.UnixConn) {
 	// Judged only now: a connection closed with bytes unread is reset, and the
 	// answer lost.
 	if !s.allowed(peer) {
-		s.log.Warn("Control socket: refused "+peer.String(), logging.Int("UID", int64(peer.UID)))
+		s.log.Warn("Control socket: refused "+peer.String(), logging.Int(logging.FieldUID, int64(peer.UID)))
 		reply(conn, Response{Error: "not allowed: only root, the broker's user and members of the socket's group may control the broker"})
 		return
 	}

@@ -29,6 +29,7 @@ const (
 	RouteLost
 	AuthenticationFailed
 	AuthenticationThrottled
+	PermissionsViolation
 	ConnectionPanic
 	LogLinesDropped
 	LogSinkUnreachable
@@ -59,6 +60,14 @@ func (id MessageID) UUID() string {
 		return ""
 	}
 	return catalogue[id].uuid
+}
+
+// Fields returns the names of the fields that each line of the kind carries. The slice must not be changed.
+func (id MessageID) Fields() []string {
+	if !id.valid() {
+		return nil
+	}
+	return catalogue[id].fields
 }
 
 // WriteCatalog writes every entry in the source format of journald's message catalogue.

@@ -2,12 +2,14 @@ package logging
 
 // entry is a row of the message catalogue. Texts may name fields of the line as @FIELD@; journalctl fills them in.
 type entry struct {
-	name    string // short name: JSON lines, RFC 5424 MSGID
-	uuid    string // 128 bits in hexadecimal, drawn once at random; never reused
-	burst   int    // lines of this kind within repeatWindow before the rest is only counted; 0: no limit
-	subject string // headline
-	explain string // what happened and what it means
-	remedy  string // what to do
+	name    string   // short name: JSON lines, RFC 5424 MSGID
+	uuid    string   // 128 bits in hexadecimal, drawn once at random; never reused
+	fields  []string // that each line of the kind carries, in the order of telling
+	weighs  Level    // the priority for the machine's log; 0: as heavy as the line is
+	burst   int      // lines of this kind within repeatWindow before the rest is only counted; 0: no limit
+	subject string   // headline
+	explain string   // what happened and what it means
+	remedy  string   // what to do
 }
 
 // catalogue is the one table. systemd/nats-broker.catalog is generated from it (go test -run TestCatalogFile -update).
@@ -15,6 +17,7 @@ var catalogue = [numMessageIDs]entry{
 	ReloadRefused: {
 		name:    "reload-refused",
 		uuid:    "7f3a2f29880445d9b554bdf3f879f6d4",
+		fields:  []string{FieldReason, FieldConfigFile, FieldCause, FieldError},
 		subject: "A new configuration was refused",
 		explain: "The configuration was read again and refused: @NATS_REASON@. Nothing has changed; the broker keeps " +
 			"running with the configuration it had.",
@@ -24,6 +27,7 @@ var catalogue = [numMessageIDs]entry{
 	ReloadApplied: {
 		name:    "reload-applied",
 		uuid:    "552846bf119e43b1b50a5461e14d9ca8",
+		fields:  []string{FieldCause, FieldChanges},
 		subject: "A new configuration is in use",
 		explain: "The configuration was read again and every part of the broker has taken it over. The lines around " +
 			"this one list what changed.",
@@ -32,6 +36,7 @@ var catalogue = [numMessageIDs]entry{
 	LastGoodInUse: {
 		name:    "last-good-in-use",
 		uuid:    "3ac6704c3a8346e4847d91e806eeb7c7",
+		fields:  []string{FieldReason, FieldConfigFile, FieldError},
 		subject: "The configuration is unusable, the last good one is in use",
 		explain: "At start the configuration file was refused: @NATS_REASON@. So that clients are served at all, the " +
 			"broker runs with the copy of the configuration that it last ran with. Changes made since then are " +
@@ -42,6 +47,7 @@ var catalogue = [numMessageIDs]entry{
 	ConfigWatchFailed: {
 		name:    "config-watch-failed",
 		uuid:    "eff71856275f48f5b0cf0706f9ce812b",
+		fields:  []string{FieldError},
 		subject: "The configuration files cannot be watched",
 		explain: "The kernel refused to report changes of the configuration files: @NATS_ERROR@. The broker looks at " +
 			"the files every few seconds instead, so that changes take effect later than usual.",
@@ -51,6 +57,7 @@ var catalogue = [numMessageIDs]entry{
 	ListenerFailed: {
 		name:    "listener-failed",
 		uuid:    "109d82624f7e4694b1955592d986b1e5",
+		fields:  []string{FieldListener, FieldError},
 		subject: "A listening socket failed",
 		explain: "The broker cannot accept connections on @NATS_LISTENER@: @NATS_ERROR@.",
 		remedy: "If the address is in use, 'ss -ltnp' names the process that holds it. If it cannot be assigned, the " +
@@ -69,6 +76,8 @@ var catalogue = [numMessageIDs]entry{
 		name:    "slow-consumer",
 		uuid:    "641e0d6d53cd4f13b544adfab361426f",
 		burst:   200,
+		fields:  []string{FieldClientID, FieldRemote, FieldAccount, FieldUser, FieldReason},
+		weighs:  Warn,
 		subject: "A client does not read fast enough and was disconnected",
 		explain: "Client @NATS_CLIENT_ID@ at @NATS_REMOTE@ left more data waiting than max_pending allows, or did not " +
 			"take any for longer than write_deadline: @NATS_REASON@. Its connection was closed so that it cannot " +
@@ -80,6 +89,7 @@ var catalogue = [numMessageIDs]entry{
 	FilesExhausted: {
 		name:    "files-exhausted",
 		uuid:    "fa0481ec543a4cb5a0adb4c9d6d50944",
+		fields:  []string{FieldError},
 		subject: "The broker has no file descriptors left",
 		explain: "A connection could not be accepted: @NATS_ERROR@. Connections that exist are served; new ones wait " +
 			"in the kernel's queue until others close.",
@@ -89,6 +99,7 @@ var catalogue = [numMessageIDs]entry{
 	CertificateExpiring: {
 		name:    "certificate-expiring",
 		uuid:    "fe65404a089c46d9803ad583d249995f",
+		fields:  []string{FieldCertificate, FieldExpires},
 		subject: "A certificate is about to expire",
 		explain: "The certificate @NATS_CERTIFICATE@ expires on @NATS_EXPIRES@. From then on peers that check it will " +
 			"refuse to connect.",
@@ -98,6 +109,7 @@ var catalogue = [numMessageIDs]entry{
 	CertificateExpired: {
 		name:    "certificate-expired",
 		uuid:    "c704d41931a94b689054e8b2cb7bc2b4",
+		fields:  []string{FieldCertificate, FieldExpires},
 		subject: "A certificate has expired",
 		explain: "The certificate @NATS_CERTIFICATE@ expired on @NATS_EXPIRES@. Peers that check it refuse to connect.",
 		remedy: "Renew the certificate and replace the file. The broker notices and uses the new one for new " +
@@ -106,6 +118,7 @@ var catalogue = [numMessageIDs]entry{
 	CertificateReloadRefused: {
 		name:    "certificate-reload-refused",
 		uuid:    "4125bef675bb4232b6378996a4ffd41d",
+		fields:  []string{FieldCertificate, FieldError},
 		subject: "A changed certificate was refused",
 		explain: "The certificate or key file @NATS_CERTIFICATE@ changed and cannot be used: @NATS_ERROR@. The broker " +
 			"keeps using the pair that it had.",
@@ -117,6 +130,8 @@ var catalogue = [numMessageIDs]entry{
 		name:    "route-refused",
 		uuid:    "ed0cf65917b9457d8b7c05d953ae2457",
 		burst:   100,
+		fields:  []string{FieldRemote, FieldReason},
+		weighs:  Warn,
 		subject: "A cluster route was refused",
 		explain: "The server at @NATS_REMOTE@ was not let into the cluster: @NATS_REASON@.",
 		remedy: "Compare cluster.name, cluster.authorization and the TLS settings of both servers. A server that " +
@@ -126,6 +141,8 @@ var catalogue = [numMessageIDs]entry{
 		name:    "route-lost",
 		uuid:    "8a313b6c894f417bafac33d65ad35552",
 		burst:   100,
+		fields:  []string{FieldRemote, FieldReason, FieldRoute},
+		weighs:  Warn,
 		subject: "A cluster route was lost",
 		explain: "The route to @NATS_REMOTE@ is closed: @NATS_REASON@. Clients here and there no longer see each " +
 			"other's messages until the route is back; the broker tries to connect again by itself.",
@@ -136,14 +153,30 @@ var catalogue = [numMessageIDs]entry{
 		name:    "authentication-failed",
 		uuid:    "d8edd9873e6647c4852dd71bcd595cac",
 		burst:   100,
+		fields:  []string{FieldClientID, FieldRemote, FieldReason},
+		weighs:  Warn,
 		subject: "A peer failed to authenticate",
 		explain: "The client at @NATS_REMOTE@ did not present credentials that the configuration knows: @NATS_REASON@.",
 		remedy: "A single line is most often a mistyped password or a client that was not updated with a new one. " +
 			"Many lines from one address may be an attempt to guess; see the firewall.",
 	},
+	PermissionsViolation: {
+		name:    "permissions-violation",
+		uuid:    "6f49f96ad021486c81426e62770b3a93",
+		burst:   100,
+		fields:  []string{FieldClientID, FieldRemote, FieldAccount, FieldUser, FieldSubject},
+		weighs:  Warn,
+		subject: "A client tried what it is not allowed to do",
+		explain: "User '@NATS_USER@' of account @NATS_ACCOUNT@, connected from @NATS_REMOTE@, published to or subscribed to " +
+			"@NATS_SUBJECT@ without permission. The message was not delivered, or the subscription not made; the " +
+			"connection stays.",
+		remedy: "If the user should be allowed to, add the subject to its permissions and reload. If not, the client is " +
+			"misconfigured or curious: the line names it.",
+	},
 	AuthenticationThrottled: {
 		name:    "authentication-throttled",
 		uuid:    "b6e48a09af644aba932d48f14d470d87",
+		fields:  []string{FieldRemote, FieldCount},
 		subject: "An address is slowed down after repeated authentication failures",
 		explain: "@NATS_COUNT@ attempts from @NATS_REMOTE@ failed to authenticate within a short time. Further " +
 			"attempts from this address are answered with a delay; clients at other addresses are not affected.",
@@ -153,8 +186,9 @@ var catalogue = [numMessageIDs]entry{
 	ConnectionPanic: {
 		name:    "connection-panic",
 		uuid:    "54b3c5de24374ed88ac6e879a438864a",
+		fields:  []string{FieldRemote, FieldError},
 		subject: "A connection was closed because of a fault in the broker",
-		explain: "Handling the connection @NATS_CLIENT_ID@ from @NATS_REMOTE@ ran into a fault of the program itself. " +
+		explain: "Handling the connection from @NATS_REMOTE@ ran into a fault of the program itself. " +
 			"This connection was closed; the others are served.",
 		remedy: "Please report it with the lines around this one: they hold the place in the program. " +
 			"https://github.com/nats-broker/nats-broker/issues",
@@ -162,6 +196,7 @@ var catalogue = [numMessageIDs]entry{
 	LogLinesDropped: {
 		name:    "log-lines-dropped",
 		uuid:    "a9375c58271447999bf9996d43708b21",
+		fields:  []string{FieldSink, FieldCount, FieldReason},
 		subject: "Log lines were lost",
 		explain: "@NATS_COUNT@ lines could not be written to @NATS_SINK@ and are gone: @NATS_REASON@. Other log " +
 			"destinations have them.",
@@ -172,6 +207,7 @@ var catalogue = [numMessageIDs]entry{
 	LogSinkUnreachable: {
 		name:    "log-sink-unreachable",
 		uuid:    "7926d6a4968b45a1b3258ced5483b0bd",
+		fields:  []string{FieldSink, FieldError},
 		subject: "A log destination cannot be reached",
 		explain: "Lines cannot be sent to @NATS_SINK@: @NATS_ERROR@. They wait in memory up to a limit, and the broker " +
 			"tries again with growing pauses.",
@@ -181,6 +217,7 @@ var catalogue = [numMessageIDs]entry{
 	LogRotationFailed: {
 		name:    "log-rotation-failed",
 		uuid:    "65f0386451804047bf40760bb5ac8a5f",
+		fields:  []string{FieldLogFile, FieldError},
 		subject: "The log file could not be rotated",
 		explain: "The log file @NATS_LOG_FILE@ could not be renamed or opened anew: @NATS_ERROR@. The broker goes on " +
 			"writing to the file that is open.",
@@ -190,6 +227,7 @@ var catalogue = [numMessageIDs]entry{
 	HandoverLeft: {
 		name:    "handover-left",
 		uuid:    "6a986d9dac6e819ab41c80f005ba83f5",
+		fields:  []string{FieldCount, FieldLost},
 		subject: "Connections were left to the next process",
 		explain: "The broker stops, and @NATS_COUNT@ client connections stay open: the next process goes on with " +
 			"them where this one has stopped. @NATS_LOST@ could not be left and were closed, since they " +
@@ -200,6 +238,7 @@ var catalogue = [numMessageIDs]entry{
 	HandoverTaken: {
 		name:    "handover-taken",
 		uuid:    "f6f050f0ca9f4d9294601fa8931ec45e",
+		fields:  []string{FieldCount, FieldLost},
 		subject: "Connections of the process before this one go on",
 		explain: "The broker has taken over @NATS_COUNT@ client connections that the process before it had left open. " +
 			"Their clients have noticed a pause and nothing else. @NATS_LOST@ were closed: the line says why.",
@@ -209,6 +248,7 @@ var catalogue = [numMessageIDs]entry{
 	HandoverFailed: {
 		name:    "handover-failed",
 		uuid:    "f27c5cfcbe5ee36e548d15a9c758972f",
+		fields:  []string{FieldError},
 		subject: "Connections could not be handed over",
 		explain: "Client connections that were to outlive a restart were closed: @NATS_ERROR@. Their clients reconnect.",
 		remedy: "If a limit is named, raise it: LimitNOFILE= and FileDescriptorStoreMax= of the unit, net.core.wmem_max. " +

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,11 +35,6 @@ func TestCatalogTable(t *testing.T) {
 	hex := regexp.MustCompile(`^[0-9a-f]{32}$`)
 	slug := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 	field := regexp.MustCompile(`@[^@ ]*@`)
-	known := map[string]bool{"@" + fieldSink + "@": true, "@" + fieldLogFile + "@": true}
-	for _, f := range []string{FieldClientID, FieldAccount, FieldUser, FieldSubject, FieldRemote, FieldListener, FieldRoute,
-		FieldConfigFile, FieldOption, FieldReason, FieldCount, FieldLost, FieldError, FieldCertificate, FieldExpires} {
-		known["@"+f+"@"] = true
-	}
 	seen := map[string]bool{}
 	for id := NoID + 1; id < numMessageIDs; id++ {
 		e := catalogue[id]
@@ -49,9 +45,14 @@ func TestCatalogTable(t *testing.T) {
 			t.Errorf("row %d (%s) repeats another", id, e.name)
 		}
 		seen[e.uuid], seen[e.name] = true, true
+		for _, f := range e.fields {
+			if !validJournalName(f) {
+				t.Errorf("%s: journald takes no field %q", e.name, f)
+			}
+		}
 		for _, f := range field.FindAllString(e.explain+e.remedy, -1) {
-			if !known[f] {
-				t.Errorf("%s names %s, which no line carries", e.name, f)
+			if !slices.Contains(e.fields, strings.Trim(f, "@")) {
+				t.Errorf("%s names %s, which is none of its fields", e.name, f)
 			}
 		}
 	}
@@ -84,5 +85,39 @@ func TestJournalctlTakesCatalog(t *testing.T) {
 		if want := id.UUID() + " nats-broker: " + catalogue[id].subject; !strings.Contains(string(out), want) {
 			t.Errorf("journalctl does not list %q in:\n%s", want, out)
 		}
+	}
+}
+
+// What a peer does wrong is an error in the line, as with nats-server, and a warning for the machine; what slows clients
+// or servers down is one as well, though the line says INF.
+func TestWeightOfLines(t *testing.T) {
+	for _, c := range []struct {
+		r    record
+		want Level
+	}{
+		{record{level: Error}, Error},
+		{record{level: Error, mistake: true}, Warn},
+		{record{level: Error, id: PermissionsViolation}, Warn},
+		{record{level: Error, id: AuthenticationFailed}, Warn},
+		{record{level: Info, id: SlowConsumer}, Warn},
+		{record{level: Info, id: RouteLost}, Warn},
+		{record{level: Info, id: ReloadApplied}, Info},
+		{record{level: Error, id: ReloadRefused}, Error},
+		{record{level: Fatal, id: ListenerFailed}, Fatal},
+	} {
+		if got := c.r.weight(); got != c.want {
+			t.Errorf("%s, %s: weighs %s, want %s", c.r.id.Name(), c.r.level, got, c.want)
+		}
+	}
+	r := record{level: Error, mistake: true, subsystem: "broker", message: "m"}
+	entry := string((&journalSink{}).appendEntry(nil, &r))
+	if !strings.Contains(entry, "PRIORITY=4\n") || !strings.Contains(entry, "NATS_LEVEL=error\n") || strings.Contains(entry, "MESSAGE_ID") {
+		t.Errorf("journal: %q", entry)
+	}
+	if b := (streamFormat{}).appendLine(nil, &r); !bytes.HasPrefix(b, []byte("<4>")) || !bytes.Contains(b, []byte("[ERR] m")) {
+		t.Errorf("stream: %q", b)
+	}
+	if b := appendPriority(nil, &r); string(b) != "<28>" {
+		t.Errorf("syslog: %q", b)
 	}
 }

@@ -23,6 +23,11 @@ const (
 	FieldLost        = "NATS_LOST"        // how many of them not
 	FieldCertificate = "NATS_CERTIFICATE" // certificate or key file concerned
 	FieldExpires     = "NATS_EXPIRES"     // end of validity, RFC 3339
+	FieldCause       = "NATS_CAUSE"       // who or what asked for it
+	FieldChanges     = "NATS_CHANGES"     // how many options changed
+	FieldSink        = "NATS_SINK"        // log destination concerned
+	FieldLogFile     = "NATS_LOG_FILE"    // log file concerned
+	FieldUID         = "NATS_UID"         // user of a peer on the control socket
 	FieldSubsystem   = "NATS_SUBSYSTEM"   // set by the logger itself
 	FieldError       = "NATS_ERROR"       // set by [Err]
 	FieldErrno       = "ERRNO"            // set by [Err] when the error chain holds a system error number

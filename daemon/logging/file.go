@@ -142,7 +142,7 @@ func (s *fileSink) writeLocked(r *record) {
 		s.dropped.Add(1)
 		if s.failed++; s.failed == 1 {
 			s.tell(Error, LogSinkUnreachable, fmt.Sprintf("Log file %q cannot be written: %v", s.path, err),
-				String(fieldSink, s.path), Err(err))
+				String(FieldSink, s.path), Err(err))
 		}
 		return
 	}
@@ -150,7 +150,7 @@ func (s *fileSink) writeLocked(r *record) {
 	s.buf = trimBuffer(s.buf)
 	if s.failed > 0 {
 		s.tell(Warn, LogLinesDropped, fmt.Sprintf("%d lines could not be written to log file %q", s.failed, s.path),
-			String(fieldSink, s.path), Uint(FieldCount, s.failed), String(FieldReason, "the file could not be written"))
+			String(FieldSink, s.path), Uint(FieldCount, s.failed), String(FieldReason, "the file could not be written"))
 		s.failed = 0
 	}
 }
@@ -195,7 +195,7 @@ func (s *fileSink) rotateLocked(r *record) {
 		s.next = 2 * s.size
 		s.tell(Error, LogRotationFailed,
 			fmt.Sprintf("Unable to rotate the log file (%v), will attempt next rotation at size %d", err, s.next),
-			String(fieldLogFile, s.path), Err(err))
+			String(FieldLogFile, s.path), Err(err))
 		return
 	}
 	s.checked = r.time

@@ -172,7 +172,7 @@ const facilityDaemon = 3
 
 func (s *journalSink) appendEntry(b []byte, r *record) []byte {
 	b = append(b, "PRIORITY="...)
-	b = append(b, journalPriority[r.level], '\n')
+	b = append(b, journalPriority[r.weight()], '\n')
 	b = appendJournalField(b, "MESSAGE", []byte(trimNewlines(r.message)))
 	b = append(b, "SYSLOG_FACILITY="...)
 	b = strconv.AppendInt(b, facilityDaemon, 10)
@@ -180,7 +180,7 @@ func (s *journalSink) appendEntry(b []byte, r *record) []byte {
 	b = appendJournalField(b, "SYSLOG_IDENTIFIER", []byte(s.identifier))
 	b = appendJournalField(b, FieldSubsystem, []byte(r.subsystem))
 	b = appendJournalField(b, "NATS_LEVEL", []byte(r.level.String()))
-	if r.id != NoID {
+	if r.id.valid() {
 		b = appendJournalField(b, "MESSAGE_ID", []byte(r.id.UUID()))
 	}
 	var value []byte
@@ -243,7 +243,7 @@ func trimNewlines(s string) string {
 type streamFormat struct{ text textFormat }
 
 func (f streamFormat) appendLine(b []byte, r *record) []byte {
-	b = append(b, '<', journalPriority[r.level], '>')
+	b = append(b, '<', journalPriority[r.weight()], '>')
 	f.text.time = false
 	return f.text.appendLine(b, r)
 }

@@ -23,7 +23,7 @@ func (j jsonFormat) appendLine(b []byte, r *record) []byte {
 		e.Str("time", j.text.stamp(r.time).Format(jsonTime))
 	}
 	e.Str("level", r.level.String()).Int("pid", j.text.pid).Str("subsystem", r.subsystem)
-	if r.id != NoID {
+	if r.id.valid() {
 		e.Str("event", r.id.Name()).Str("message_id", r.id.UUID())
 	}
 	for _, f := range r.fields {

@@ -30,12 +30,6 @@ type lineFormat interface {
 	appendLine(b []byte, r *record) []byte
 }
 
-// Names of fields that only lines about logging carry.
-const (
-	fieldSink    = "NATS_SINK"     // destination concerned
-	fieldLogFile = "NATS_LOG_FILE" // log file concerned
-)
-
 // trimBuffer lets go of a buffer that one huge line has grown.
 func trimBuffer(b []byte) []byte {
 	if cap(b) > 64<<10 {

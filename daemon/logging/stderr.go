@@ -73,7 +73,7 @@ func (s *stderrSink) write(r *record) {
 	}
 	if s.failed > 0 {
 		s.tell(Warn, LogLinesDropped, fmt.Sprintf("%d lines could not be written to standard error", s.failed),
-			String(fieldSink, s.name()), Uint(FieldCount, s.failed), String(FieldReason, "it was not read"))
+			String(FieldSink, s.name()), Uint(FieldCount, s.failed), String(FieldReason, "it was not read"))
 		s.failed = 0
 	}
 }

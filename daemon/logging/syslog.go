@@ -335,7 +335,7 @@ func (o *outage) began(err error) {
 	}
 	s := o.sink
 	s.tell(Error, LogSinkUnreachable, fmt.Sprintf("Syslog %s cannot be reached, lines wait: %v", s.target.url, err),
-		String(fieldSink, s.target.url), Err(err))
+		String(FieldSink, s.target.url), Err(err))
 	s.speak()
 }
 
@@ -348,10 +348,10 @@ func (o *outage) ended() {
 	o.failures, o.lost, o.reported = 0, o.lost+lost, time.Now()
 	if lost == 0 {
 		s.tell(Info, NoID, fmt.Sprintf("Syslog %s is reached again, no line was lost", s.target.url),
-			String(fieldSink, s.target.url))
+			String(FieldSink, s.target.url))
 	} else {
 		s.tell(Warn, LogLinesDropped, fmt.Sprintf("%d lines for syslog %s were dropped", lost, s.target.url),
-			String(fieldSink, s.target.url), Uint(FieldCount, lost), String(FieldReason, "the queue was full"))
+			String(FieldSink, s.target.url), Uint(FieldCount, lost), String(FieldReason, "the queue was full"))
 	}
 	s.speak()
 }

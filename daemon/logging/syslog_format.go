@@ -18,7 +18,7 @@ type syslogFormat interface {
 	appendMessage(b []byte, r *record) []byte
 }
 
-func syslogPriority(r *record) int { return facilityDaemon<<3 | syslogSeverity[r.level] }
+func syslogPriority(r *record) int { return facilityDaemon<<3 | syslogSeverity[r.weight()] }
 
 func appendPriority(b []byte, r *record) []byte {
 	b = append(b, '<')

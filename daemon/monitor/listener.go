@@ -121,7 +121,7 @@ func (s *socket) serve(h http.Handler, lg *logging.Logger) {
 		defer close(s.done)
 		if err := s.http.Serve(s); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			lg.Event(logging.Error, logging.ListenerFailed, fmt.Sprintf("Monitor listener %s failed: %v", s.display(), err),
-				logging.String("NATS_LISTENER", s.display()), logging.Err(err))
+				logging.String(logging.FieldListener, s.display()), logging.Err(err))
 		}
 	}()
 }

@@ -97,7 +97,7 @@ func (l *lane) tellDrops() {
 	l.told = time.Now()
 	n := l.dropped.Swap(0)
 	l.log.Warn(fmt.Sprintf("System account: %d %s(s) dropped: they come faster than they are handled", n, l.name),
-		logging.Uint("NATS_DROPPED", n))
+		logging.Uint(logging.FieldCount, n))
 }
 
 // lanes are all of them and their workers.

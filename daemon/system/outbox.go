@@ -132,7 +132,7 @@ func (s *Service) tellDrops() {
 	}
 	o.told = time.Now()
 	n := o.dropped.Swap(0)
-	s.log.Warn(fmt.Sprintf("System account: %d event(s) dropped: they come faster than they are sent", n), logging.Uint("NATS_DROPPED", n))
+	s.log.Warn(fmt.Sprintf("System account: %d event(s) dropped: they come faster than they are sent", n), logging.Uint(logging.FieldCount, n))
 }
 
 func encode(v any) ([]byte, error) {

@@ -4,6 +4,7 @@ package events
 
 import (
 	"crypto/x509"
+	encjson "encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -86,6 +87,19 @@ var provoked = map[logging.MessageID]func(t *testing.T) *brokertest.Server{
 	logging.AuthenticationFailed: func(t *testing.T) *brokertest.Server {
 		s := start(t, "authorization { user: u, password: p }\n")
 		s.Open(t, `{"user":"u","pass":"wrong"}`)
+		return s
+	},
+	logging.OpenToAll: func(t *testing.T) *brokertest.Server {
+		return start(t, "listen: \"0.0.0.0:"+brokertest.PortMark+"\"\n")
+	},
+	logging.PermissionsViolation: func(t *testing.T) *brokertest.Server {
+		s := start(t, "authorization { users: [{ user: u, password: p, permissions: { publish: a, subscribe: b } }] }\n")
+		c := s.Open(t, `{"verbose":false,"user":"u","pass":"p"}`)
+		c.Send("PUB secret 1\r\nx\r\nSUB hidden 1\r\n")
+		c.Sync()
+		for _, subject := range []string{"secret", "hidden"} {
+			s.WaitLog(fmt.Sprintf(`"nats_account":"$G","nats_user":"u","nats_subject":%q`, subject))
+		}
 		return s
 	},
 	logging.AuthenticationThrottled: func(t *testing.T) *brokertest.Server {
@@ -238,6 +252,11 @@ func TestListenerFailed(t *testing.T) {
 		if code != 1 || !strings.Contains(out, `"event":"listener-failed"`) || !strings.Contains(out, `"nats_listener":"127.0.0.1:`+port) {
 			t.Errorf("%s: exit %d\n%s", name, code, out)
 		}
+		for line := range strings.Lines(out) {
+			if strings.Contains(line, `"event":"listener-failed"`) {
+				carries(t, line, logging.ListenerFailed)
+			}
+		}
 	}
 }
 
@@ -258,7 +277,28 @@ func TestEveryMessageIDIsWritten(t *testing.T) {
 			continue
 		}
 		t.Run(id.Name(), func(t *testing.T) {
-			provoke(t).WaitLog(fmt.Sprintf(`"event":%q,"message_id":%q`, id.Name(), id.UUID()))
+			s := provoke(t)
+			mark := fmt.Sprintf(`"event":%q,"message_id":%q`, id.Name(), id.UUID())
+			s.WaitLogFrom("\n", s.WaitLogFrom(mark, 0)) // to the end of the line
+			for line := range strings.Lines(s.Logs()) {
+				if strings.Contains(line, mark) {
+					carries(t, line, id)
+				}
+			}
 		})
+	}
+}
+
+// carries sees to it that a line carries the fields of its kind.
+func carries(t *testing.T, line string, id logging.MessageID) {
+	t.Helper()
+	var fields map[string]any
+	if err := encjson.Unmarshal([]byte(line), &fields); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	for _, f := range id.Fields() {
+		if v, ok := fields[strings.ToLower(f)]; !ok || v == "" && f != logging.FieldUser {
+			t.Errorf("%s has no %s: %s", id.Name(), f, line)
+		}
 	}
 }
