@@ -50,6 +50,7 @@ var rooms = []room{
 	{"daemon/fields", pure(), "state for other versions is read and written without knowing whose it is, so that it can be fuzzed alone"},
 	{"daemon/vfs/...", nil, "the one door to a disk knows files, not what is in them"},
 	{"daemon/journal", []string{"daemon/vfs"}, "one log for whoever keeps something; it does not know what, and meets the disk through one door"},
+	{"daemon/store", []string{"daemon/vfs", "daemon/fields"}, "the folder of a store: whose it is, who uses it, what is in it; not what streams hold"},
 	{"daemon/logging", nil, "every package logs, so logging can import none of them"},
 	{"daemon/sysd", []string{"daemon/logging"}, "systemd is a neighbour of the process, not of the broker"},
 	{"daemon/control", []string{"daemon/logging"}, "the verbs share it with the daemon, and must not pull the broker in"},

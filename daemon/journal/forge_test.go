@@ -13,7 +13,7 @@ import (
 func forge(seed uint64) error {
 	salts = seed << 32
 	d := sim.New(seed, sim.Options{})
-	old, err := openMini(d, Options{})
+	old, err := openMini(d, Options{}, false)
 	if err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func forge(seed uint64) error {
 	if err := old.Close(); err != nil {
 		return err
 	}
-	m, err := openMini(d, Options{})
+	m, err := openMini(d, Options{}, false)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func forge(seed uint64) error {
 	if err := d.Flip(name, int64(at+4*Block-headSize)*8+100); err != nil { // the tail
 		return err
 	}
-	m, err = openMini(d, Options{})
+	m, err = openMini(d, Options{}, false)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type mini struct {
 	wanted  bool   // the journal asks for a checkpoint
 	lost    bool   // something was lost of which it is not known what
 	clean   bool
+	sound   bool // no bit was turned over
 	reports []Report
 }
 
@@ -64,8 +65,8 @@ func (c *chance) Read(p []byte) (int, error) {
 
 var miniKey = [16]byte{1, 2, 3}
 
-func openMini(v vfs.FS, o Options) (*mini, error) {
-	m := &mini{fs: v, streams: map[uint64]*miniStream{}}
+func openMini(v vfs.FS, o Options, sound bool) (*mini, error) {
+	m := &mini{fs: v, streams: map[uint64]*miniStream{}, sound: sound}
 	if err := vfs.MkdirAll(v, "/store"); err != nil {
 		return nil, err
 	}
@@ -97,6 +98,9 @@ func openMini(v vfs.FS, o Options) (*mini, error) {
 		return nil, err
 	}
 	m.clean = r.Clean
+	if m.sound && (len(r.Lost) > 0 || len(r.Quarantined) > 0) {
+		return nil, fmt.Errorf("the disk is sound, and yet lost: %v, moved away: %v", r.Lost, r.Quarantined)
+	}
 	trace("recovered %+v", r)
 	for n, s := range m.streams {
 		next := s.Ahead.Next(s.Last, r.Clean || o.Mode == Durable)
@@ -254,7 +258,7 @@ func (m *mini) Close() error { return m.j.Close() }
 
 func opener(o Options) crashtest.Opener {
 	return func(v vfs.FS) (crashtest.Store, error) {
-		m, err := openMini(v, o)
+		m, err := openMini(v, o, true)
 		if err != nil {
 			return nil, err
 		}

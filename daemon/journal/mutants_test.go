@@ -26,6 +26,7 @@ func TestMutants(t *testing.T) {
 		{"generation not raised", &Mutant},
 		{"fixed salt", &Mutant},
 		{"parts released", &Mutant},
+		{"removed too early", &Mutant},
 		{"read on behind the torn", &Mutant},
 		{"folder sync left out", &vfs.Mutant},
 		{"renamed before the sync", &vfs.Mutant},

@@ -199,8 +199,14 @@ func (j *Journal) tidy() {
 		return
 	}
 	j.making = true
-	retired := j.retired
-	j.retired = nil
+	var retired []*file
+	j.retired = slices.DeleteFunc(j.retired, func(f *file) bool {
+		if !j.forgotten(f) {
+			return false
+		}
+		retired = append(retired, f)
+		return true
+	})
 	j.mu.Unlock()
 	for _, f := range retired {
 		j.retire(f)
@@ -221,6 +227,14 @@ func (j *Journal) tidy() {
 	if !late {
 		j.askInTime()
 	}
+}
+
+// forgotten reports whether a file may go: the header of the file that is being written says that it
+// is not needed. A later one that went before it would be missed by the next start. To use a
+// file again is another thing: its old header is there until the new one, which says so, is.
+// mu is held.
+func (j *Journal) forgotten(f *file) bool {
+	return f.h.file < j.live[len(j.live)-1].h.oldest || mutated("removed too early")
 }
 
 // retire ends the use of a file that failed, or that could not be read, which is kept.
@@ -272,8 +286,10 @@ func (j *Journal) dropSmall() {
 		j.mu.Lock()
 		var f *file
 		slices.SortFunc(j.spare, func(a, b *file) int { return int(b.size - a.size) })
-		if n := len(j.spare); n > 1 && (j.spare[n-1].size < j.spare[0].size || j.bytes() > j.sizes.total) {
-			f, j.spare = j.spare[n-1], j.spare[:n-1]
+		for n := len(j.spare) - 1; n > 0 && f == nil; n-- {
+			if s := j.spare[n]; j.forgotten(s) && (s.size < j.spare[0].size || j.bytes() > j.sizes.total) {
+				f, j.spare = s, slices.Delete(j.spare, n, n+1)
+			}
 		}
 		j.mu.Unlock()
 		if f == nil {

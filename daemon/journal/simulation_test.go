@@ -22,6 +22,9 @@ func config(seed uint64) crashtest.Config {
 	switch seed / 2 % 4 {
 	case 1: // few streams, large messages: parts, and files that fill
 		c.Streams, c.MaxBody, c.Steps = 2, 1<<20, 40
+		if seed/8%2 == 0 {
+			c.Capacity = 64 << 20
+		}
 	case 2: // a small disk
 		c.Capacity = 40 << 20
 	}

@@ -235,6 +235,9 @@ func (w *walker) broken(pos int64, c *commit, cause error) (*commit, int64, erro
 	if cause != errChain {
 		from += Block
 	}
+	if w.w.unread != nil && w.w.unreadBlock >= pos/Block {
+		cause = w.w.unread // perhaps it is only that
+	}
 	behind, at, vouched := w.behind(from)
 	if mutated("read on behind the torn") {
 		vouched = at >= 0

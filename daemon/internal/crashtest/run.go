@@ -175,12 +175,17 @@ func (r *run) use(s Store) {
 			if s.Checkpoint() != nil && r.rng.IntN(2) == 0 {
 				return
 			}
+			if r.rng.IntN(4) == 0 {
+				r.off()
+			}
 		case n == 1:
 			if s.Sync() == nil {
 				r.h.Synced()
 			}
 		case n < 6:
-			s.Flush()
+			if s.Flush(); r.rng.IntN(12) == 0 {
+				r.off()
+			}
 		default:
 			r.put(s)
 		}
@@ -189,6 +194,12 @@ func (r *run) use(s Store) {
 		}
 	}
 	s.Flush()
+}
+
+// off takes the power away between two calls.
+func (r *run) off() {
+	r.c.trace("off")
+	r.disk.Off()
 }
 
 func (r *run) put(s Store) {
