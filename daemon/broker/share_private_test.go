@@ -242,3 +242,38 @@ func TestImportsInACircle(t *testing.T) {
 		t.Errorf("A gets %q, B %q", got, also)
 	}
 }
+
+// Whether an answer goes on by an import depends on where it came from, also if answers
+// from elsewhere went the same way before.
+func TestAnswersOfDifferentOrigin(t *testing.T) {
+	_, addr := shared(t, AccountOptions{Name: "C"},
+		AccountOptions{Name: "B", Services: []ServiceImport{{Account: "C", Subject: "c"}}},
+		AccountOptions{Name: "D", Services: []ServiceImport{{Account: "C", Subject: "c"}}},
+		AccountOptions{Name: "A", Services: []ServiceImport{{Account: "B", Subject: "c", Local: "b"}, {Account: "D", Subject: "c", Local: "d"}, {Account: "B", Subject: "in"}}})
+	c, b, a := connectAs(t, addr, "C"), connectAs(t, addr, "B"), connectAs(t, addr, "A")
+	requests, err := c.SubscribeSync("c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	atB, err := b.SubscribeSync("in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flush(t, c, b)
+	for i, by := range []string{"b", "d", "b", "d", "d"} {
+		if err := a.PublishRequest(by, "in", nil); err != nil {
+			t.Fatal(err)
+		}
+		m, err := requests.NextMsg(5 * time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Respond(nil); err != nil {
+			t.Fatal(err)
+		}
+		flush(t, c)
+		if got, want := drain(t, b, atB), map[string]string{"b": "", "d": "in="}[by]; got != want {
+			t.Errorf("%d: the answer by %s: B gets %q, want %q", i, by, got, want)
+		}
+	}
+}

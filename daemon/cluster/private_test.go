@@ -196,3 +196,47 @@ func acrossAccounts(t *testing.T, nodes []*node) {
 		}
 	}
 }
+
+// A server says when the first subscription of an account's own comes to a pattern that
+// importers of its streams have already, and when the last one goes: a request that nobody
+// serves is answered so, whoever else hears the stream.
+func TestWhoServesIsToldApart(t *testing.T) {
+	accounts := []broker.AccountOptions{
+		{Name: "X"}, {Name: "I", Services: []broker.ServiceImport{{Account: "X", Subject: "svc"}}},
+		{Name: "N", Streams: []broker.StreamImport{{Account: "X", Subject: "svc"}}}, {Name: "S"},
+	}
+	for _, queue := range []string{"", "workers"} {
+		t.Run(queue, func(t *testing.T) {
+			a := sharing(t, "a", accounts)
+			b := sharing(t, "b", accounts, a.route)
+			i, x, n := a.as(t, "I"), b.as(t, "X"), b.as(t, "N")
+			must2(n.QueueSubscribeSync("svc", queue))(t)
+			if err := n.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			acrossAccounts(t, []*node{a, b})
+			for range 2 {
+				if m, err := i.Request("svc", nil, 10*time.Second); err != nats.ErrNoResponders {
+					t.Fatalf("with nobody but an importer: %v, %v", m, err)
+				}
+				sub := must2(x.QueueSubscribe("svc", queue, func(m *nats.Msg) { _ = m.Respond([]byte("here")) }))(t)
+				if err := x.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				acrossAccounts(t, []*node{a, b})
+				for range 10 {
+					if m, err := i.Request("svc", nil, 10*time.Second); err != nil || string(m.Data) != "here" {
+						t.Fatalf("with the service: %v, %v", m, err)
+					}
+				}
+				if err := sub.Unsubscribe(); err != nil {
+					t.Fatal(err)
+				}
+				if err := x.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				acrossAccounts(t, []*node{a, b})
+			}
+		})
+	}
+}
