@@ -91,6 +91,7 @@ type library struct {
 
 var thirdParty = []library{
 	{"github.com/rs/zerolog", []string{"daemon/logging"}, "one importer, so that the sink library can be replaced in one room"},
+	{"github.com/coreos/go-systemd/v22", []string{"daemon/sysd", "daemon/logging"}, "systemd is met in one room; the journal is a log sink"},
 	{"github.com/prometheus/client_golang", []string{"daemon/monitor"}, "metrics are made in one room from snapshots"},
 	{"github.com/nats-io/nats.go", []string{"cmd/nats-broker"}, "client verbs only: the broker never uses a client library to serve"},
 	{"github.com/nats-io/nkeys", []string{"daemon/auth", "daemon/broker", "daemon/config", "daemon/resolver", "daemon", "daemon/internal/brokertest"},

@@ -8,13 +8,15 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // journalSink sends entries with their fields to journald's native socket.
 // https://systemd.io/JOURNAL_NATIVE_PROTOCOL
+//
+// The sending is ours, since that of go-systemd waits for as long as journald hangs, puts what is too large for a datagram
+// into a file below /dev/shm, which a sandbox may not have, and has room for few entries in a burst.
 //
 // An entry that journald does not take (it is being restarted, it hangs) falls back to standard error, which is the
 // journal's stream and keeps the line, if not its fields.
@@ -29,18 +31,6 @@ type journalSink struct {
 	fd    int        // -1: none
 	buf   []byte
 	stuck bool // the last send ran into its time limit: do not wait again until one succeeds
-}
-
-// isJournalStream compares standard error with $JOURNAL_STREAM ("device:inode"), as systemd.exec(5) says to.
-func isJournalStream(stream string, fd int) bool {
-	if stream == "" {
-		return false
-	}
-	var st syscall.Stat_t
-	if syscall.Fstat(fd, &st) != nil {
-		return false
-	}
-	return stream == strconv.FormatUint(uint64(st.Dev), 10)+":"+strconv.FormatUint(st.Ino, 10)
 }
 
 // openJournal connects to the native socket; where there is none, the caller writes lines to the stream instead.

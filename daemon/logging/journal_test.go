@@ -93,17 +93,8 @@ func journalOptions(t *testing.T) (Options, *fakeJournal) {
 	o, _ := stderrPipe(t)
 	path := filepath.Join(t.TempDir(), "socket")
 	o.seams.journalSocket = path
-	o.JournalStream = streamOf(t, o.seams.stderr)
+	o.Journal = true
 	return o, listenJournal(t, path)
-}
-
-func streamOf(t *testing.T, f *os.File) string {
-	t.Helper()
-	var st syscall.Stat_t
-	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 }
 
 func TestJournalEntry(t *testing.T) {
@@ -149,7 +140,7 @@ func TestJournalRestart(t *testing.T) {
 	o, stderr := stderrPipe(t)
 	path := filepath.Join(t.TempDir(), "socket")
 	o.seams.journalSocket = path
-	o.JournalStream = streamOf(t, o.seams.stderr)
+	o.Journal = true
 	first := listenJournal(t, path)
 	m := newManager(t, o)
 	log := m.Logger("broker")
@@ -178,7 +169,7 @@ func TestJournalRestart(t *testing.T) {
 func TestJournalHangs(t *testing.T) {
 	o, stderr := stderrPipe(t)
 	o.seams.journalSocket = filepath.Join(t.TempDir(), "socket")
-	o.JournalStream = streamOf(t, o.seams.stderr)
+	o.Journal = true
 	journal := listenJournal(t, o.seams.journalSocket)
 	m := newManager(t, o)
 	log := m.Logger("broker")
@@ -207,22 +198,11 @@ func TestJournalHangs(t *testing.T) {
 	}
 }
 
-func TestJournalStreamIsCompared(t *testing.T) {
-	o, _ := stderrPipe(t)
-	fd := int(o.seams.stderr.Fd())
-	own := streamOf(t, o.seams.stderr)
-	for stream, want := range map[string]bool{own: true, "": false, own + "1": false, "1:2": false, "nonsense": false} {
-		if got := isJournalStream(stream, fd); got != want {
-			t.Errorf("%q: %v", stream, got)
-		}
-	}
-}
-
 // TestStreamWithoutSocket is a service with a root directory of its own, without journald's socket.
 func TestStreamWithoutSocket(t *testing.T) {
 	o, stderr := stderrPipe(t)
 	o.seams.journalSocket = filepath.Join(t.TempDir(), "none")
-	o.JournalStream = streamOf(t, o.seams.stderr)
+	o.Journal = true
 	newManager(t, o).Logger("broker").Error("trouble")
 	if line := readLine(t, stderr); line != "<3>[42] [ERR] trouble" {
 		t.Errorf("stream got %q", line)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/journal"
 )
 
 // Format is the shape of lines on standard error and in the file.
@@ -70,10 +72,10 @@ type Options struct {
 	Identifier string
 	// Version goes into RFC 5424's origin element.
 	Version string
-	// JournalStream is the value of $JOURNAL_STREAM; NoColor is whether $NO_COLOR is set. [Options.FromEnvironment]
-	// fills both.
-	JournalStream string
-	NoColor       bool
+	// Journal is whether standard error is a stream of the journal; NoColor is whether $NO_COLOR is set.
+	// [Options.FromEnvironment] sets both.
+	Journal bool
+	NoColor bool
 
 	// For tests: where the machine's sockets are, what standard error is, who we are.
 	seams seams
@@ -102,7 +104,7 @@ func DefaultOptions() Options { return Options{Time: true} }
 
 // FromEnvironment takes over what the environment says about standard error. lookup is os.Getenv in the daemon.
 func (o *Options) FromEnvironment(lookup func(string) string) {
-	o.JournalStream = lookup("JOURNAL_STREAM")
+	o.Journal, _ = journal.StderrIsJournalStream() // one that makes no sense is none
 	o.NoColor = lookup("NO_COLOR") != ""
 }
 

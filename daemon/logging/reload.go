@@ -91,7 +91,7 @@ func (m *Manager) open(o Options) (*sinkSet, error) {
 
 // openStderr chooses the journal's native protocol when standard error is its stream.
 func (m *Manager) openStderr(o Options) sink {
-	if isJournalStream(o.JournalStream, int(o.seams.stderr.Fd())) {
+	if o.Journal {
 		if s, err := openJournal(o, m.tell); err == nil {
 			return s
 		}

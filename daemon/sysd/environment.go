@@ -1,12 +1,16 @@
 package sysd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/coreos/go-systemd/v22/daemon"
 )
 
 // Environment is what the service manager left for this process. The zero
@@ -39,16 +43,22 @@ var handed = []string{
 // process alone. It must be called once, before any descriptor is opened by
 // number and before any child is started.
 func TakeEnvironment() (*Environment, error) {
-	env, err := readEnvironment(os.Getenv, os.Getpid(), listenFDStart)
+	watchdog, err := daemon.SdWatchdogEnabled(false)
+	if err == nil && watchdog < 0 { // more than there is room for
+		err = fmt.Errorf("WATCHDOG_USEC=%q is too long", os.Getenv("WATCHDOG_USEC"))
+	}
+	env, bad := readEnvironment(os.Getenv, activation.Files(false))
+	env.Watchdog = max(watchdog, 0)
+	err = errors.Join(err, bad)
 	for _, name := range handed {
 		os.Unsetenv(name)
 	}
 	return env, err
 }
 
-// readEnvironment does the reading; firstFD is where inherited descriptors
-// start (3 except in tests).
-func readEnvironment(getenv func(string) string, pid, firstFD int) (*Environment, error) {
+// readEnvironment does the reading; inherited are the descriptors that were
+// passed to this process.
+func readEnvironment(getenv func(string) string, inherited []*os.File) (*Environment, error) {
 	env := &Environment{
 		NotifySocket:   getenv("NOTIFY_SOCKET"),
 		RuntimeDir:     firstDir(getenv("RUNTIME_DIRECTORY")),
@@ -60,15 +70,16 @@ func readEnvironment(getenv func(string) string, pid, firstFD int) (*Environment
 		Sockets:        &Sockets{},
 		HasStore:       hasStore(getenv),
 	}
-	var err error
-	if env.Watchdog, err = watchdogPeriod(getenv, pid); err != nil {
-		return env, err
+	var errs []error
+	for _, f := range inherited {
+		sock, err := socketOf(f.Name(), f)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("inherited descriptor %s: %w", f.Name(), err))
+			continue
+		}
+		env.Sockets.list = append(env.Sockets.list, sock)
 	}
-	if !forThisProcess(getenv("LISTEN_PID"), pid) {
-		return env, nil
-	}
-	env.Sockets, err = inheritSockets(getenv("LISTEN_FDS"), getenv("LISTEN_FDNAMES"), firstFD)
-	return env, err
+	return env, errors.Join(errs...)
 }
 
 // hasStore tells whether descriptors may be stored. systemd says so in FDSTORE
@@ -90,27 +101,4 @@ func firstDir(list string) string {
 		return ""
 	}
 	return filepath.Clean(first)
-}
-
-// forThisProcess tells whether a …_PID variable addresses us. A missing one
-// does not for sockets; watchdogPeriod treats a missing one as addressed.
-func forThisProcess(value string, pid int) bool {
-	n, err := strconv.Atoi(value)
-	return err == nil && n == pid
-}
-
-// watchdogPeriod reads WATCHDOG_USEC, honouring WATCHDOG_PID when present.
-func watchdogPeriod(getenv func(string) string, pid int) (time.Duration, error) {
-	usec := getenv("WATCHDOG_USEC")
-	if usec == "" {
-		return 0, nil
-	}
-	if p := getenv("WATCHDOG_PID"); p != "" && !forThisProcess(p, pid) {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(usec, 10, 64)
-	if err != nil || n <= 0 || n > int64(time.Duration(1<<62)/time.Microsecond) {
-		return 0, fmt.Errorf("WATCHDOG_USEC=%q is not a number of microseconds", usec)
-	}
-	return time.Duration(n) * time.Microsecond, nil
 }

@@ -18,14 +18,14 @@ func getenvFrom(vars map[string]string) func(string) string {
 
 func TestEnvironment(t *testing.T) {
 	env, err := readEnvironment(getenvFrom(map[string]string{
-		"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "20000000", "WATCHDOG_PID": "42",
+		"NOTIFY_SOCKET":     "/run/notify",
 		"RUNTIME_DIRECTORY": "/run/nats-broker:/run/other", "STATE_DIRECTORY": "/var/lib/nats-broker",
 		"LOGS_DIRECTORY": "relative", "CREDENTIALS_DIRECTORY": "/run/credentials/x",
-	}), 42, listenFDStart)
+	}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !env.Managed() || env.Watchdog != 20*time.Second || env.RuntimeDir != "/run/nats-broker" ||
+	if !env.Managed() || env.RuntimeDir != "/run/nats-broker" ||
 		env.StateDir != "/var/lib/nats-broker" || env.LogsDir != "" || env.CredentialsDir != "/run/credentials/x" {
 		t.Errorf("read %+v", env)
 	}
@@ -50,29 +50,20 @@ func TestWatchdogPeriod(t *testing.T) {
 		{"9223372036854775807", "", 0, true}, // would overflow a duration
 	}
 	for _, tt := range tests {
-		got, err := watchdogPeriod(getenvFrom(map[string]string{"WATCHDOG_USEC": tt.usec, "WATCHDOG_PID": tt.pid}), 7)
-		if got != tt.want || (err != nil) != tt.bad {
-			t.Errorf("WATCHDOG_USEC=%q WATCHDOG_PID=%q: %v, %v", tt.usec, tt.pid, got, err)
+		pid := tt.pid
+		if pid == "7" {
+			pid = strconv.Itoa(os.Getpid())
+		}
+		t.Setenv("WATCHDOG_USEC", tt.usec)
+		t.Setenv("WATCHDOG_PID", pid)
+		env, err := TakeEnvironment()
+		if env.Watchdog != tt.want || (err != nil) != tt.bad {
+			t.Errorf("WATCHDOG_USEC=%q WATCHDOG_PID=%q: %v, %v", tt.usec, pid, env.Watchdog, err)
+		}
+		if os.Getenv("WATCHDOG_USEC") != "" {
+			t.Error("children inherit the watchdog")
 		}
 	}
-}
-
-// consecutive duplicates the descriptors of files to a run of numbers, as the
-// manager hands them over, and returns the first.
-func consecutive(t *testing.T, files ...*os.File) int {
-	t.Helper()
-	const first = 700
-	for i, f := range files {
-		if err := unix.Dup3(int(f.Fd()), first+i, 0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() {
-		for i := range files {
-			unix.Close(first + i) // already closed by most tests
-		}
-	})
-	return first
 }
 
 func listenFile(t *testing.T, network, addr string) (*os.File, net.Addr) {
@@ -92,10 +83,15 @@ func listenFile(t *testing.T, network, addr string) (*os.File, net.Addr) {
 
 func inherit(t *testing.T, names []string, files ...*os.File) *Sockets {
 	t.Helper()
-	first := consecutive(t, files...)
-	env, err := readEnvironment(getenvFrom(map[string]string{
-		"LISTEN_PID": "9", "LISTEN_FDS": strconv.Itoa(len(files)), "LISTEN_FDNAMES": strings.Join(names, ":"),
-	}), 9, first)
+	var passed []*os.File
+	for i, f := range files {
+		fd, err := unix.Dup(int(f.Fd())) // close-on-exec is not set
+		if err != nil {
+			t.Fatal(err)
+		}
+		passed = append(passed, os.NewFile(uintptr(fd), names[i]))
+	}
+	env, err := readEnvironment(getenvFrom(nil), passed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +107,7 @@ func TestInheritedSocketsAreTakenByNameAndServe(t *testing.T) {
 	fm, am := listenFile(t, "tcp4", "127.0.0.1:0")
 	socks := inherit(t, []string{"client", "client", "monitor", "client"}, f4, f6, fm, fu)
 
-	flags, err := unix.FcntlInt(700, unix.F_GETFD, 0)
+	flags, err := unix.FcntlInt(uintptr(socks.list[0].fd), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC == 0 {
 		t.Errorf("an inherited descriptor is passed on to children (%v)", err)
 	}
@@ -206,17 +202,14 @@ func TestMatchNamesBothSides(t *testing.T) {
 	}
 }
 
+// A descriptor that is not open is an error; what is for another process is not looked at.
 func TestBrokenHandOver(t *testing.T) {
-	for _, vars := range []map[string]string{
-		{"LISTEN_PID": "9", "LISTEN_FDS": "x"},
-		{"LISTEN_PID": "9", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "client"},
-		{"LISTEN_PID": "9", "LISTEN_FDS": "1"}, // descriptor 900 is not open
-	} {
-		if env, err := readEnvironment(getenvFrom(vars), 9, 900); err == nil {
-			t.Errorf("%v was accepted: %v", vars, env.Sockets.Names())
-		}
+	if env, err := readEnvironment(getenvFrom(nil), []*os.File{os.NewFile(900, "client")}); err == nil {
+		t.Errorf("a descriptor that is not open was accepted: %v", env.Sockets.Names())
 	}
-	env, err := readEnvironment(getenvFrom(map[string]string{"LISTEN_PID": "8", "LISTEN_FDS": "1"}), 9, 900)
+	t.Setenv("LISTEN_PID", "1")
+	t.Setenv("LISTEN_FDS", "1")
+	env, err := TakeEnvironment()
 	if err != nil || env.Sockets.Len() != 0 {
 		t.Errorf("sockets for another process were taken: %v, %v", env.Sockets.Names(), err)
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,7 +45,7 @@ func (n *Notifier) Active() bool { return n != nil && n.path != "" }
 
 // Ready tells that start or reload is finished; status may be empty.
 func (n *Notifier) Ready(status string) error {
-	return n.Send(append([]string{"READY=1"}, statusLine(status)...)...)
+	return n.Send(append([]string{daemon.SdNotifyReady}, statusLine(status)...)...)
 }
 
 // Status sets the one line `systemctl status` shows.
@@ -54,17 +55,13 @@ func (n *Notifier) Status(status string) error { return n.Send(statusLine(status
 // Type=notify-reload demands: the manager uses it to tell this reload's READY=1
 // from an earlier one. Ready must follow, whatever the outcome.
 func (n *Notifier) Reloading(status string) error {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return fmt.Errorf("monotonic clock: %w", err)
-	}
-	usec := ts.Nano() / int64(time.Microsecond)
-	return n.Send(append([]string{"RELOADING=1", "MONOTONIC_USEC=" + strconv.FormatInt(usec, 10)}, statusLine(status)...)...)
+	now := strings.TrimSuffix(daemon.SdNotifyMonotonicUsec(), "\n")
+	return n.Send(append([]string{daemon.SdNotifyReloading, now}, statusLine(status)...)...)
 }
 
 // Stopping tells that the service is on its way out.
 func (n *Notifier) Stopping(status string) error {
-	return n.Send(append([]string{"STOPPING=1"}, statusLine(status)...)...)
+	return n.Send(append([]string{daemon.SdNotifyStopping}, statusLine(status)...)...)
 }
 
 // ExtendTimeout asks for at least d more from now before the manager gives up
@@ -74,7 +71,7 @@ func (n *Notifier) ExtendTimeout(d time.Duration) error {
 }
 
 // Watchdog tells that the service was found alive.
-func (n *Notifier) Watchdog() error { return n.Send("WATCHDOG=1") }
+func (n *Notifier) Watchdog() error { return n.Send(daemon.SdNotifyWatchdog) }
 
 // WatchdogTrigger tells that the service found itself broken and wants the
 // manager to act as if the watchdog had run out.

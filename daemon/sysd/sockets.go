@@ -1,21 +1,16 @@
 package sysd
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"sort"
 	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
-
-// listenFDStart is the first inherited descriptor (SD_LISTEN_FDS_START).
-const listenFDStart = 3
 
 // Socket is one descriptor inherited by socket activation. It owns the
 // descriptor until Listener, File or Close is called.
@@ -136,42 +131,9 @@ func (s *Sockets) Close() {
 	s.list = nil
 }
 
-// inheritSockets claims count descriptors from first on and names them.
-func inheritSockets(count, names string, first int) (*Sockets, error) {
-	set := &Sockets{}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 || n > 1<<20 {
-		return set, fmt.Errorf("LISTEN_FDS=%q is not a number of descriptors", count)
-	}
-	var list []string
-	if names != "" {
-		list = strings.Split(names, ":")
-		if len(list) != n {
-			return set, fmt.Errorf("LISTEN_FDS=%d, but LISTEN_FDNAMES has %d names (%q)", n, len(list), names)
-		}
-	}
-	var errs []error
-	for i := range n {
-		sock := &Socket{Name: "unknown", fd: first + i}
-		if list != nil {
-			sock.Name = list[i]
-		}
-		unix.CloseOnExec(sock.fd)
-		if err := sock.describe(); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		set.list = append(set.list, sock)
-	}
-	return set, errors.Join(errs...)
-}
-
 // describe finds out what the descriptor is. Something that is not a socket
 // is kept, with Listening false: stored descriptors arrive the same way.
 func (s *Socket) describe() error {
-	if _, err := unix.FcntlInt(uintptr(s.fd), unix.F_GETFD, 0); err != nil {
-		return fmt.Errorf("inherited descriptor %d (%s): %w", s.fd, s.Name, err)
-	}
 	typ, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
 		return nil // not a socket
