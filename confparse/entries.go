@@ -157,7 +157,7 @@ func (p *parser) entry(into *Fields) *Value {
 // field reads a value and files it under key.
 func (p *parser) field(into *Fields, key string, span Span) *Value {
 	p.record.key(span)
-	v := p.value()
+	v := p.guarded(key)
 	if v != nil {
 		into.set(Entry{Key: key, KeySpan: span, Value: v})
 	}

@@ -13,6 +13,7 @@ type Error struct {
 	Hint    string // what might be meant: `did you mean "port"?`; may be empty
 	Notes   []Note // other places that matter
 	Secret  bool   // the line must not be shown when rendering
+	syntax  bool   // what a line means is not known
 }
 
 // A Note is a second place that belongs to an error.
@@ -42,6 +43,9 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 
 // WithNote adds a second place and returns e.
 func (e *Error) WithNote(span Span, format string, args ...any) *Error {
+	if e.syntax {
+		args = discreet(span, args)
+	}
 	e.Notes = append(e.Notes, Note{Span: span, Message: fmt.Sprintf(format, args...)})
 	return e
 }

@@ -26,7 +26,7 @@ func (p *parser) found(start int) (string, Span) {
 // failFound reports that something else was expected at offset start.
 func (p *parser) failFound(start int, message string) *Error {
 	what, span := p.found(start)
-	return p.fail(span, "%s, found %s", message, what)
+	return p.fail(span, "%s, found %s", plain(message), what)
 }
 
 // failEnd reports that a value goes on where it should end.
@@ -52,7 +52,7 @@ func (p *parser) failMissing(span Span, key string) {
 // failOpen reports a map or array that the file does not close.
 func (p *parser) failOpen(opened Span, what string, bracket rune) *Error {
 	p.stop = true
-	return p.fail(opened, "this %s is not closed", what).
+	return p.fail(opened, "this %s is not closed", plain(what)).
 		WithHint("expected '%c' before the end of the file", bracket)
 }
 

@@ -123,7 +123,8 @@ func (p *parser) span(start int) Span { return p.src.Span(start, p.pos) }
 
 // fail reports an error and returns it for a hint or a note.
 func (p *parser) fail(span Span, format string, args ...any) *Error {
-	e := Errorf(span, format, args...)
+	e := Errorf(span, format, discreet(span, args)...)
+	e.syntax, e.Secret, p.src.broken = true, span.Guarded(), true
 	if span.src == p.src && p.quiet > 0 && int(span.start) == p.quiet {
 		return e
 	}

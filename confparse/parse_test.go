@@ -183,12 +183,15 @@ func TestSecretsOnTheLineAreNotShown(t *testing.T) {
 		var b bytes.Buffer
 		_ = err.(Errors).Render(&b, false)
 		lines := strings.Split(b.String(), "\n")
+		if !strings.Contains(b.String(), "s3cr3t") && strings.Contains(b.String(), "found …") {
+			continue // behind a secret without quotes nothing is shown
+		}
 		if strings.Contains(b.String(), "s3cr3t") || len(lines[1]) <= len(text) || strings.Index(lines[1], "-y")+1 != strings.Index(lines[2], "^") {
 			t.Errorf("%s: shown as\n%s", text, &b)
 		}
 	}
 	const harmless = "a { tokens: 5, passive: yes, max_subject_tokens: 7, secrets_dir: /x, password: $PASS }"
-	if got := hideSecrets(harmless); got != harmless {
+	if got := hideSecrets(harmless, false); got != harmless {
 		t.Errorf("hidden: %s", got)
 	}
 }

@@ -159,13 +159,13 @@ func (p *parser) environment(name, text string, span Span) *Value {
 	inner := p.errs
 	p.errs = outer
 	if len(inner) > 0 {
-		e := p.fail(span, "environment variable %s cannot be read as a value: %s", name, inner[0].Message)
+		e := p.fail(span, "environment variable %s cannot be read as a value: %s", plain(name), plain(inner[0].Message))
 		e.Notes = append(e.Notes, Note{inner[0].Span, "in its text, here"})
 		return nil
 	}
 	entry := root.fields.Get(key)
 	if entry == nil {
-		p.fail(span, "environment variable %s holds no value", name)
+		p.fail(span, "environment variable %s holds no value", plain(name))
 		return nil
 	}
 	v := *entry.Value

@@ -33,6 +33,7 @@ func (l Errors) Render(w io.Writer, colour bool) error {
 func (e *Error) Render(w io.Writer, colour bool) error {
 	r := renderer{colour: colour}
 	r.chain(e.Span)
+	r.syntax = e.syntax
 	r.place(e.Span, e.Message, "", e.Hint, e.Secret)
 	for _, n := range e.Notes {
 		r.place(n.Span, n.Message, "note: ", "", e.Secret)
@@ -42,6 +43,7 @@ func (e *Error) Render(w io.Writer, colour bool) error {
 }
 
 type renderer struct {
+	syntax bool // the error is one of syntax
 	b      strings.Builder
 	colour bool
 }
@@ -83,7 +85,7 @@ func (r *renderer) place(at Span, message, label, hint string, secret bool) {
 		r.b.WriteString(message)
 	}
 	r.b.WriteByte('\n')
-	if at.IsZero() || at.src.masked || secret {
+	if at.IsZero() || at.src.masked || secret || (r.syntax || at.src.broken) && at.Guarded() {
 		if hint != "" {
 			fmt.Fprintf(&r.b, "       | %s\n", hint)
 		}
@@ -98,7 +100,13 @@ const maxExcerpt = 160
 // excerpt writes the first line of a span with a caret under it.
 func (r *renderer) excerpt(at Span, hint string) {
 	start, stop := at.Start(), at.End()
-	line := hideSecrets(printable(at.src.line(start.Line)))
+	line := at.src.line(start.Line)
+	senseless := r.syntax || at.src.broken
+	shown := hideSecrets(printable(line), senseless)
+	if senseless {
+		shown = both(shown, at.src.hideGuarded(start.Line, line))
+	}
+	line = shown
 	width := utf8.RuneCountInString(line) - (start.Column - 1)
 	if stop.Line == start.Line {
 		width = stop.Column - start.Column
@@ -129,24 +137,34 @@ func (r *renderer) excerpt(at Span, hint string) {
 }
 
 // secrets finds what looks like a secret on a line: the value of a key that is
-// called like one, and the password of a URL.
+// called like one, what a URL has in front of its host, and a hash.
 var secrets = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(?:\b(?:pass|password|token|secret|nkey_seed|seed|bcrypt)\b["']?(?:\s*[:=]\s*|\s+))("[^"]*"?|'[^']*'?|[^\s,;{}\[\]"']+)|://[^\s/@"']*:([^\s/@"']+)@|(\$2[abxy]\$[^\s,;}\]"']*)`)
+	return regexp.MustCompile(`(?i)(?:(?:[\w-]*(?:` + strings.Join(secretWords[:], "|") + `)|\b(?:prev_)?ek)\b["']?(?:\s*[:=]\s*|\s+))("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"',;})\]]\S*)` +
+		`|://[^\s@"':]*:?([^\s"']*)@|(\$2[abxy]\$[^\s,;}\]"']*)`)
 })
 
 // hideSecrets replaces secrets on a line by as many stars: an error beside a
-// password must not carry it into a log.
-func hideSecrets(line string) string {
+// password must not carry it into a log. Where the line makes no sense, all that stands
+// behind the beginning of a secret without quotes may belong to it.
+func hideSecrets(line string, senseless bool) string {
 	out := []byte(nil)
 	from := 0
 	for _, m := range secrets().FindAllStringSubmatchIndex(line, -1) {
 		for group := 2; group < len(m); group += 2 {
-			if m[group] < 0 || variable(line[m[group]:]) {
+			if m[group] < 0 || m[group] < from || variable(line[m[group]:]) {
 				continue
 			}
+			to := m[group+1]
+			switch first := line[m[group]]; {
+			case group != 2 || first == '"' || first == '\'':
+			case senseless || strings.IndexByte("{[(", first) >= 0:
+				to = len(line)
+			default: // a comma in the middle belongs to the secret, most likely
+				to = m[group] + max(1, len(strings.TrimRight(line[m[group]:to], ",;}])")))
+			}
 			out = append(out, line[from:m[group]]...)
-			out = append(out, strings.Repeat("*", utf8.RuneCountInString(line[m[group]:m[group+1]]))...)
-			from = m[group+1]
+			out = append(out, strings.Repeat("*", utf8.RuneCountInString(line[m[group]:to]))...)
+			from = to
 		}
 	}
 	return string(append(out, line[from:]...))

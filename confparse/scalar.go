@@ -71,7 +71,7 @@ func (p *parser) nested(bracket rune) *Value {
 // unclosed reports a string without an end and goes on with the next line.
 func (p *parser) unclosed(start int, what string) *Value {
 	p.pos = start + 1
-	p.fail(p.span(start), "%s is not closed", what)
+	p.fail(p.span(start), "%s is not closed", plain(what))
 	p.skipLine()
 	return nil
 }

@@ -18,14 +18,16 @@ type Layer string
 // environment variable, a command-line argument. It is immutable and may be
 // shared between goroutines.
 type Source struct {
-	name   string
-	layer  Layer
-	text   string
-	seq    int64 // order of reading, to sort errors by place
-	hidden int   // bytes at the start that the user did not write
-	masked bool  // its text is never shown
-	parent Span  // the include directive or variable that led here
-	lines  []int // offsets where lines begin
+	name    string
+	layer   Layer
+	text    string
+	seq     int64   // order of reading, to sort errors by place
+	hidden  int     // bytes at the start that the user did not write
+	masked  bool    // its text is never shown
+	guarded []guard // parts of it that are not; the parser's
+	broken  bool    // it has mistakes of syntax: what a line means is not known
+	parent  Span    // the include directive or variable that led here
+	lines   []int   // offsets where lines begin
 }
 
 // reading numbers the sources of a process in the order in which they are made.

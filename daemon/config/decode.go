@@ -172,6 +172,12 @@ func declined(v *confparse.Value) bool {
 
 // unknown notes a key that no row has, with the closest name there is.
 func (d *decoder) unknown(rows []*Option, e confparse.Entry) {
+	if e.KeySpan.Continues() { // a part of a password, most likely
+		err := confparse.Errorf(e.KeySpan, "unknown field behind a secret")
+		err.Secret = true
+		d.errs = append(d.errs, err.WithHint("put quotes around a password that holds ',', ';', '}' or blanks"))
+		return
+	}
 	err := confparse.Errorf(e.KeySpan, "unknown field %q", e.Key)
 	err.Secret = secretive(e.Key) // the value may be a password under a misspelt key
 	if near := closest(e.Key, names(rows)); near != "" {
