@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2015,SC2016
 # The life of the deb on one machine: apt repository, install, use, mistakes, upgrade under load,
-# downgrade, removal, purge, reboot, and the compat package.
+# downgrade, removal, purge, reboot; instances.
 
 conf=/etc/nats/nats.conf
 
@@ -26,6 +26,7 @@ installed() {
 	repository new >"$work/apt.log" 2>&1 || bad 'apt-get update from the signed repository' "$(cat "$work/apt.log")"
 	check 'apt-get install from the signed repository' apt_in install nats-broker
 	check 'active (running)' active
+	refuse 'and lets nobody of other machines in' inside_sh 'journalctl -u nats-broker -o cat | grep "may come in without credentials"'
 	echo "measured: start took $(inside_sh 'a=$(systemctl show -P InactiveExitTimestampMonotonic nats-broker); b=$(systemctl show -P ActiveEnterTimestampMonotonic nats-broker); echo $(((b - a) / 1000)) ms')"
 	check 'active within 2 s of its start' inside_sh 'a=$(systemctl show -P InactiveExitTimestampMonotonic nats-broker)
 		b=$(systemctl show -P ActiveEnterTimestampMonotonic nats-broker); [ $((b - a)) -lt 2000000 ]'
@@ -106,10 +107,20 @@ upgraded() {
 	carry_end
 	carry_judge 'downgrade, 200 clients' 1000
 	check 'the older version serves again' probe
+	inside_sh "printf 'listen: 127.0.0.1:4300\n' >/etc/nats/east.conf"
+	check 'an instance runs' inside systemctl enable --now nats-broker@east.service
+	matches 'its configuration is checked by its name' '/etc/nats/east.conf is valid' "$(inside nats-broker config check --instance east 2>&1)"
+	# The profile's switch is no file that an upgrade would ask about.
+	check 'the profile complains at first' inside test -L /etc/apparmor.d/force-complain/nats-broker
+	inside rm /etc/apparmor.d/force-complain/nats-broker
 	carry_start 200,10000
 	check 'upgrade again' apt_in install nats-broker
 	carry_end
 	carry_judge 'upgrade, 200 clients' 1000
+	same 'the instance runs the new version' "$(inside_sh 'stat -Lc %i /usr/bin/nats-broker')" \
+		"$(inside_sh 'stat -Lc %i /proc/$(systemctl show -P MainPID nats-broker@east)/exe')"
+	check 'and serves' inside probe once nats://127.0.0.1:4300
+	refuse 'the profile enforces as it was told' inside test -e /etc/apparmor.d/force-complain/nats-broker
 }
 
 sockets() {
@@ -126,11 +137,17 @@ removed() {
 	check 'remove' apt_in remove nats-broker
 	refuse 'the broker is gone' inside pgrep -x nats-broker
 	check 'the configuration stays' inside test -f $conf
+	check 'what an instance has stays' inside test -d /var/lib/nats-broker-east
+	check 'as what somebody else has' inside mkdir /var/lib/nats-broker-of-somebody
 	check 'no unit is left over' inside_sh '! systemctl cat nats-broker.service'
 	check 'install again' apt_in install nats-broker
 	matches 'with the old configuration' '^max_connections: 5000' "$(inside cat $conf)"
 	check 'it serves' probe
 	check 'purge' apt_in purge nats-broker
+	refuse 'an instance is gone as well' inside_sh 'ls -d /var/lib/nats-broker-east /var/log/nats-broker-east /etc/systemd/system/multi-user.target.wants/nats-broker@east.service'
+	check 'its configuration is the administrator'"'"'s' inside rm /etc/nats/east.conf
+	check 'what is somebody else'"'"'s stays' inside rmdir /var/lib/nats-broker-of-somebody
+	inside rmdir --ignore-fail-on-non-empty /etc/nats
 	files >"$work/files.after"
 	same 'purge leaves no file' '' "$(comm -13 "$work/files.before" "$work/files.after")"
 	check 'nor in the journal catalogue' inside_sh '! journalctl --list-catalog | grep -q nats-broker'
@@ -163,36 +180,6 @@ rebooted() {
 	check 'it serves after the reboot' eventually 5 probe
 }
 
-# Debian's nats-server with a configuration of its own, replaced by us.
-compat() {
-	local theirs
-	apt_in purge nats-broker >/dev/null 2>&1
-	(cd "$work" && apt-get -qq download nats-server 2>/dev/null) || { bad 'apt-get download nats-server'; return; }
-	theirs=$(echo "$work"/nats-server_*.deb)
-	scripts/box push "$box" "$theirs" /var/tmp/nats-server.deb
-	inside_sh 'apt-get install -y /var/tmp/nats-server.deb' >"$work/theirs.log" 2>&1 ||
-		{ bad "Debian's nats-server is installed" "$(cat "$work/theirs.log")"; return; }
-	inside_sh 'printf "host: 127.0.0.1\nport: 4333\nserver_name: kept\n" >/etc/nats-server.conf; systemctl restart nats-server'
-	check 'nats-server serves on its port' eventually 5 inside probe once nats://127.0.0.1:4333
-	check 'nats-broker-compat takes its place' apt_in install nats-broker-compat
-	refuse 'nats-server is removed' inside_sh 'dpkg -s nats-server | grep -q "^Status: install ok"'
-	check 'the old configuration is in use' inside probe once nats://127.0.0.1:4333
-	matches 'the old configuration is untouched' '^server_name: kept' "$(inside cat /etc/nats-server.conf)"
-	matches 'the program answers to its old name' '^nats-server: ' "$(inside nats-server --version)"
-	check 'so does the service' inside systemctl is-active --quiet nats-server.service
-	# As nats-broker-migrate(7) has it.
-	check 'the documented way to the new place' inside_sh 'install -m 640 -g nats /etc/nats-server.conf /etc/nats/nats.conf &&
-		nats-broker config check && rm /etc/systemd/system/nats-broker.service.d/50-nats-server-conf.conf &&
-		systemctl daemon-reload && systemctl restart nats-broker'
-	check 'the configuration is in use there' inside probe once nats://127.0.0.1:4333
-	check 'purge of the compat package' apt_in purge nats-broker-compat
-	refuse 'the old name is gone' inside test -e /usr/bin/nats-server
-	# A file that cannot be taken over must do no harm.
-	inside_sh 'echo "jetstream: enabled" >/etc/nats-server.conf'
-	check 'compat beside a configuration it cannot take' apt_in install nats-broker-compat
-	check 'the broker goes on with its own' inside probe once nats://127.0.0.1:4333
-}
-
 new_box deb || return
 inside_sh 'mkdir -p /etc/apt/keyrings; echo "deb [signed-by=/etc/apt/keyrings/nats-broker.asc] file:/srv/apt stable main" >/etc/apt/sources.list.d/nats-broker.list'
 scripts/box push "$box" "$new_dir/nats-broker.asc" /etc/apt/keyrings/nats-broker.asc
@@ -204,5 +191,4 @@ sockets
 removed
 policies
 rebooted
-compat
 scripts/box down "$box"

@@ -5,6 +5,8 @@
 //	probe load URL    traffic until SIGTERM, then a report (JSON) on standard output
 //	probe carry URL CLIENTS,RATE
 //	                  clients that must not notice a restart, until SIGTERM: "running", then a report
+//	probe stranger ADDRESS,ADDRESS...
+//	                  publishes without credentials every 20 ms until SIGTERM, then a report
 //	probe slow URL    a consumer that does not read before SIGUSR1; then ok, or exits 1
 package main
 
@@ -14,13 +16,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: probe once|load|carry|slow URL [CLIENTS,RATE]")
+		fmt.Fprintln(os.Stderr, "usage: probe once|load|carry|slow|stranger URL [CLIENTS,RATE]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -57,6 +60,8 @@ func run(ctx context.Context, verb, url string, more []string) error {
 			return err
 		}
 		return json.NewEncoder(os.Stdout).Encode(report)
+	case "stranger":
+		return json.NewEncoder(os.Stdout).Encode(stranger(ctx, strings.Split(url, ",")))
 	case "slow":
 		return slow(ctx, url)
 	}

@@ -1,0 +1,191 @@
+# shellcheck shell=bash disable=SC2154,SC2015,SC2016
+# Beside Debian's nats-server, in its place, and back, each on a machine of its own. Meanwhile a
+# stranger publishes without credentials every 20 ms: he must never come in.
+
+port=4222
+secret=nats://a:b@127.0.0.1:$port
+password='authorization { user: a, password: b }'
+
+# theirs NAME [CONFIGURATION]: a machine on which nats-server serves with a password; the stranger begins.
+theirs() {
+	new_box "$1" --with nats-server || return
+	scripts/box push "$box" "$(deb new)" /var/tmp/nats-broker.deb
+	scripts/box push "$box" "$new_dir/nats-broker-compat_$new-1_all.deb" /var/tmp/compat.deb
+	inside_sh "chmod 644 /var/tmp/*.deb; install -d -o nats /srv/nats; printf '%s\n' 'host: 127.0.0.1' 'port: $port' '$password' '${2:-}' >/etc/nats-server.conf; systemctl restart nats-server"
+	eventually 10 inside probe once "$secret" || bad "$1: nats-server serves" "$(inside journalctl -n 20 --no-pager)"
+	stranger_begins
+}
+stranger_begins() {
+	scripts/box run "$box" probe stranger "127.0.0.1:$port,127.0.0.1:4333,[::1]:$port" >"$work/stranger.json" 2>&1 &
+	stranger_pid=$!
+	eventually 10 inside pgrep -f 'probe stranger'
+}
+stranger_ends() { # NAME
+	inside pkill -TERM -f 'probe stranger'
+	wait "$stranger_pid"
+	matches "$1: a stranger tried" '"attempts":[1-9]' "$(cat "$work/stranger.json")"
+	matches "$1: and was never let in" '"let_in":0' "$(cat "$work/stranger.json")"
+	scripts/box down "$box"
+}
+apt_get() { inside apt-get -q -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"; }
+both() { apt_get install /var/tmp/nats-broker.deb /var/tmp/compat.deb; }
+their_pid() { inside systemctl show -P MainPID nats-server.service; }
+serves() { inside probe once "$secret"; }
+is() { inside systemctl "is-$1" "$2"; }
+
+# untouched NAME: nats-server goes on as the same process, and nothing of ours runs.
+untouched() {
+	same "$1: nats-server goes on, the same process" "$pid" "$(their_pid)"
+	check "$1: it serves" serves
+	same "$1: and is enabled" enabled "$(is enabled nats-server.service)"
+	refuse "$1: nats-broker does not run" active
+	check "$1: nats-server is installed" inside_sh 'dpkg -s nats-server | grep -q "^Status: install ok installed" && /usr/sbin/nats-server --version | grep -q v2.9'
+	refuse "$1: no name of it is ours" inside test -e /etc/systemd/system/nats-server.service
+	check "$1: nor is our configuration changed" inside cmp /etc/nats/nats.conf /usr/share/nats-broker/nats.conf
+}
+
+refused() {
+	local pid seen
+	theirs refused 'jetstream: enabled'
+	pid=$(their_pid)
+	seen=$(both 2>&1) && bad 'a configuration that is refused fails the installation' "$seen" || ok 'a configuration that is refused fails the installation'
+	matches 'and says why' 'not supported yet by nats-broker' "$seen"
+	untouched 'refused'
+	check 'the two packages can be purged' apt_get purge nats-broker nats-broker-compat
+	same 'purged: nats-server goes on' "$pid" "$(their_pid)"
+	stranger_ends 'refused'
+
+	theirs sandbox 'log_file: /srv/nats/nats.log'
+	pid=$(their_pid)
+	seen=$(both 2>&1) && bad 'a log file outside the sandbox fails the installation' "$seen" || ok 'a log file outside the sandbox fails the installation'
+	matches 'and is named' 'log_file: /srv/nats/nats.log cannot be written' "$seen"
+	untouched 'sandbox'
+	stranger_ends 'sandbox'
+
+	# What only the start itself shows: nats-server is put back.
+	theirs start
+	inside_sh 'mkdir -p /etc/systemd/system/nats-broker.service.d; printf "[Service]\nExecStartPre=/bin/false\n" >/etc/systemd/system/nats-broker.service.d/x.conf'
+	seen=$(both 2>&1) && bad 'a start that fails fails the installation' "$seen" || ok 'a start that fails fails the installation'
+	pid=$(their_pid)
+	eventually 10 serves
+	untouched 'start'
+	inside rm /etc/systemd/system/nats-broker.service.d/x.conf
+	check 'the installation can be finished when that is mended' apt_get -f install
+	check 'then nats-broker serves' eventually 5 inside_sh "systemctl is-active -q nats-broker && probe once $secret"
+	stranger_ends 'start'
+}
+
+taken() {
+	local seen pid
+	theirs taken 'http: "127.0.0.1:8222"'
+	inside_sh 'mkdir -p /etc/systemd/system/nats-server.service.d; printf "[Service]\nLimitNOFILE=12345\n" >/etc/systemd/system/nats-server.service.d/files.conf; systemctl daemon-reload'
+	seen=$(both 2>&1) && ok 'nats-broker takes the place of nats-server' || bad 'nats-broker takes the place of nats-server' "$seen"
+	matches 'drop-ins that apply are named' 'files.conf applies to nats-broker as well' "$seen"
+	check 'it serves' serves
+	check 'it is nats-broker' active
+	check 'also under the old name' is active nats-server.service
+	same 'and is enabled, as nats-server was' enabled "$(is enabled nats-broker.service)"
+	matches 'the program answers to its old name' '^nats-server: ' "$(inside /usr/sbin/nats-server --version)"
+	matches 'status, check and show speak of one file' 'configuration: +/etc/nats/nats.conf' "$(inside nats-broker status)"
+	matches 'config check' '/etc/nats/nats.conf is valid' "$(inside nats-broker config check 2>&1)"
+	matches 'config show' "port: $port" "$(inside nats-broker config show 2>&1)"
+	matches 'the configuration says where it comes from' 'Taken over from /etc/nats-server.conf' "$(inside head -1 /etc/nats/nats.conf)"
+	same 'it is for root and the group nats' '640 root nats' "$(inside_sh "stat -c '%a %U %G' /etc/nats/nats.conf")"
+	same 'systemd finds no fault in that' '' "$(inside_sh 'journalctl -b -p warning --no-pager _PID=1 -o cat | grep -i -e ordering -e cycle -e alias')"
+
+	check 'the way back is one command' apt_get remove nats-broker-compat
+	check 'nats-server serves again' eventually 10 serves
+	refuse 'nats-broker does not' active
+	same 'nats-server is enabled again' enabled "$(is enabled nats-server.service)"
+	matches 'with its own program' 'v2.9' "$(inside /usr/sbin/nats-server --version)"
+	check 'power off' scripts/box stop "$box"
+	wait "$stranger_pid"
+	matches 'taken: until then the stranger was never let in' '"let_in":0' "$(cat "$work/stranger.json")"
+	check 'boot' scripts/box start "$box"
+	stranger_begins
+	check 'nats-server serves after a boot' eventually 10 serves
+	refuse 'nats-broker does not' active
+
+	check 'and in its place again' apt_get install /var/tmp/compat.deb
+	check 'it is nats-broker that serves' eventually 5 inside_sh "systemctl is-active -q nats-broker && probe once $secret"
+	# Whoever takes nats-server away takes nothing from the broker.
+	check 'nats-server can be purged' inside dpkg --purge nats-server
+	refuse 'with its configuration' inside test -e /etc/nats-server.conf
+	check 'nats-broker serves on' eventually 10 serves
+	check 'nats-broker-compat can be purged' apt_get purge nats-broker-compat
+	refuse 'the old name is gone' inside test -e /usr/bin/nats-server
+	refuse 'and that of the service' inside systemctl cat nats-server.service
+	check 'nats-broker serves on with the password' serves
+	check 'after a restart as well' inside systemctl restart nats-broker.service
+	check 'it serves' serves
+	stranger_ends 'taken'
+
+	# Removed before: its configuration is left.
+	theirs removed
+	check 'nats-server is removed' apt_get remove nats-server
+	check 'nats-broker with its configuration from the first moment' both
+	check 'it serves' serves
+	stranger_ends 'removed'
+}
+
+beside() {
+	local seen pid
+	theirs beside
+	pid=$(their_pid)
+	seen=$(apt_get install /var/tmp/nats-broker.deb 2>&1) && ok 'nats-broker is installed beside nats-server' || bad 'nats-broker is installed beside nats-server' "$seen"
+	matches 'and says that it waits to be told' 'neither enabled nor started' "$seen"
+	untouched 'beside'
+	same 'nor is it enabled' disabled "$(is enabled nats-broker.service)"
+	refuse 'started by hand it finds the port taken' inside systemctl start nats-broker.service
+	matches 'says who has it' 'Another NATS server, of version 2.9.10, has 127.0.0.1:4222' "$(inside journalctl -u nats-broker --no-pager -o cat)"
+	same 'and does not lie in wait' failed "$(is active nats-broker.service)"
+	check 'nats-server restarts' inside systemctl restart nats-server
+	check 'and serves' eventually 10 serves
+	same 'an upgrade leaves that so' disabled "$(apt_get install --reinstall /var/tmp/nats-broker.deb >/dev/null 2>&1; is enabled nats-broker.service)"
+	# With a port of its own it may stand beside.
+	check 'with another port both serve' inside_sh "sed -i 's/127.0.0.1:4222/127.0.0.1:4444/' /etc/nats/nats.conf; systemctl reset-failed nats-broker; systemctl enable --now nats-broker && probe once nats://127.0.0.1:4444 && probe once $secret"
+	seen=$(apt_get install /var/tmp/compat.deb 2>&1) && bad 'an edited configuration is not replaced' "$seen" || ok 'an edited configuration is not replaced'
+	matches 'and is named' '/etc/nats/nats.conf has been edited' "$seen"
+	check 'both serve on' inside_sh "probe once nats://127.0.0.1:4444 && probe once $secret"
+	stranger_ends 'beside'
+}
+
+owned() {
+	local seen pid
+	theirs owned
+	inside_sh 'sed "s/NATS Server/our own/" /lib/systemd/system/nats-server.service >/etc/systemd/system/nats-server.service; systemctl daemon-reload; systemctl restart nats-server'
+	eventually 10 serves
+	pid=$(their_pid)
+	seen=$(both 2>&1) && bad 'a unit of the administrator is not replaced' "$seen" || ok 'a unit of the administrator is not replaced'
+	matches 'and is named' '/etc/systemd/system/nats-server.service is a unit of your own' "$seen"
+	same 'it goes on' "$pid" "$(their_pid)"
+	inside_sh 'rm /etc/systemd/system/nats-server.service; mkdir -p /etc/systemd/system/nats-server.service.d
+		printf "[Service]\nExecStart=\nExecStart=/usr/sbin/nats-server -c /etc/nats-server.conf -D\n" >/etc/systemd/system/nats-server.service.d/x.conf; systemctl daemon-reload'
+	seen=$(apt_get -f install 2>&1) && bad 'a drop-in with another program is not obeyed' "$seen" || ok 'a drop-in with another program is not obeyed'
+	matches 'and is named' 'nats-server.service.d/x.conf would run another program' "$seen"
+	same 'it goes on' "$pid" "$(their_pid)"
+	stranger_ends 'owned'
+
+	theirs disabled
+	inside systemctl disable --now nats-server.service
+	check 'where nats-server is disabled' both
+	same 'nats-broker is, too' disabled "$(inside_sh 'systemctl is-enabled nats-broker.service | sed s/indirect/disabled/')"
+	refuse 'and does not run' active
+	stranger_ends 'disabled'
+
+	theirs policy
+	inside_sh 'printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d'
+	pid=$(their_pid)
+	seen=$(both 2>&1) && bad 'policy-rc.d lets nothing take the place' "$seen" || ok 'policy-rc.d lets nothing take the place'
+	untouched 'policy'
+	inside systemctl stop nats-server.service
+	seen=$(apt_get -f install 2>&1) && ok 'where nothing runs it gets the names' || bad 'where nothing runs it gets the names' "$seen"
+	matches 'and says that it was not started' 'nats-broker is not started' "$seen"
+	refuse 'which is so' active
+	stranger_ends 'policy'
+}
+
+refused
+taken
+beside
+owned
