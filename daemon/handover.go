@@ -33,6 +33,7 @@ type succession struct {
 
 	line    *handover.Line // to the process that started this one to take over; nil: none
 	hello   []byte         // what that one began with
+	waiting *waiting       // one that may become the next; nil: none
 	upgrade *upgrade       // to the one that this one hands over to; nil: none
 }
 

@@ -45,18 +45,76 @@ type upgrade struct {
 	sections  []leftSection    // what other parts leave
 }
 
-// beginUpgrade starts the new program. The reply to a refusal is sent; true means that
-// this process is to end.
-func (d *Daemon) beginUpgrade(req request) (end bool) {
+// waiting is an upgrade whose new program gets ready. Run's goroutine goes on meanwhile:
+// a program that hangs holds up neither a reload nor the end.
+type waiting struct {
+	*upgrade
+	of    *active    // in effect when it began
+	ready chan error // the outcome; has room for it
+}
+
+// beginUpgrade starts the new program, and answers if it cannot.
+func (d *Daemon) beginUpgrade(req request) {
 	u, err := d.newUpgrade(req)
 	if err != nil {
-		d.log.Warn("Upgrade refused: " + err.Error())
-		req.reply <- control.Response{Error: err.Error()}
+		d.refuseUpgrade(req.reply, err)
+		return
+	}
+	d.log.Info(fmt.Sprintf("Upgrade requested by %s: process %d, %s, gets ready", req.peer.String(), u.successor.PID(), u.program))
+	w := &waiting{upgrade: u, of: d.active.Load(), ready: make(chan error, 1)}
+	d.succession.waiting = w
+	hello := d.hello()
+	go func() { // ends when the program is ready, has failed, or is given up, after prepareMax at the latest
+		w.ready <- u.prepare(u.program, hello)
+	}()
+}
+
+func (d *Daemon) refuseUpgrade(reply chan<- control.Response, err error) {
+	d.log.Warn("Upgrade refused: " + err.Error())
+	reply <- control.Response{Error: err.Error()}
+}
+
+// prepared is where the outcome comes of an upgrade that gets ready; nil, which blocks for
+// ever, if there is none.
+func (d *Daemon) prepared() <-chan error {
+	if w := d.succession.waiting; w != nil {
+		return w.ready
+	}
+	return nil
+}
+
+// onPrepared goes on with the upgrade; true means that this process is to end.
+func (d *Daemon) onPrepared(err error) (end bool) {
+	w := d.succession.waiting
+	d.succession.waiting = nil
+	if err == nil {
+		switch {
+		case d.inState() != stateRunning:
+			err = errors.New("the broker is " + d.inState())
+		case d.active.Load().cfg != w.of.cfg:
+			err = errors.New("the configuration was reloaded meanwhile: try again")
+		}
+		if err != nil {
+			w.successor.Kill(handover.Serving)
+		}
+	}
+	if err != nil {
+		d.refuseUpgrade(w.reply, err)
 		return false
 	}
-	d.log.Info(fmt.Sprintf("Upgrade requested by %s: handing over to process %d, %s", req.peer.String(), u.successor.PID(), u.program))
-	d.succession.upgrade = u
+	d.log.Info(fmt.Sprintf("Handing over to process %d, %s", w.successor.PID(), w.program))
+	d.succession.upgrade = w.upgrade
 	return true
+}
+
+// abandonUpgrade gives up an upgrade that gets ready, since the process ends. Nobody waits
+// for it.
+func (d *Daemon) abandonUpgrade() {
+	if w := d.succession.waiting; w != nil {
+		d.succession.waiting = nil
+		w.successor.Abandon()
+		d.refuseUpgrade(w.reply, errors.New("the broker is stopping"))
+	}
 }
 
 func (d *Daemon) newUpgrade(req request) (*upgrade, error) {
@@ -68,6 +126,8 @@ func (d *Daemon) newUpgrade(req request) (*upgrade, error) {
 		return nil, errors.New("the broker is process 1, which cannot be replaced by another one: restart the container")
 	case d.inState() != stateRunning:
 		return nil, errors.New("the broker is " + d.inState())
+	case d.succession.waiting != nil:
+		return nil, errors.New("another upgrade is under way")
 	case u.program != "" && req.peer.UID != 0 && req.peer.UID != uint32(os.Geteuid()):
 		return nil, errors.New("only root and the user the broker runs as may name the program")
 	}
@@ -78,25 +138,35 @@ func (d *Daemon) newUpgrade(req request) (*upgrade, error) {
 		}
 		u.program = strings.TrimSuffix(u.program, " (deleted)") // replaced by the new one
 	}
-	return u, d.startSuccessor(u, u.program)
+	return u, u.start(u.program)
 }
 
-// startSuccessor starts a program and waits until it is ready for the parcel.
-func (d *Daemon) startSuccessor(u *upgrade, program string) error {
-	s, err := handover.Start(program)
-	if err != nil {
+// start starts a program.
+func (u *upgrade) start(program string) (err error) {
+	if u.successor, err = handover.Start(program); err != nil {
 		return fmt.Errorf("starting %s: %w", program, err)
 	}
-	err = s.Send(handover.Message{Kind: handover.Hello, State: d.broker.Identify(), Expect: d.broker.NumClients()})
+	return nil
+}
+
+// hello is what the new program has to know to get ready.
+func (d *Daemon) hello() handover.Message {
+	return handover.Message{Kind: handover.Hello, State: d.broker.Identify(), Expect: d.broker.NumClients()}
+}
+
+// prepare waits until the program that was started is ready for the parcel. If it is not,
+// it is ended.
+func (u *upgrade) prepare(program string, hello handover.Message) error {
+	err := u.successor.Send(hello)
 	var m handover.Message
 	if err == nil {
-		m, err = s.Receive(handover.Prepared, prepareMax)
+		m, err = u.successor.Receive(handover.Prepared, prepareMax)
 	}
 	if err != nil {
-		s.Kill(handover.Serving)
+		u.successor.Kill(handover.Serving)
 		return fmt.Errorf("%s does not start: %w", program, err)
 	}
-	u.successor, u.version, u.confirms = s, m.Version, m.Confirms
+	u.version, u.confirms = m.Version, m.Confirms
 	return nil
 }
 
@@ -163,7 +233,11 @@ func (d *Daemon) finishUpgrade() bool {
 		u.leaving.Keep(0, "served by a process that has failed")
 		fate = "connections were closed, since the new program may have served them before it failed"
 	}
-	again := d.startSuccessor(u, "/proc/self/exe")
+	const own = "/proc/self/exe"
+	again := u.start(own)
+	if again == nil {
+		again = u.prepare(own, d.hello())
+	}
 	if again == nil {
 		_, again = d.handTo(u)
 	}

@@ -138,7 +138,7 @@ func (d *Daemon) onRequest(req request) (end bool) {
 		d.log.Info("Stop requested by " + req.peer.String())
 		return true
 	case control.VerbUpgrade:
-		return d.beginUpgrade(req)
+		d.beginUpgrade(req)
 	case control.VerbDrain:
 		d.log.Info("Drain requested by " + req.peer.String())
 		if err := d.drain(); err != nil {

@@ -101,6 +101,10 @@ func (d *Daemon) serve(signals <-chan os.Signal) (exitCode int) {
 			}
 		case paths := <-d.watcher.Changes():
 			d.onFilesChanged(paths)
+		case err := <-d.prepared():
+			if d.onPrepared(err) {
+				return 0
+			}
 		case <-d.drained():
 			return 0
 		case <-tick.C:
@@ -135,6 +139,7 @@ func (d *Daemon) onSignal(sig os.Signal) (end bool) {
 // successor was to go on and none does.
 func (d *Daemon) shutDown() (well bool) {
 	d.setState(stateStopping)
+	d.abandonUpgrade()
 	d.warnOf("service manager", d.notify.Stopping("shutting down"))
 	d.log.Info("Initiating Shutdown...")
 	if d.handsOver() {

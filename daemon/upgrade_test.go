@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,4 +180,91 @@ func TestUpgradeThatFails(t *testing.T) {
 		t.Errorf("%+v after %+v", now, first)
 	}
 	c.finish()
+}
+
+// A new program that hangs before it is ready holds up nobody: reloads are done meanwhile,
+// and SIGTERM ends the broker, and the program.
+func TestUpgradeThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	program, started := filepath.Join(dir, "program"), filepath.Join(dir, "started")
+	// It hangs until the test ends; its number tells that it has started.
+	if err := os.WriteFile(program, fmt.Appendf(nil, "#!/bin/sh\necho $$ >%q.new && mv %q.new %q && exec sleep 600\n", started, started, started), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, socket := controlled(t, "max_payload: 2KB\n")
+	r := rewriting(t, s, socket)
+	answer := make(chan string, 1)
+	go func() {
+		code, out := verb(t, socket, "upgrade", "--binary", program)
+		answer <- fmt.Sprintf("%d: %s", code, out)
+	}()
+	waitUntil(t, "the program runs", func() bool { _, err := os.Stat(started); return err == nil })
+	text, err := os.ReadFile(started)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.set("max_payload: 3KB\n")
+	if code, out := verb(t, socket, "reload"); code != 0 {
+		t.Errorf("reload exits %d: %s", code, out)
+	}
+	if code, out := verb(t, socket, "upgrade"); code != 1 || !strings.Contains(out, "under way") {
+		t.Errorf("a second upgrade exits %d: %s", code, out)
+	}
+	select {
+	case out := <-answer:
+		t.Errorf("the upgrade was waited for: %s", out)
+		answer <- out
+	default:
+	}
+	s.Signal(syscall.SIGTERM)
+	if code := s.Wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	if out := <-answer; !strings.HasPrefix(out, "1: ") || !strings.Contains(out, "stopping") {
+		t.Errorf("the upgrade is answered %s", out)
+	}
+	waitUntil(t, "the program is gone", func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.Contains(string(text), ") Z ")
+	})
+}
+
+// A program that gets ready while the configuration is reloaded has read another one: it
+// is not handed over to.
+func TestUpgradeBesideReload(t *testing.T) {
+	dir := t.TempDir()
+	program, started, gate := filepath.Join(dir, "program"), filepath.Join(dir, "started"), filepath.Join(dir, "go")
+	s, socket := controlled(t, "max_payload: 2KB\n")
+	t.Cleanup(func() { verb(t, socket, "stop") })
+	if err := syscall.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := fmt.Sprintf("#!/bin/sh\n: >%q\nread x <%q\nexec %q -c %q\n", started, gate, brokertest.Ours(t), s.ConfigFile())
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan string, 1)
+	go func() {
+		code, out := verb(t, socket, "upgrade", "--binary", program)
+		answer <- fmt.Sprintf("%d: %s", code, out)
+	}()
+	waitUntil(t, "the program runs", func() bool { _, err := os.Stat(started); return err == nil })
+	before := statusOf(t, socket)
+	rewriting(t, s, socket).set("max_payload: 3KB\n")
+	if code, out := verb(t, socket, "reload"); code != 0 {
+		t.Errorf("reload exits %d: %s", code, out)
+	}
+	if err := os.WriteFile(gate, []byte("go\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if out := <-answer; !strings.HasPrefix(out, "1: ") || !strings.Contains(out, "reloaded meanwhile") {
+		t.Errorf("the upgrade is answered %s", out)
+	}
+	if after := statusOf(t, socket); after != before {
+		t.Errorf("%+v after %+v", after, before)
+	}
 }

@@ -217,6 +217,13 @@ func (s *Successor) Kill(kind string) (said bool) {
 	return err == nil
 }
 
+// Abandon ends the process and the conversation, and does not wait. It may be called while
+// another goroutine waits for a message, which fails then.
+func (s *Successor) Abandon() {
+	_ = s.cmd.Process.Kill()
+	s.Close()
+}
+
 // Leave lets the process go on without us.
 func (s *Successor) Leave() {
 	s.Close()

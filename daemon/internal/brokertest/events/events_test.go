@@ -182,7 +182,7 @@ func upgrade(t *testing.T) *brokertest.Server {
 		t.Fatalf("upgrade: %v\n%s", err, out)
 	}
 	var successor int
-	_, after, _ := strings.Cut(s.Logs(), "handing over to process ")
+	_, after, _ := strings.Cut(s.Logs(), "Handing over to process ")
 	if _, err := fmt.Sscanf(after, "%d", &successor); err != nil {
 		t.Fatal(err)
 	}
