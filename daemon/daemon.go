@@ -224,7 +224,16 @@ func (d *Daemon) start() error {
 			return d.undoStart(d.parts[1:i+1], err)
 		}
 	}
-	if err := d.errUnusedSockets(); err != nil {
+	err := d.errUnusedSockets()
+	for _, p := range having[admits](d) {
+		if err == nil {
+			err = p.admit()
+		}
+	}
+	if err == nil && cfg.Options.Cluster.Enabled() && cfg.Options.Port <= 0 {
+		d.cluster.announce()
+	}
+	if err != nil {
 		return d.undoStart(d.parts[1:], err)
 	}
 	return nil

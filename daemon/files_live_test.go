@@ -135,3 +135,27 @@ func TestPortOfAnotherServerIsNotWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// A control socket that nobody asked for by name is no reason not to serve; one that the configuration names is, and that
+// is found out before a client is let in.
+func TestControlSocketThatCannotBe(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := brokertest.Start(t, brokertest.Options{Env: []string{"RUNTIME_DIRECTORY=" + file}})
+	if !enters(s) {
+		t.Error("it does not serve")
+	}
+	if !strings.Contains(s.Logs(), "The verbs cannot speak to this broker") {
+		t.Errorf("nothing is said of it:\n%s", s.Logs())
+	}
+	conf := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(conf, []byte("listen: \"127.0.0.1:-1\"\ncontrol_socket: \""+file+"/x\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(brokertest.Ours(t), "-c", conf).CombinedOutput()
+	if err == nil || strings.Contains(string(out), "Listening for client connections") {
+		t.Errorf("it ends with %v:\n%s", err, out)
+	}
+}

@@ -84,6 +84,11 @@ func (o *openSockets) listening() []listening {
 	return append([]listening(nil), o.list...)
 }
 
+// admits is a part in front of which others wait: start opens its sockets, and
+// admit lets the first one in, when every part has started. So whatever fails
+// has failed before.
+type admits interface{ admit() error }
+
 // presents is a part that shows certificates: they are listed, and looked after.
 type presents interface {
 	// material is the TLS in use. Any goroutine may ask.

@@ -88,6 +88,12 @@ func (p *clusterPart) start(cfg *config.Config) error {
 	return nil
 }
 
+// announce tells peers where clients find us, once that is settled: a port that
+// was to be any free one is known when clients are let in.
+func (p *clusterPart) announce() {
+	p.hub.SetClientURLs(clientURLs(p.broker.Options(), p.core.current()))
+}
+
 func clusterPlace(c *config.Cluster) place {
 	host := clusterHost(c)
 	return place{"cluster", "cluster.port", "nats", host, endpoint{host, c.Port}}
@@ -139,7 +145,7 @@ func (p *clusterPart) prepare(old, new *config.Config) (*change, error) {
 	}
 	return &change{commit: func() {
 		commit()
-		p.hub.SetClientURLs(clientURLs(p.broker.Options(), p.core.current()))
+		p.announce()
 	}}, nil
 }
 

@@ -31,11 +31,16 @@ func (p *controlPart) start(cfg *config.Config) error {
 	if path == "" {
 		return nil
 	}
-	s, err := control.Listen(path, p, p.d.logs.Logger("control"))
-	if err != nil {
+	log := p.d.logs.Logger("control")
+	s, err := control.Listen(path, p, log)
+	switch {
+	case err == nil:
+		p.server = s
+	case cfg.Options.Process.ControlSocket != "":
 		return err
+	default: // nobody has asked for it by name, and clients can be served without
+		log.Warn("The verbs cannot speak to this broker: "+err.Error(), logging.Err(err))
 	}
-	p.server = s
 	return nil
 }
 

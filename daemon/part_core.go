@@ -15,6 +15,7 @@ import (
 
 var (
 	_ listens  = (*corePart)(nil)
+	_ admits   = (*corePart)(nil)
 	_ presents = (*corePart)(nil)
 	_ leaves   = (*corePart)(nil)
 	_ counts   = (*corePart)(nil)
@@ -33,7 +34,7 @@ type corePart struct {
 // clientListener is one place where clients connect.
 type clientListener struct {
 	probed    *probedListener
-	serving   *broker.Listener
+	serving   *broker.Listener // nil before anybody is let in
 	inherited bool
 	shown     string
 }
@@ -101,25 +102,30 @@ func (p *corePart) start(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, l := range list {
-		if err := p.serve(l.listener, l.inherited, l.shown(at)); err != nil {
+		p.listeners = append(p.listeners, &clientListener{newProbed(l.listener), nil, l.inherited, l.shown(at)})
+	}
+	return nil
+}
+
+// admit implements [admits]: the broker accepts on the open listeners.
+func (p *corePart) admit() error {
+	for _, c := range p.current() {
+		if err := p.serve(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// serve hands an open listener to the broker; shown is its address for people.
-func (p *corePart) serve(l net.Listener, inherited bool, shown string) error {
-	probed := newProbed(l)
-	serving, err := p.broker.Serve(probed)
-	if err != nil {
+// serve hands an open listener to the broker.
+func (p *corePart) serve(c *clientListener) (err error) {
+	if c.serving, err = p.broker.Serve(c.probed); err != nil {
 		return err
 	}
-	p.log.Info("Listening for client connections on "+shown, logging.String(logging.FieldListener, l.Addr().String()))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.listeners = append(p.listeners, &clientListener{probed, serving, inherited, shown})
+	p.log.Info("Listening for client connections on "+c.shown, logging.String(logging.FieldListener, c.addr().String()))
 	return nil
 }
 
@@ -186,16 +192,17 @@ func (p *corePart) prepareListener(n *config.Options) (l net.Listener, keep bool
 // replace puts a new listener into service and retires the old ones. Their
 // clients stay.
 func (p *corePart) replace(l net.Listener, shown string) {
-	p.mu.Lock()
-	old := p.listeners
-	p.listeners = nil
-	p.mu.Unlock()
-	if err := p.serve(l, false, shown); err != nil {
+	next := &clientListener{probed: newProbed(l), shown: shown}
+	if err := p.serve(next); err != nil {
 		p.log.Error("Could not serve the new listener: "+err.Error(), logging.Err(err)) // only while stopping
 	}
+	p.mu.Lock()
+	old := p.listeners
+	p.listeners = []*clientListener{next}
+	p.mu.Unlock()
 	p.d.keepStored("client", l)
 	for _, c := range old {
-		c.serving.Close()
+		c.close()
 		p.log.Info("No longer listening for client connections on " + c.shown)
 	}
 }
@@ -205,7 +212,21 @@ func (p *corePart) stop() {
 	if p.d.succession.frozen {
 		p.d.leave()
 	}
+	for _, c := range p.current() {
+		if c.serving == nil {
+			c.close()
+		}
+	}
 	p.broker.Stop()
+}
+
+// close ends a listener, whether or not anybody was let in.
+func (c *clientListener) close() {
+	if c.serving == nil {
+		c.probed.Close()
+		return
+	}
+	c.serving.Close()
 }
 
 // displayAddr writes an address as nats-server logs it: the host as it was

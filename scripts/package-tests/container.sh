@@ -41,5 +41,26 @@ check 'it stops in good order' podman "${store[@]}" --runtime runc stop -t 10 on
 same 'with exit status 0' 0 "$(podman "${store[@]}" inspect -f '{{.State.ExitCode}}' one)"
 check 'flags replace the configuration' start two localhost/nats-broker:test -p 4333
 check 'and it serves where they say' ready nats://127.0.0.1:4333
+check 'it stops' podman "${store[@]}" --runtime runc stop -t 10 two
+# However it is run, with nothing but its ports and its default command.
+ways() { # NAME OPTION...
+	local name=$1
+	shift
+	check "$name: it starts" start "$name" "$@" localhost/nats-broker:test
+	ready nats://127.0.0.1:4222 && ok "$name: it serves" || bad "$name: it serves" "$(podman "${store[@]}" logs "$name" 2>&1)"
+	podman "${store[@]}" --runtime runc stop -t 10 "$name" >/dev/null 2>&1
+	same "$name: it ends in good order" 0 "$(podman "${store[@]}" inspect -f '{{.State.ExitCode}}' "$name")"
+}
+ways read-only --read-only --read-only-tmpfs=false
+ways read-only-1000 --read-only --read-only-tmpfs=false --user 1000:1000
+ways read-only-root --read-only --read-only-tmpfs=false --user 0:0
+ways uid-1000 --user 1000
+ways uid-65532 --user 65532:0
+ways no-privileges --user 1000 --cap-drop all --security-opt no-new-privileges
+ways tmpfs-run --tmpfs /run:rw,mode=0755
+ways tmpfs-run-1000 --user 1000 --tmpfs /run:rw,mode=0755 --read-only
+start verbs --user 1000 localhost/nats-broker:test
+ready nats://127.0.0.1:4222
+check 'the verbs work as any user' podman "${store[@]}" --runtime runc exec verbs /nats-broker status
 containers_down
 unset container_cleanup
