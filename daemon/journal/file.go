@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/nats-broker/nats-broker/daemon/vfs"
@@ -32,24 +31,27 @@ func (f *file) room() int64 { return f.size - Block - f.at }
 
 var zeros [256 << 10]byte
 
+// unfinished is the end of the name of a file until it is filled and has a header.
+const unfinished = ".new"
+
 // makeFile makes a file of zeros that is ready for use.
 func makeFile(fs vfs.FS, name string, size int64, k key) (*file, error) {
-	v, err := fs.Open(name, vfs.Write|vfs.Create|vfs.Exclusive, vfs.Journal)
+	v, err := fs.Open(name+unfinished, vfs.Write|vfs.Create|vfs.Exclusive, vfs.Journal)
 	if err != nil {
 		return nil, err
 	}
 	f := &file{name: name, f: v, size: size}
 	if err := f.fill(k); err != nil {
 		_ = v.Close()
-		_ = fs.Remove(name) // what is left is found incomplete by the next start
+		_ = fs.Remove(name + unfinished) // what is left goes at the next start
 		return nil, err
 	}
-	if mutated("folder sync left out") {
-		return f, nil
+	err = fs.Rename(name+unfinished, name)
+	if err == nil && !mutated("folder sync left out") {
+		err = fs.SyncDir(filepath.Dir(name))
 	}
-	if err := fs.SyncDir(filepath.Dir(name)); err != nil {
+	if err != nil {
 		_ = v.Close()
-		_ = fs.Remove(name)
 		return nil, err
 	}
 	return f, nil
@@ -99,52 +101,50 @@ func (f *file) use(h header, store key) error {
 	return f.writeHeader(store)
 }
 
-// openFile opens a file that may be one of the journal's and reads its header. whole is false if
-// it never had one. If it had one and has none any more, damaged says so.
-func openFile(fs vfs.FS, name string, store key) (f *file, whole, damaged bool, err error) {
+// openFile opens one of the journal's files and reads its header. whole is false if it has none.
+func openFile(fs vfs.FS, name string, store key) (f *file, whole bool, err error) {
 	v, err := fs.Open(name, vfs.Write, vfs.Journal)
 	if err != nil {
-		return nil, false, false, err
+		return nil, false, err
 	}
 	f = &file{name: name, f: v}
-	if whole, damaged, err = f.readHeader(store); err != nil {
+	if whole, err = f.readHeader(store); err != nil {
 		_ = v.Close()
-		return nil, false, false, fmt.Errorf("%s: %w", name, err)
+		return nil, false, fmt.Errorf("%s: %w", name, err)
 	}
-	return f, whole, damaged, nil
+	return f, whole, nil
 }
 
-func (f *file) readHeader(store key) (whole, damaged bool, err error) {
+// readHeader reads the header from where it is whole: the newer one, if it is at both ends.
+func (f *file) readHeader(store key) (whole bool, err error) {
 	if f.size, err = f.f.Size(); err != nil {
-		return false, false, err
+		return false, err
 	}
-	var nonzero bool
+	w := window{f: f.f, size: f.size}
 	for _, at := range []int64{0, f.size - Block} {
-		if at < 0 || f.size < 2*Block {
-			continue
+		if f.size < 2*Block {
+			break
 		}
-		var b [Block]byte
-		if n, err := f.f.ReadAt(b[:], at); err != nil && !(err == io.EOF && n == len(b)) {
-			return false, false, err
-		}
-		nonzero = at > 0 && b != [Block]byte{}
-		var h header
-		ok, err := h.parse(b[:], store)
+		b, err := w.get(at, Block)
 		if err != nil {
-			return false, false, err
+			return false, err
+		}
+		var h header
+		ok, err := h.parse(b, store)
+		if err != nil {
+			return false, err
 		}
 		if ok && (!whole || h.file > f.h.file) {
 			whole, f.h = true, h
 		}
 	}
-	// A file is used for the first time when its last block is written.
 	if !whole {
-		return false, nonzero, nil
+		return false, w.unread // damaged, unless the disk did not say
 	}
 	f.k = store.with(f.h.salt)
 	f.at, f.last = Block, f.h.first-1
 	if f.h.size != f.size { // somebody shortened it, or added something
 		f.rotten = true
 	}
-	return true, false, nil
+	return true, nil
 }

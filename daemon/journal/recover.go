@@ -112,13 +112,19 @@ func (r *recovering) open() error {
 		return err
 	}
 	for _, e := range list {
-		slot, ok := slotOf(e.Name)
-		if !ok {
+		slot, ok := slotOf(strings.TrimSuffix(e.Name, unfinished))
+		if !ok || e.Dir {
 			continue // not ours to touch
 		}
 		j.slot = max(j.slot, slot)
 		name := filepath.Join(j.dir, e.Name)
-		f, whole, damaged, err := openFile(j.fs, name, j.key)
+		if strings.HasSuffix(name, unfinished) {
+			if err := j.fs.Remove(name); err != nil {
+				return err
+			}
+			continue
+		}
+		f, whole, err := openFile(j.fs, name, j.key)
 		switch {
 		case err != nil:
 			return err
@@ -128,12 +134,6 @@ func (r *recovering) open() error {
 			continue
 		}
 		_ = f.f.Close()
-		if !damaged { // it was never finished
-			if err := j.fs.Remove(name); err != nil {
-				return err
-			}
-			continue
-		}
 		if err := j.quarantine(name); err != nil {
 			return err
 		}
