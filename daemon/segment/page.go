@@ -1,0 +1,205 @@
+package segment
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+
+	"github.com/nats-broker/nats-broker/daemon/stream"
+)
+
+// A page is what is read at once: records of up to 64 KiB, or a single larger one.
+//
+//	 0  magic (4), version (1), flags (1; none is known), 0 (2)
+//	 8  records (4), bytes of the list (4), bytes of the data (4)
+//	20  first sequence (8), time of the first record (8), commit of the last one (8)
+//	44  the last commit known durable when it was written (8), keyed sum of all this and the list (8)
+//	60  list: of each record CRC32C of its data (4), sequence and time as differences from the record
+//	    before, lengths of subject, header and payload; varints
+//	    data: subject, header, payload, record by record
+//
+// The list says where each record is and carries its sum, so that a flipped bit costs a
+// record if it is in the data, and the page if it is before.
+const (
+	pageMagic   = 0x6770424e // "NBpg"
+	pageHead    = 60
+	pageVersion = 1
+	pageData    = 64 << 10
+)
+
+var (
+	errNoPage   = errors.New("no page here")
+	errPage     = errors.New("page damaged")
+	errRecord   = errors.New("record damaged")
+	errUnknown  = errors.New("written by a later version")
+	errTooLarge = errors.New("message too large for a segment")
+)
+
+// maxRecord bounds the data of a record, so that lengths fit 31 bits.
+const maxRecord = 1 << 30
+
+// entry is a record in the list of a page.
+type entry struct {
+	seq             uint64
+	time            int64
+	crc             uint32
+	off             uint32 // of the data in the page's
+	header, payload uint32 // lengths
+	subject         uint16
+}
+
+func (e *entry) size() int { return int(e.subject) + int(e.header) + int(e.payload) }
+
+// page is a page that was read, its list verified; its records are verified when they are used.
+type page struct {
+	commit  uint64 // of its last record
+	durable uint64 // known as durable when it was written
+	entries []entry
+	data    []byte
+	bytes   int // what it takes in memory
+}
+
+// pageWriter makes a page.
+type pageWriter struct {
+	list     []byte
+	data     []byte
+	n        uint32
+	first    uint64
+	firstAt  int64
+	lastSeq  uint64
+	lastTime int64
+	minTime  int64
+	maxTime  int64
+	commit   uint64
+	deltas   []uint32 // sequences from the first one, for the index
+}
+
+func (w *pageWriter) add(seq uint64, time int64, commit uint64, subject uint16, header, payload uint32, crc uint32, data []byte) {
+	if w.n == 0 {
+		w.first, w.lastSeq, w.firstAt, w.lastTime = seq, seq, time, time
+		w.minTime, w.maxTime = time, time
+	}
+	b := binary.LittleEndian.AppendUint32(w.list, crc)
+	b = binary.AppendUvarint(b, seq-w.lastSeq)
+	b = binary.AppendVarint(b, time-w.lastTime)
+	b = binary.AppendUvarint(b, uint64(subject))
+	b = binary.AppendUvarint(b, uint64(header))
+	w.list = binary.AppendUvarint(b, uint64(payload))
+	w.data = append(w.data, data...)
+	w.lastSeq, w.lastTime = seq, time
+	w.minTime, w.maxTime = min(w.minTime, time), max(w.maxTime, time)
+	w.commit = max(w.commit, commit)
+	w.deltas = append(w.deltas, uint32(seq-w.first))
+	w.n++
+}
+
+// takes reports whether a record of size bytes belongs into this page.
+func (w *pageWriter) takes(seq uint64, size int) bool {
+	return w.n == 0 || len(w.data)+size <= pageData && seq-w.first <= math.MaxUint32
+}
+
+// appendTo appends the page, which will stand at off in a file, and makes the writer ready for another.
+func (w *pageWriter) appendTo(b []byte, k *key, file uint64, off int64, durable uint64) []byte {
+	at := len(b)
+	b = binary.LittleEndian.AppendUint32(b, pageMagic)
+	b = append(b, pageVersion, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, w.n)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(w.list)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(w.data)))
+	b = binary.LittleEndian.AppendUint64(b, w.first)
+	b = binary.LittleEndian.AppendUint64(b, uint64(w.firstAt))
+	b = binary.LittleEndian.AppendUint64(b, w.commit)
+	b = binary.LittleEndian.AppendUint64(b, durable)
+	b = binary.LittleEndian.AppendUint64(b, k.sum(file, off, b[at:], w.list))
+	b = append(append(b, w.list...), w.data...)
+	*w = pageWriter{list: w.list[:0], data: w.data[:0], deltas: w.deltas[:0]}
+	return b
+}
+
+// pageSize reads the size of a page from its head, which need not be right.
+func pageSize(b []byte) (int, error) {
+	if len(b) < pageHead || binary.LittleEndian.Uint32(b) != pageMagic {
+		return 0, errNoPage
+	}
+	if b[4] != pageVersion || b[5] != 0 {
+		return 0, fmt.Errorf("page of version %d, flags %#x: %w", b[4], b[5], errUnknown)
+	}
+	n := uint64(pageHead) + uint64(binary.LittleEndian.Uint32(b[12:])) + uint64(binary.LittleEndian.Uint32(b[16:]))
+	if n > math.MaxInt32 {
+		return 0, errPage
+	}
+	return int(n), nil
+}
+
+// readPage reads the page that is all of b and stands at off in a file. The page keeps b.
+func readPage(b []byte, k *key, file uint64, off int64) (*page, error) {
+	size, err := pageSize(b)
+	if err != nil {
+		return nil, err
+	}
+	list, data := int(binary.LittleEndian.Uint32(b[12:])), int(binary.LittleEndian.Uint32(b[16:]))
+	if size != len(b) || k.sum(file, off, b[:pageHead-8], b[pageHead:pageHead+list]) != binary.LittleEndian.Uint64(b[pageHead-8:]) {
+		return nil, errPage
+	}
+	n := int(binary.LittleEndian.Uint32(b[8:]))
+	d := decoder{b: b[pageHead : pageHead+list]}
+	if n > list/8 {
+		return nil, errPage
+	}
+	p := &page{commit: binary.LittleEndian.Uint64(b[36:]), durable: binary.LittleEndian.Uint64(b[44:]), entries: make([]entry, 0, n), data: b[pageHead+list:]}
+	seq, at, where := binary.LittleEndian.Uint64(b[20:]), int64(binary.LittleEndian.Uint64(b[28:])), 0
+	for i := range n {
+		crc := d.fixed32()
+		step := d.uint()
+		at += d.signed()
+		subject, header, payload := d.int(), d.int(), d.int()
+		if d.bad || step == 0 != (i == 0) || subject > math.MaxUint16 {
+			return nil, errPage
+		}
+		seq += step
+		p.entries = append(p.entries, entry{seq: seq, time: at, crc: crc, off: uint32(where), subject: uint16(subject), header: uint32(header), payload: uint32(payload)})
+		if where += subject + header + payload; where > data {
+			return nil, errPage
+		}
+	}
+	if len(d.b) != 0 || where != data {
+		return nil, errPage
+	}
+	p.bytes = len(b) + 40*cap(p.entries) + 100
+	return p, nil
+}
+
+// record returns the data of a record if it is right.
+func (p *page) record(i int) ([]byte, error) {
+	e := &p.entries[i]
+	b := p.data[e.off : int(e.off)+e.size()]
+	if crc32.Checksum(b, castagnoli) != e.crc {
+		return nil, errRecord
+	}
+	return b, nil
+}
+
+// load reads a record into r.
+func (p *page) load(i int, r *stream.Record) error {
+	b, err := p.record(i)
+	if err != nil {
+		return err
+	}
+	e := &p.entries[i]
+	fill(r, e.seq, e.time, b, int(e.subject), int(e.header))
+	return nil
+}
+
+// fill copies a record out of its data into the slices that r has.
+func fill(r *stream.Record, seq uint64, time int64, b []byte, subject, header int) {
+	r.Seq, r.Time = seq, time
+	r.Subject = append(r.Subject[:0], b[:subject]...)
+	if header > 0 {
+		r.Header = append(r.Header[:0], b[subject:subject+header]...)
+	} else {
+		r.Header = nil
+	}
+	r.Payload = append(r.Payload[:0], b[subject+header:]...)
+}
