@@ -172,13 +172,31 @@ func (c *Callout) same(o *Callout) bool {
 		slices.Equal(c.Users, o.Users) && slices.Equal(c.Allowed, o.Allowed)
 }
 
-// fenced returns permissions that also deny to publish requests to the callout service: what comes there must come from
-// the server.
+// calloutAnswers are the subjects that the service answers on.
+const calloutAnswers = "$SYS._INBOX.>"
+
+// fenced returns the permissions of a user of the callout service: it is given requests and answers them, but sends none,
+// since what comes there must come from the server.
 func fenced(p *Permissions) (*Permissions, error) {
-	var r Rules
+	r := p.copyRules()
+	r.PublishDeny = append(r.PublishDeny, CalloutSubject)
+	return NewPermissions(&r)
+}
+
+// walled returns the permissions of anybody else in the account of the service: he neither sees nor gives what passes
+// between it and the server.
+func walled(p *Permissions) (*Permissions, error) {
+	r := p.copyRules()
+	r.PublishDeny = append(r.PublishDeny, CalloutSubject, calloutAnswers)
+	r.SubscribeDeny = append(r.SubscribeDeny, CalloutSubject, calloutAnswers)
+	return NewPermissions(&r)
+}
+
+// copyRules are the rules behind permissions, none if p is nil, with lists of denials that may be added to.
+func (p *Permissions) copyRules() (r Rules) {
 	if p != nil {
 		r = p.rules
 	}
-	r.PublishDeny = append(slices.Clone(r.PublishDeny), CalloutSubject)
-	return NewPermissions(&r)
+	r.PublishDeny, r.SubscribeDeny = slices.Clone(r.PublishDeny), slices.Clone(r.SubscribeDeny)
+	return r
 }

@@ -111,7 +111,7 @@ func (q *question) grant(u *jwt.UserClaims, where *place, r *Request, proxied bo
 		return nil, err
 	}
 	id.by, id.claim, id.AccountLabel = byCallout, where.claim, where.label
-	id.User, id.Label, id.IssuerKey, id.NameTag, id.Tags = r.shownUser(), r.claim().Label, "", "", nil
+	id.User, id.Label, id.IssuerKey = r.shownUser(), r.claim().Label, ""
 	if u.Name != "" {
 		id.User, id.Label = u.Name, "user:"+u.Name
 	}
@@ -121,8 +121,8 @@ func (q *question) grant(u *jwt.UserClaims, where *place, r *Request, proxied bo
 			*n = 0
 		}
 	}
-	if where.account == on {
-		if id.Permissions, err = fenced(id.Permissions); err != nil {
+	if where.account == on || where.claim != nil && where.claim.account.External != nil {
+		if id.Permissions, err = walled(id.Permissions); err != nil {
 			return nil, fmt.Errorf("could not register auth callout user: %w", err)
 		}
 	}

@@ -289,6 +289,76 @@ func playCallout(t *testing.T, s *brokertest.Server, user string, in bool, may, 
 	}
 }
 
+// TestCalloutWall has a user whom the service has let into its own account try to see requests of others, and to answer
+// them: he may not. The service may.
+func TestCalloutWall(t *testing.T) {
+	for name, bin := range binaries(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDecider(t, false)
+			s := brokertest.Start(t, brokertest.Options{Binary: bin, Config: d.config("", "")})
+			service := d.serve(s.URL())
+			errs := make(chan error, 10)
+			nc, err := nats.Connect(s.URL(), nats.UserInfo("same", "pw"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { errs <- err }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			refused := func(what string) {
+				t.Helper()
+				if err := nc.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case err := <-errs:
+					if !strings.Contains(err.Error(), "ermissions") {
+						t.Errorf("%s: %v", what, err)
+					}
+				case <-time.After(brokertest.Patience):
+					t.Errorf("%s is allowed", what)
+				}
+			}
+			for _, subject := range []string{"$SYS.REQ.USER.AUTH", "$SYS._INBOX.>", "$SYS._INBOX.x"} {
+				if _, err := nc.SubscribeSync(subject); err != nil {
+					t.Fatal(err)
+				}
+				refused("subscribing to " + subject)
+			}
+			for _, subject := range []string{"$SYS.REQ.USER.AUTH", "$SYS._INBOX.x"} {
+				if err := nc.Publish(subject, nil); err != nil {
+					t.Fatal(err)
+				}
+				refused("publishing to " + subject)
+			}
+			// What is wider is allowed, without those.
+			wide, err := nc.SubscribeSync("$SYS.>")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := nc.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			other, err := nats.Connect(s.URL(), nats.UserInfo("anybody", "pw"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			other.Close()
+			if err := service.Publish("$SYS._INBOX.x", nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := service.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if err := nc.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if n, _, err := wide.Pending(); err != nil || n != 0 {
+				t.Errorf("%d requests and answers of others are seen (%v)", n, err)
+			}
+		})
+	}
+}
+
 // TestCalloutSpares lets users in without the service: those listed, and those of accounts that are not delegated, with
 // their passwords only.
 func TestCalloutSpares(t *testing.T) {

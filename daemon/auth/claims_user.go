@@ -232,7 +232,11 @@ func (a *ClaimAccount) recheck(id *Identity) (*Identity, error) {
 		rights := a.defaults
 		if a.External != nil { // a callout goes there
 			var err error
-			if rights, err = fenced(rights); err != nil {
+			fence := walled
+			if id.by != byCallout {
+				fence = fenced
+			}
+			if rights, err = fence(rights); err != nil {
 				return nil, err
 			}
 		}

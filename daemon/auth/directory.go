@@ -113,7 +113,11 @@ func (d *directory) setCallout(c *Callout) error {
 		if acc == nil || acc.id.Account != own.Account {
 			continue
 		}
-		p, err := fenced(acc.id.Permissions)
+		fence := walled
+		if own.spares(acc) {
+			fence = fenced
+		}
+		p, err := fence(acc.id.Permissions)
 		if err != nil {
 			return err
 		}
