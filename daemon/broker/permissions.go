@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
@@ -45,14 +46,22 @@ func (c *Client) canPublish(subject string) bool {
 
 // setPermissions changes what the connection may do from now on. The lock is held.
 func (c *Client) setPermissions(p Permissions) {
+	before := c.answers
 	c.answers = nil
 	if p == nil {
 		c.perms.Store(nil)
 		return
 	}
 	c.perms.Store(&permissions{p})
-	if r := p.Responses(); r != nil {
-		c.answers = &answers{rule: *r, may: p, open: make(map[string]*answer)}
+	r := p.Responses()
+	switch {
+	case r == nil:
+	case before != nil: // what it was asked before may still be answered, by the rule of now
+		c.answers = before
+		before.now.Store(&answering{*r, p})
+	default:
+		c.answers = &answers{open: make(map[string]*answer)}
+		c.answers.now.Store(&answering{*r, p})
 	}
 }
 
@@ -152,13 +161,19 @@ func (c *Client) Close(r Reason, text string) {
 
 // answers are the messages that a connection may answer. Its lock is a leaf.
 type answers struct {
-	rule ResponsePermission
-	may  Permissions
+	now atomic.Pointer[answering]
 
 	mu     sync.Mutex
 	open   map[string]*answer // by reply subject
 	added  int                // since the last pruning
 	pruned time.Time
+}
+
+// answering is what counts for answers: the rule for them, and what may be published
+// anyway.
+type answering struct {
+	rule ResponsePermission
+	may  Permissions
 }
 
 type answer struct {
@@ -174,7 +189,7 @@ const (
 
 // ask notes a message that is delivered and wants an answer.
 func (a *answers) ask(reply []byte) {
-	if a.may.CanPublish(string(reply)) {
+	if a.now.Load().may.CanPublish(string(reply)) {
 		return
 	}
 	now := time.Now()
@@ -193,7 +208,8 @@ func (a *answers) ask(reply []byte) {
 }
 
 func (a *answers) over(v *answer, now time.Time) bool {
-	return a.rule.MaxMsgs > 0 && v.n >= a.rule.MaxMsgs || a.rule.Expires > 0 && now.Sub(v.asked) > a.rule.Expires
+	rule := &a.now.Load().rule
+	return rule.MaxMsgs > 0 && v.n >= rule.MaxMsgs || rule.Expires > 0 && now.Sub(v.asked) > rule.Expires
 }
 
 // answering reports whether the client may publish where it may not otherwise, to
