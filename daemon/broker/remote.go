@@ -90,7 +90,10 @@ func (s *sender) stands(sub *Subscription) int {
 }
 
 // Remove ends the interest.
-func (i RemoteInterest) Remove() { i.acc.index.Remove(i.sub) }
+func (i RemoteInterest) Remove() {
+	i.acc.index.Remove(i.sub)
+	i.acc.lost(i.sub.Subject())
+}
 
 // Change tells of interest of an account's own clients: see [Account.Watch].
 type Change = sublist.Change

@@ -56,6 +56,11 @@ type sample struct {
 	header http.Header // what asked for the sample; nil for the percentage
 	asked  time.Time
 	halves halves // if the answer comes from another server
+
+	// Where the answer is waited for, see [waiting]; from is nil if nobody looks.
+	from    *Account
+	reply   string
+	request openRequest
 }
 
 // sampled decides whether a request is measured, nil if it is not.
@@ -100,6 +105,7 @@ func (m *sample) answered(s *sender) {
 
 // failed publishes that a request has no answer.
 func (m *sample) failed(o outcome) {
+	m.ends()
 	l := m.event()
 	l.Status, l.Error = o.status, o.text
 	m.publish(l)

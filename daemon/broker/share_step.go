@@ -29,7 +29,13 @@ func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 	var r openRequest
 	switch {
 	case len(f.Reply) > 0:
+		if m != nil {
+			m.awaits(s.acc, f.Reply)
+		}
 		n.name, r = st.im.to.shares.replies.add(n.name[:0], &request{s.acc, f.Reply, st.export, st.class, m, s.shard()})
+		if m != nil {
+			m.begins(r)
+		}
 	case m != nil:
 		m.failed(badRequest)
 	}
@@ -116,6 +122,9 @@ func (st replyStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 		return false
 	}
 	to := n.back
+	if to.sample != nil {
+		to.sample.ends()
+	}
 	h := s.back(to.to)
 	delivered := s.within(h, s.nestedPlan(h, n), f)
 	if to.sample != nil {

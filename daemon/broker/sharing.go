@@ -75,6 +75,7 @@ type shares struct {
 	captures map[*Subscription]struct{}
 
 	replies replyTable
+	waiting waiting // for answers of other accounts' services
 
 	measured held[time.Time] // when requests came that other servers measure
 	halved   held[*sample]   // answered on other servers, which have not told their half yet

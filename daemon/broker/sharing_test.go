@@ -279,6 +279,11 @@ func TestServiceReplies(t *testing.T) {
 	} else if err := json.Unmarshal(m.Data, &l); err != nil || l.Requestor.Name != "asker" || l.Responder.Account != "A" || l.Total <= 0 {
 		t.Errorf("%s %v", m.Data, err)
 	}
+	w := &b.Account("B").shares.waiting
+	if w.mu.Lock(); w.n.Load() != 0 || w.by != nil {
+		t.Errorf("%d measured requests wait", w.n.Load())
+	}
+	w.mu.Unlock()
 }
 
 func TestMapping(t *testing.T) {

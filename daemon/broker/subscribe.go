@@ -135,4 +135,5 @@ func (c *Client) removeSubscription(sub *Subscription) {
 func (a *Account) remove(sub *Subscription) {
 	a.index.Remove(sub)
 	a.dropShadows(sub)
+	a.lost(sub.Subject())
 }
