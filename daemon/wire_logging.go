@@ -19,6 +19,7 @@ func loggingOptions(o *config.Options, id Identity, getenv func(string) string) 
 		Syslog:        l.Syslog,
 		Remote:        l.Remote.URL,
 		RemoteRFC3164: l.Remote.Format == "rfc3164",
+		RemoteRFC5424: l.Remote.Format == "rfc5424",
 		RemoteTLS: logging.RemoteTLS{
 			CAFile: l.Remote.TLS.CAFile, CertFile: l.Remote.TLS.CertFile,
 			KeyFile: l.Remote.TLS.KeyFile, ServerName: l.Remote.TLS.ServerName,

@@ -114,7 +114,7 @@ type Log struct {
 // RemoteSyslog is a syslog receiver over the network.
 type RemoteSyslog struct {
 	URL    string // udp://, tcp://, tls:// or unix://; empty: none
-	Format string // "rfc5424" or "rfc3164"
+	Format string // "rfc5424" or "rfc3164"; empty: by the receiver
 	Queue  int    // lines that may wait
 	TLS    ClientTLS
 }

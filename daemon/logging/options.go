@@ -55,7 +55,9 @@ type Options struct {
 	// Remote is the URL of a remote syslog receiver (-r, remote_syslog): udp://host:port, tcp://host:port,
 	// tls://host:port or unix:///path; empty for none. The default port is 514, with tls 6514.
 	Remote string
-	// RemoteRFC3164 speaks the old BSD format instead of RFC 5424 (syslog_format: rfc3164).
+	// RemoteRFC5424 and RemoteRFC3164 say which format is spoken (syslog_format). With neither it is RFC 5424 over the
+	// network, and the old BSD format to a socket of this machine: what listens there reads nothing else.
+	RemoteRFC5424 bool
 	RemoteRFC3164 bool
 	// RemoteTLS is what tls:// trusts and presents.
 	RemoteTLS RemoteTLS

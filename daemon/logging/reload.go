@@ -3,6 +3,7 @@ package logging
 import (
 	"errors"
 	"slices"
+	"strings"
 )
 
 // sinkSet is what a change of configuration puts into service.
@@ -68,13 +69,15 @@ func (m *Manager) open(o Options) (*sinkSet, error) {
 		set.add(s)
 	}
 	if o.Remote != "" {
-		t, err := parseTarget(o.Remote, o.RemoteRFC3164, o.RemoteTLS)
+		local := strings.HasPrefix(o.Remote, "unix:")
+		old := o.RemoteRFC3164 || local && !o.RemoteRFC5424
+		t, err := parseTarget(o.Remote, old, o.RemoteTLS)
 		if err != nil {
 			return fail(err)
 		}
 		var f syslogFormat = newRFC5424(o)
-		if o.RemoteRFC3164 {
-			f = newRFC3164(o, false)
+		if old {
+			f = newRFC3164(o, local)
 		}
 		m.addSyslog(set, t, f, o)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -140,10 +141,40 @@ func TestSyslogUnixStream(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	l := listen(t, "unix", path)
 	o, _ := remote(t, "unix://"+path)
+	o.RemoteRFC5424 = true
 	newManager(t, o).Logger("broker").Info("one")
 	_, r := accept(t, l)
 	if got := text(t, message(t, r)); got != "one" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestSyslogOfThisMachine: what listens on a socket of this machine reads the old format, without a host, unless the
+// configuration says otherwise.
+func TestSyslogOfThisMachine(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		set  func(*Options)
+		want string
+	}{
+		{"nothing said", func(*Options) {}, `^<29>\w{3} [ \d]\d \d\d:\d\d:\d\d nats-broker\[42\]: one$`},
+		{"rfc3164", func(o *Options) { o.RemoteRFC3164 = true }, `^<29>\w{3} [ \d]\d \d\d:\d\d:\d\d nats-broker\[42\]: one$`},
+		{"rfc5424", func(o *Options) { o.RemoteRFC5424 = true }, `^<29>1 \d{4}-.* nats-broker 42 - .*\] one$`},
+	} {
+		path := filepath.Join(t.TempDir(), "s")
+		l, err := net.ListenPacket("unixgram", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		o, _ := remote(t, "unix://"+path)
+		tt.set(&o)
+		newManager(t, o).Logger("broker").Info("one")
+		buf := make([]byte, 4096)
+		n, _, err := l.ReadFrom(buf)
+		if err != nil || !regexp.MustCompile(tt.want).Match(buf[:n]) {
+			t.Errorf("%s: %q, %v", tt.name, buf[:n], err)
+		}
 	}
 }
 
