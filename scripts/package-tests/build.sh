@@ -46,6 +46,12 @@ contents() {
 		grep -qx ".$f" <<<"$list" || bad "the deb holds $f" "$list"
 	done
 	ok 'the deb holds what it should'
+	# What is named in the README and in the manual pages, of what we install.
+	for f in $(dpkg-deb --fsys-tarfile "$(deb new)" | tar -xOf - ./usr/share/doc/nats-broker/README.md |
+		grep -oE '/(etc/nats|usr/share/(doc/)?nats-broker)[A-Za-z0-9./-]*' | sort -u); do
+		grep -qE "^\.$f/?$" <<<"$list" || bad "the README names $f" "$list"
+	done
+	ok 'the README names nothing that is not there'
 	same 'conffiles' '/etc/apparmor.d/nats-broker /etc/nats/nats.conf' "$(dpkg-deb -I "$(deb new)" conffiles | sort | xargs)"
 	check 'SHA256SUMS is right' sh -c "cd '$new_dir' && sha256sum --quiet -c SHA256SUMS"
 	check 'SHA256SUMS is signed' gpgv --keyring "$gpgv_keyring" "$new_dir/SHA256SUMS.asc" "$new_dir/SHA256SUMS"

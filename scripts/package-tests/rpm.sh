@@ -78,4 +78,31 @@ inside_sh 'mkdir -p /etc/systemd/system-preset; echo "disable nats-broker.servic
 check 'install where a preset disables it' dnf_in install nats-broker
 same 'it is disabled' disabled "$(inside systemctl is-enabled nats-broker.service)"
 refuse 'it is not started then' active
+
+# nats-server's configuration is taken over, from the first moment, and outlives the compat package.
+inside_sh 'rm -r /etc/systemd/system-preset; rm -f /etc/nats/nats.conf*
+	printf "port: 4222\nauthorization { user: a, password: b }\n" >/etc/nats-server.conf'
+dnf_in remove nats-broker >/dev/null
+scripts/box run "$box" probe stranger 127.0.0.1:4222 >"$work/stranger.json" 2>&1 &
+stranger_pid=$!
+eventually 10 inside pgrep -f 'probe stranger'
+check 'install beside the configuration of a nats-server' dnf_in install nats-broker
+refuse 'it is not started' active
+check 'compat takes the configuration over' dnf_in install nats-broker-compat
+check 'the broker serves with it' eventually 5 inside probe once nats://a:b@127.0.0.1:4222
+check 'also under the old name' inside systemctl is-active --quiet nats-server.service
+check 'an instance runs' inside_sh 'echo "listen: 127.0.0.1:4300" >/etc/nats/east.conf; systemctl enable --now nats-broker@east'
+check 'rpm -e of compat' inside rpm -e nats-broker-compat
+refuse 'the old name is gone' inside systemctl cat nats-server.service
+check 'the broker restarts' inside systemctl restart nats-broker.service
+check 'with the same configuration' inside probe once nats://a:b@127.0.0.1:4222
+inside pkill -TERM -f 'probe stranger'
+wait "$stranger_pid"
+matches 'a stranger tried' '"attempts":[1-9]' "$(cat "$work/stranger.json")"
+matches 'and was never let in' '"let_in":0' "$(cat "$work/stranger.json")"
+check 'remove' dnf_in remove nats-broker
+refuse 'no broker is left, nor an instance' inside pgrep -x nats-broker
+for dir in /usr/lib/nats-broker /usr/share/nats-broker /usr/share/doc/nats-broker /usr/share/licenses/nats-broker; do
+	refuse "$dir is gone" inside test -e "$dir"
+done
 scripts/box down "$box"

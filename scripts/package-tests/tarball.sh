@@ -9,6 +9,9 @@ for f in LICENSE README.md nats-broker man/nats-broker.8 man/nats.conf.5 THIRD-P
 	[ -s "$work/seed/$name/$f" ] || bad "the tarball holds $f" "$(ls -R "$work/seed")"
 done
 ok 'the tarball holds what it should'
+for f in $(grep -oE '\./[A-Za-z0-9./-]+' "$work/seed/$name/README.md"); do
+	[ -e "$work/seed/$name/$f" ] || bad "the README names $f" "$(ls -R "$work/seed")"
+done
 matches 'the program says its version' "$new" "$("$work/seed/$name/nats-broker" --version)"
 cat >"$work/seed/my.conf" <<-'END'
 	port: 4222
