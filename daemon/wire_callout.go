@@ -1,19 +1,17 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
-	"sync"
 
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-broker/nats-broker/daemon/auth"
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/service"
 )
 
 // calloutOptions translates auth_callout; nil without.
@@ -51,20 +49,12 @@ const (
 
 // callouts carries requests to services and their answers back.
 type callouts struct {
-	broker *broker.Broker
-	slots  chan struct{}
-	inbox  string // answers come to the inbox and a name below it
-
-	mu      sync.Mutex // guards the maps; a leaf
-	waiting map[string]chan []byte
-	heard   map[*broker.Account]*sync.Once // makes the inbox's subscription there
+	broker  *broker.Broker
+	inboxes *service.Inboxes
 }
 
 func newCallouts(b *broker.Broker) *callouts {
-	return &callouts{
-		broker: b, slots: make(chan struct{}, calloutsOpen), inbox: inboxPrefix + rand.Text()[:12] + ".",
-		waiting: map[string]chan []byte{}, heard: map[*broker.Account]*sync.Once{},
-	}
+	return &callouts{b, service.NewInboxes(b, inboxPrefix+rand.Text()[:12]+".", calloutsOpen)}
 }
 
 // Server describes this server.
@@ -83,80 +73,10 @@ func (c *callouts) Ask(ctx context.Context, account, key string, request []byte)
 	if acc == nil {
 		return nil, errors.New("account missing")
 	}
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	name := rand.Text()
-	answer, err := c.listen(acc, name)
-	if err != nil {
-		return nil, err
-	}
-	defer c.forget(name)
 	var header []byte
 	if key != "" {
 		header = fmt.Appendf(nil, "NATS/1.0\r\n%s: %s\r\n\r\n", auth.CalloutHeader, key)
 	}
-	acc.Publish(auth.CalloutSubject, c.inbox+name, header, request)
-	select {
-	case a := <-answer:
-		return a, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// listen makes ready for an answer in an account.
-func (c *callouts) listen(acc *broker.Account, name string) (<-chan []byte, error) {
-	answer := make(chan []byte, 1)
-	c.mu.Lock()
-	c.waiting[name] = answer
-	once := c.heard[acc]
-	if once == nil {
-		once = &sync.Once{}
-		c.heard[acc] = once
-	}
-	c.mu.Unlock()
-	var err error
-	once.Do(func() {
-		c.forgetRemoved()
-		_, err = acc.SubscribeInternal(c.inbox+"*", "", c.answered) // ends with the account
-	})
-	if err != nil { // cannot be: the subject is valid
-		c.forget(name)
-		return nil, fmt.Errorf("subscribing to answers: %w", err)
-	}
-	return answer, nil
-}
-
-// forgetRemoved lets go of accounts that a reload has removed.
-func (c *callouts) forgetRemoved() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for acc := range c.heard {
-		if c.broker.Account(acc.Name()) != acc {
-			delete(c.heard, acc)
-		}
-	}
-}
-
-// answered takes an answer. It runs on the goroutine of the service's connection: it copies and is gone. Whatever
-// nobody waits for is dropped.
-func (c *callouts) answered(m *broker.Message) {
-	name := strings.TrimPrefix(string(m.Subject), c.inbox)
-	c.mu.Lock()
-	answer := c.waiting[name]
-	delete(c.waiting, name)
-	c.mu.Unlock()
-	if answer != nil {
-		answer <- bytes.Clone(m.Payload) // the only one that is ever sent: there is room
-	}
-}
-
-func (c *callouts) forget(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.waiting, name)
+	answer, err := c.inboxes.Ask(ctx, acc, auth.CalloutSubject, header, request)
+	return answer.Body, err
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"crypto/rand"
 
 	"github.com/nats-broker/nats-broker/daemon/resolver"
@@ -35,10 +36,9 @@ func (b systemBus) Handle(pattern, queue string, f func(*resolver.Request)) erro
 	return b.service.HandleGroup(pattern, queue, func(r *system.Request) { f(requestOf(r)) })
 }
 
-// HandleNews registers a handler for a while.
-func (b systemBus) HandleNews(subject string, f func(*resolver.Request)) (end func(), err error) {
-	err = b.service.HandleIn(system.News, subject, func(r *system.Request) { f(requestOf(r)) })
-	return func() { b.service.Unhandle(subject) }, err
+// Ask asks other servers.
+func (b systemBus) Ask(ctx context.Context, subject string, body []byte, each func(answer []byte) (more bool)) error {
+	return b.service.AskOthers(ctx, subject, body, each)
 }
 
 // Publish sends a message to other servers.

@@ -1,11 +1,14 @@
 package resolver
 
+import "context"
+
 // Bus is the system account, as far as it is needed here. Handlers run one at a time on a goroutine that may block.
 type Bus interface {
 	// Handle has f called for requests on a pattern, and, with a queue group, for this server's share of them.
 	Handle(pattern, queue string, f func(*Request)) error
-	// HandleNews is Handle for what other servers answer: f must be quick.
-	HandleNews(subject string, f func(*Request)) (end func(), err error)
+	// Ask publishes a question to others than this server, and calls each with every answer until that returns false
+	// or ctx ends; then the error is that of ctx.
+	Ask(ctx context.Context, subject string, body []byte, each func(answer []byte) (more bool)) error
 	// Publish sends a message to others than this server.
 	Publish(subject, reply string, body []byte)
 	// Inbox returns a subject for answers that nobody else uses.

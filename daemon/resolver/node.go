@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -36,14 +37,15 @@ type Node struct {
 	log      *logging.Logger
 	inbox    string // of packs
 
-	quit chan struct{} // closed by Stop
-	done sync.WaitGroup
-	once sync.Once
+	ended context.Context // by Stop
+	end   context.CancelFunc
+	done  sync.WaitGroup
 }
 
 // NewNode makes a node of a directory. It answers nothing before it is started.
 func NewNode(d *Directory, bus Bus, accounts Accounts, o NodeOptions, log *logging.Logger) *Node {
-	n := &Node{dir: d, bus: bus, accounts: accounts, log: log, quit: make(chan struct{})}
+	n := &Node{dir: d, bus: bus, accounts: accounts, log: log}
+	n.ended, n.end = context.WithCancel(context.Background())
 	n.Change(o)
 	return n
 }
@@ -101,7 +103,7 @@ func (n *Node) Start() error {
 
 // Stop ends the node and closes its directory. Requests may still be answered afterwards; the bus ends them.
 func (n *Node) Stop() {
-	n.once.Do(func() { close(n.quit) })
+	n.end()
 	n.done.Wait()
 	n.dir.Close()
 }
@@ -165,34 +167,29 @@ func (n *Node) Fetch(ctx context.Context, id string) (string, error) {
 
 // ask asks all other servers for an account and returns the first JWT that comes. That nobody has it is known when all
 // have said so.
-func (n *Node) ask(ctx context.Context, id string, peers int) (string, error) {
-	answers := make(chan string, peers)
-	inbox := n.bus.Inbox()
-	end, err := n.bus.HandleNews(inbox, func(r *Request) {
-		select {
-		case answers <- string(r.Body):
-		default:
-		}
+func (n *Node) ask(ctx context.Context, id string, peers int) (text string, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(n.ended, func() { cancel(errShutdown) })()
+	err = n.bus.Ask(ctx, lookupSubject(id), nil, func(answer []byte) bool {
+		text = string(answer)
+		peers--
+		return text == "" && peers > 0
 	})
-	if err != nil {
+	switch {
+	case errors.Is(context.Cause(ctx), errShutdown):
+		return "", errShutdown
+	case ctx.Err() != nil:
+		return "", ErrTimeout
+	case err != nil:
 		return "", err
+	case text == "":
+		return "", ErrNotFound
 	}
-	defer end()
-	n.bus.Publish(lookupSubject(id), inbox, nil)
-	for ; peers > 0; peers-- {
-		select {
-		case text := <-answers:
-			if text != "" {
-				return text, nil
-			}
-		case <-ctx.Done():
-			return "", ErrTimeout
-		case <-n.quit:
-			return "", fmt.Errorf("fetching jwt failed due to shutdown")
-		}
-	}
-	return "", ErrNotFound
+	return text, nil
 }
+
+var errShutdown = errors.New("fetching jwt failed due to shutdown")
 
 // compare tells the others from time to time what there is here, and merges what they send.
 func (n *Node) compare() {
@@ -200,7 +197,7 @@ func (n *Node) compare() {
 	defer timer.Stop()
 	for {
 		select {
-		case <-n.quit:
+		case <-n.ended.Done():
 			return
 		case <-timer.C:
 		}

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,6 +20,7 @@ import (
 type line struct {
 	handlers map[string]func(*Request)
 	peers    int
+	silent   func() // called when somebody asks, and nobody answers; nil: all do
 	sent     []string
 }
 
@@ -27,17 +29,20 @@ func (l *line) Handle(pattern, _ string, f func(*Request)) error {
 	return nil
 }
 
-func (l *line) HandleNews(subject string, f func(*Request)) (func(), error) {
-	l.handlers[subject] = f
-	return func() { delete(l.handlers, subject) }, nil
+func (l *line) Ask(ctx context.Context, subject string, _ []byte, each func([]byte) bool) error {
+	l.sent = append(l.sent, subject)
+	for more := true; more; { // all say that they do not have it
+		if l.silent != nil {
+			l.silent()
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		more = each(nil)
+	}
+	return nil
 }
 
-func (l *line) Publish(subject, reply string, body []byte) {
-	l.sent = append(l.sent, subject)
-	if f := l.handlers[reply]; f != nil && strings.HasSuffix(subject, ".LOOKUP") {
-		f(&Request{}) // nobody has it
-	}
-}
+func (l *line) Publish(subject, _ string, _ []byte) { l.sent = append(l.sent, subject) }
 
 func (l *line) Inbox() string { return "inbox" }
 func (l *line) Peers() int    { return l.peers }
@@ -90,6 +95,17 @@ func TestFetch(t *testing.T) {
 	n.Preload(map[string]string{id: m.jwt(id, "x", time.Time{})})
 	if _, err := n.Fetch(t.Context(), id); err != nil {
 		t.Error(err)
+	}
+	other := m.account()
+	n.Change(NodeOptions{Interval: time.Hour, Timeout: time.Millisecond})
+	bus.silent = func() {}
+	if _, err := n.Fetch(t.Context(), other); !errors.Is(err, ErrTimeout) {
+		t.Errorf("nobody answers: %v", err)
+	}
+	n.Change(NodeOptions{Interval: time.Hour, Timeout: time.Hour})
+	bus.silent = func() { n.end() }
+	if _, err := n.Fetch(t.Context(), other); !errors.Is(err, errShutdown) {
+		t.Errorf("the node ends: %v", err)
 	}
 }
 

@@ -120,10 +120,8 @@ func (s *Service) introduce() {
 		}
 		if a.Limits().Connections > 0 {
 			name := a.Name()
-			s.out.offer(outgoing{
-				subject: "$SYS.REQ.ACCOUNT." + name + ".CONNS", reply: "$SYS._INBOX_." + s.broker.ID(),
-				make: func(si ServerInfo) any { return connsRequest{&si, name} },
-			})
+			s.lanes.Offer(s.message("$SYS.REQ.ACCOUNT."+name+".CONNS", "$SYS._INBOX_."+s.broker.ID(), "",
+				func(si ServerInfo) any { return connsRequest{&si, name} }))
 		}
 	}
 }

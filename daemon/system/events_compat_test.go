@@ -28,6 +28,23 @@ func (n *node) watch() *watcher {
 	return &watcher{n, sub}
 }
 
+// heardBy waits until another server knows that somebody watches.
+func (w *watcher) heardBy(other *node) {
+	w.n.t.Helper()
+	const ready = "$SYS.TEST.READY"
+	for end := time.Now().Add(brokertest.Patience); ; {
+		w.n.must(other.sys.Publish(ready, nil))
+		w.n.must(other.sys.Flush())
+		m, err := w.sub.NextMsg(20 * time.Millisecond) // then the other is asked again
+		if err == nil && m.Subject == ready {
+			return
+		}
+		if time.Now().After(end) {
+			w.n.t.Fatal("the other server does not hear of the interest")
+		}
+	}
+}
+
 // next returns the next event, by a subject in which <id> is the server's. Statistics
 // are passed over.
 func (w *watcher) next() (subject string, m *nats.Msg) {
@@ -134,9 +151,10 @@ func TestShutdownEvent(t *testing.T) {
 			nodes := startCluster(t, accounts, c.goes, c.stays)
 			a, b := nodes[0], nodes[1]
 			w := b.watch()
+			w.heardBy(a)
 			a.server.Stop()
-			for {
-				m, err := w.sub.NextMsg(brokertest.Patience)
+			for end := time.Now().Add(brokertest.Patience); ; {
+				m, err := w.sub.NextMsg(time.Until(end))
 				b.must(err)
 				if m.Subject == "$SYS.SERVER."+a.id+".SHUTDOWN" {
 					var si struct{ ID, Name string }

@@ -141,7 +141,7 @@ func TestEventsNeverWait(t *testing.T) {
 			t.Fatalf("event %d is taken: %v", i, sent)
 		}
 	}
-	if n := b.service.out.dropped.Load(); n != 50 {
+	if n := b.service.lanes.DroppedEvents(); n != 50 {
 		t.Errorf("%d dropped, want 50", n)
 	}
 	close(free)

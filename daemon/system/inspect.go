@@ -41,9 +41,9 @@ func (s *Service) queuesz(r *Request) (any, error) {
 		return nil, err
 	}
 	depths := map[string]int{
-		"System recvQ":       len(s.lanes.all[Requests].jobs) + len(s.lanes.all[News].jobs),
-		"System recvQ Pings": len(s.lanes.all[Pings].jobs),
-		"System sendQ":       len(s.out.events) + len(s.out.answers),
+		"System recvQ":       s.lanes.Depth(Requests) + s.lanes.Depth(News),
+		"System recvQ Pings": s.lanes.Depth(Pings),
+		"System sendQ":       s.lanes.Unsent(),
 	}
 	z := map[string]queueDepth{}
 	for name, n := range depths {

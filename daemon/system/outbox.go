@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/s2"
 
-	"github.com/nats-broker/nats-broker/daemon/broker"
-	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/service"
 )
 
 // Maker makes the content of a message once it is its turn to be sent: si then has
@@ -21,118 +18,21 @@ import (
 // string, which go as they are, or nil, for an empty message.
 type Maker func(si ServerInfo) any
 
-// outgoing is a message to be sent.
-type outgoing struct {
-	account  *broker.Account // nil: the system account
-	subject  string
-	reply    string
-	make     Maker
-	encoding string // of the content: "gzip", "snappy", "identity"; empty: not asked for
-}
-
-// outbox sends what the server has to say, in order. Answers may be large, and who
-// makes them can wait: few of them are queued. Events are small, and nobody waits.
-type outbox struct {
-	events  chan outgoing
-	answers chan outgoing
-	dropped atomic.Uint64
-	seq     uint64    // the goroutine's
-	told    time.Time // when drops were logged last; the goroutine's
-}
-
-func newOutbox() *outbox {
-	return &outbox{events: make(chan outgoing, maxEvents), answers: make(chan outgoing, maxAnswers), seq: 1}
-}
-
-// offer queues an event, or drops it if there is no room. It never blocks.
-func (o *outbox) offer(m outgoing) bool {
-	select {
-	case o.events <- m:
-		return true
-	default:
-		o.dropped.Add(1)
-		return false
-	}
-}
-
-// put queues an answer and waits for room. It reports whether it could before
-// stopping was closed.
-func (o *outbox) put(m outgoing, stopping <-chan struct{}) bool {
-	select {
-	case o.answers <- m:
-		return true
-	case <-stopping:
-		return false
-	}
-}
-
-// send empties the outbox until silent is closed, and then sends what is left.
-func (s *Service) send(silent <-chan struct{}) {
-	for {
-		select {
-		case m := <-s.out.events:
-			s.sendOne(&m)
-		case m := <-s.out.answers:
-			s.sendOne(&m)
-		case <-silent:
-			s.sendRest()
-			return
+// message is what a Maker makes, in the account that the service is in.
+func (s *Service) message(subject, reply, encoding string, m Maker) service.Message {
+	return service.Message{Subject: subject, Reply: reply, Make: func() (header, body []byte, err error) {
+		si := s.identity()
+		s.seq++
+		si.Seq, si.Time = s.seq, time.Now().UTC()
+		if body, err = encode(m(si)); err != nil {
+			return nil, nil, err
 		}
-	}
-}
-
-func (s *Service) sendRest() {
-	for {
-		select {
-		case m := <-s.out.events:
-			s.sendOne(&m)
-		case m := <-s.out.answers:
-			s.sendOne(&m)
-		default:
-			return
+		if len(body) > 0 && encoding != "" {
+			body = compress(body, encoding)
+			header = []byte("NATS/1.0\r\nContent-Encoding: " + encoding + "\r\n\r\n")
 		}
-	}
-}
-
-// sendOne sends a message if anybody wants it; otherwise it is not made.
-func (s *Service) sendOne(m *outgoing) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error(fmt.Sprintf("System account: message on %q failed: %v", m.subject, p))
-		}
-	}()
-	a := m.account
-	if a == nil {
-		a = s.in.Load()
-	}
-	if !a.Interested(m.subject) {
-		return
-	}
-	si := s.identity()
-	s.out.seq++
-	si.Seq, si.Time = s.out.seq, time.Now().UTC()
-	body, err := encode(m.make(si))
-	if err != nil {
-		s.log.Error(fmt.Sprintf("System account: message on %q: %v", m.subject, err), logging.Err(err))
-		return
-	}
-	var header []byte
-	if len(body) > 0 && m.encoding != "" {
-		body = compress(body, m.encoding)
-		header = []byte("NATS/1.0\r\nContent-Encoding: " + m.encoding + "\r\n\r\n")
-	}
-	a.Publish(m.subject, m.reply, header, body)
-	s.tellDrops()
-}
-
-func (s *Service) tellDrops() {
-	o := s.out
-	if o.dropped.Load() == 0 || time.Since(o.told) < dropsEvery {
-		return
-	}
-	o.told = time.Now()
-	n := o.dropped.Swap(0)
-	s.log.Warn(fmt.Sprintf("System account: %d event(s) dropped: they come faster than they are sent", n), logging.Uint(logging.FieldCount, n))
+		return header, body, nil
+	}}
 }
 
 func encode(v any) ([]byte, error) {

@@ -2,6 +2,8 @@ package system
 
 import (
 	"errors"
+
+	"github.com/nats-broker/nats-broker/daemon/service"
 )
 
 // The subjects of requests.
@@ -15,14 +17,14 @@ const (
 var ErrNoAnswer = errors.New("filtered response")
 
 // reportHandlers are for the reports of the source and our own.
-func (s *Service) reportHandlers() (list []*handler) {
-	add := func(l Lane, pattern string, f Handler) {
-		list = append(list, &handler{pattern: pattern, f: f, lane: l})
+func (s *Service) reportHandlers() (list []service.Handler) {
+	add := func(lane int, pattern string, f Handler) {
+		list = append(list, s.handler(lane, pattern, f))
 	}
 	own := oneServer + s.broker.ID() + "."
-	server := func(l Lane, name string, f Handler) {
-		add(l, anyServer+"."+name, f)
-		add(l, own+name, f)
+	server := func(lane int, name string, f Handler) {
+		add(lane, anyServer+"."+name, f)
+		add(lane, own+name, f)
 	}
 	for name, report := range s.source.Servers {
 		server(Requests, name, reporting(report))
@@ -46,7 +48,9 @@ func (s *Service) reportHandlers() (list []*handler) {
 		"$SYS.REQ.USER.INFO":   reporting(s.userInfo),
 		debugSubscribers:       s.debugSubscribers,
 	} {
-		list = append(list, &handler{pattern: subject, f: f, lane: Requests, local: true})
+		h := s.handler(Requests, subject, f)
+		h.Scope = service.Here
+		list = append(list, h)
 	}
 	return list
 }

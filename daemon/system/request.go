@@ -4,9 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
-	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/service"
 )
 
 // Handler answers a request, by the methods of it, once or not at all. It runs on the
@@ -16,26 +15,8 @@ type Handler func(*Request)
 // Request is a message that the system account received. It may be kept, and answered
 // later from any goroutine.
 type Request struct {
-	Subject string
-	Reply   string // empty: no answer is wanted, and none is sent
-	Header  []byte // with "NATS/1.0" and the blank line; nil for none
-	Body    []byte
-	Client  *broker.Client // of this server, who asks; nil if it comes from another server or part
-	svc     *Service
-}
-
-// Token returns the n-th token of the subject, counted from 0; empty if it has less.
-func (r *Request) Token(n int) string {
-	rest := r.Subject
-	for ; n > 0; n-- {
-		_, after, ok := strings.Cut(rest, ".")
-		if !ok {
-			return ""
-		}
-		rest = after
-	}
-	token, _, _ := strings.Cut(rest, ".")
-	return token
+	*service.Request
+	svc *Service
 }
 
 // Decode decodes the body into v, which it leaves alone if the body is empty. The
@@ -80,8 +61,7 @@ func asError(err error) *Error {
 func (r *Request) Answer(m Maker) { r.answer(m, "") }
 
 func (r *Request) answer(m Maker, encoding string) {
-	if r.Reply == "" {
-		return
+	if r.Reply != "" {
+		r.svc.lanes.Put(r.svc.message(r.Reply, "", encoding, m))
 	}
-	r.svc.out.put(outgoing{subject: r.Reply, make: m, encoding: encoding}, r.svc.stopping)
 }

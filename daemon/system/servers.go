@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/service"
 )
 
 // servers are the others of the cluster, known by what they tell.
@@ -124,7 +125,7 @@ func (v *servers) silent(since time.Time) (ids []string) {
 }
 
 // serverHandlers are for what other servers tell.
-func (s *Service) serverHandlers() (list []*handler) {
+func (s *Service) serverHandlers() (list []service.Handler) {
 	for subject, f := range map[string]Handler{
 		"$SYS.SERVER.*.STATSZ":          s.heardStats,
 		"$SYS.SERVER.*.SHUTDOWN":        s.heardEnd,
@@ -133,7 +134,9 @@ func (s *Service) serverHandlers() (list []*handler) {
 		"$SYS._INBOX_." + s.broker.ID(): s.heardConns,
 		s.broker.LatencySubject():       s.heardLatency,
 	} {
-		list = append(list, &handler{pattern: subject, f: f, lane: News, remote: true})
+		h := s.handler(News, subject, f)
+		h.Scope = service.Elsewhere
+		list = append(list, h)
 	}
 	return list
 }

@@ -2,12 +2,13 @@ package system
 
 import (
 	"context"
-	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/service"
 )
 
 // Service is the broker's side of the system account. Make one by [New], register
@@ -18,17 +19,16 @@ type Service struct {
 	log      *logging.Logger
 	source   Source
 	opts     atomic.Pointer[Options]
-	lanes    lanes
-	out      *outbox
+	lanes    *service.Service
+	handlers *service.Handlers
+	seq      uint64 // of the message sent last; the outbox' goroutine's
 	ids      *eventIDs
 	servers  servers
-	inboxes  inboxes
+	inboxes  *service.Inboxes
 	ctx      context.Context // ends with Stop
 	cancel   context.CancelFunc
 	aside    sync.WaitGroup  // goroutines that wait for something
 	stopping <-chan struct{} // closed by Stop: nobody waits any more
-	silent   chan struct{}   // closed when nothing is queued any more: the outbox ends
-	sender   sync.WaitGroup
 
 	in   atomic.Pointer[broker.Account] // where we are subscribed
 	last atomic.Pointer[comingsAndGoings]
@@ -37,11 +37,26 @@ type Service struct {
 	dirtyMu sync.Mutex    // a leaf
 	dirty   map[*broker.Account]struct{}
 
-	// registry lets one change of what is subscribed happen at a time. It comes
-	// before the locks of the broker, and is never taken on its goroutines.
-	registry sync.Mutex
-	handlers []*handler
-	state    state
+	// life lets one of Start, Stop and moves happen at a time. It comes before the locks
+	// of the broker, and is never taken on its goroutines.
+	life  sync.Mutex
+	state state
+}
+
+// Lanes of requests.
+const (
+	// Requests is for what may take a while.
+	Requests = iota
+	// Pings is for what is answered at once, however busy the server is.
+	Pings
+	// News is for what other servers tell.
+	News
+)
+
+var lanes = []service.Lane{
+	Requests: {Name: "request", Length: laneLength},
+	Pings:    {Name: "ping", Length: laneLength},
+	News:     {Name: "message of another server", Length: laneLength},
 }
 
 type state int
@@ -52,51 +67,47 @@ const (
 	stopped
 )
 
-// handler is who answers requests on a pattern.
-type handler struct {
-	pattern string
-	queue   string
-	f       Handler
-	lane    Lane
-	local   bool                         // other servers are not told
-	remote  bool                         // only what other servers publish is wanted
-	raw     broker.Callback              // called instead of f, on the publisher's goroutine
-	sub     *broker.InternalSubscription // nil while the service does not run
-}
-
 // New makes a service for a broker. It does nothing before it is started.
 func New(b *broker.Broker, o Options, src Source, log *logging.Logger) *Service {
-	s := &Service{
-		broker: b, log: log, source: src, out: newOutbox(), ids: newEventIDs(),
-		silent: make(chan struct{}), wake: make(chan struct{}, 1),
-	}
+	s := &Service{broker: b, log: log, source: src, ids: newEventIDs(), seq: 1, wake: make(chan struct{}, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stopping = s.ctx.Done()
-	s.inboxes.prefix = "$SYS._INBOX." + broker.NodeName(b.Options().ServerName) + "."
-	for i := range s.lanes.all {
-		s.lanes.all[i] = newLane(laneNames[i], log)
-	}
+	s.lanes = service.New(service.Options{
+		Name: "System account", Lanes: lanes, Events: maxEvents, Answers: maxAnswers, Home: s.in.Load,
+		Failed: func(r *service.Request) { s.wrap(r).Fail(http.StatusInternalServerError, "internal error") },
+	}, log)
+	s.handlers = s.lanes.In(nil)
+	s.inboxes = service.NewInboxes(b, "$SYS._INBOX."+broker.NodeName(b.Options().ServerName)+".", maxInboxes)
 	o = o.withDefaults()
 	s.opts.Store(&o)
-	s.handlers = append(s.reportHandlers(), s.serverHandlers()...)
-	s.handlers = append(s.handlers, &handler{pattern: s.inboxes.prefix + "*", raw: s.inboxes.receive})
+	for _, h := range append(s.reportHandlers(), s.serverHandlers()...) {
+		_ = s.handlers.Add(h) // they are in no account yet
+	}
 	return s
 }
 
 // Start begins to answer.
 func (s *Service) Start() error {
-	s.registry.Lock()
-	defer s.registry.Unlock()
+	s.life.Lock()
+	defer s.life.Unlock()
 	if s.state != made {
 		return nil
 	}
 	s.in.Store(s.broker.System())
-	s.lanes.start(s.stopping)
-	s.sender.Go(func() { s.send(s.silent) })
+	s.lanes.Start()
 	s.aside.Go(s.tick)
 	s.state = running
 	s.broker.Observe(observer{s})
-	return s.subscribeAll()
+	return s.settle()
+}
+
+// settle has everything be in the account that the service is in.
+func (s *Service) settle() error {
+	a := s.in.Load()
+	if err := s.handlers.Move(a); err != nil {
+		return err
+	}
+	return s.inboxes.Listen(a)
 }
 
 // Prepare checks new options and returns what puts them into effect. The broker's own
@@ -111,15 +122,15 @@ func (s *Service) Prepare(o Options) (commit func(), err error) {
 
 // follow moves to another system account.
 func (s *Service) follow() {
-	s.registry.Lock()
-	defer s.registry.Unlock()
-	now := s.broker.System()
-	if s.state != running || now == s.in.Load() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	was, now := s.in.Load(), s.broker.System()
+	if s.state != running || now == was {
 		return
 	}
-	s.unsubscribeAll()
 	s.in.Store(now)
-	if err := s.subscribeAll(); err != nil {
+	s.inboxes.Leave(was)
+	if err := s.settle(); err != nil {
 		s.log.Error("System account: "+err.Error(), logging.Err(err)) // the patterns were good before
 	}
 }
@@ -134,123 +145,56 @@ func itself(si ServerInfo) any { return si }
 // everybody told that the server is gone. Events are not sent any more, since those of
 // connections that are closed because of that are no news.
 func (s *Service) Stop() {
-	s.registry.Lock()
+	s.life.Lock()
 	was := s.state
 	s.broker.Observe(nil)
 	s.state = stopped
-	s.unsubscribeAll()
-	s.registry.Unlock()
+	_ = s.handlers.Move(nil) // cannot fail
+	s.inboxes.Close()
+	s.life.Unlock()
 	s.cancel()
 	if was != running {
 		return
 	}
-	s.lanes.work.Wait()
+	s.lanes.Quiesce()
 	s.aside.Wait()
 	s.Emit("$SYS.SERVER."+s.broker.ID()+".SHUTDOWN", itself)
-	close(s.silent)
-	s.sender.Wait()
+	s.lanes.Stop()
 }
 
 // Handle has f called for messages on a pattern that reach the system account, from
 // clients or other servers.
-func (s *Service) Handle(pattern string, f Handler) error {
-	return s.handle(&handler{pattern: pattern, f: f, lane: Requests})
-}
+func (s *Service) Handle(pattern string, f Handler) error { return s.HandleIn(Requests, pattern, f) }
 
 // HandleIn is Handle with a choice of the lane.
-func (s *Service) HandleIn(l Lane, pattern string, f Handler) error {
-	return s.handle(&handler{pattern: pattern, f: f, lane: l})
+func (s *Service) HandleIn(lane int, pattern string, f Handler) error {
+	return s.handlers.Add(s.handler(lane, pattern, f))
 }
 
 // HandleGroup is Handle for one server of a queue group.
 func (s *Service) HandleGroup(pattern, queue string, f Handler) error {
-	return s.handle(&handler{pattern: pattern, queue: queue, f: f, lane: Requests})
+	h := s.handler(Requests, pattern, f)
+	h.Queue = queue
+	return s.handlers.Add(h)
 }
 
 // HandleLocal is HandleIn for messages of clients of this server only: others are not
 // told that somebody listens.
-func (s *Service) HandleLocal(l Lane, pattern string, f Handler) error {
-	return s.handle(&handler{pattern: pattern, f: f, lane: l, local: true})
-}
-
-func (s *Service) handle(h *handler) error {
-	s.registry.Lock()
-	defer s.registry.Unlock()
-	s.handlers = append(s.handlers, h)
-	if s.state != running {
-		return nil
-	}
-	return s.subscribe(h)
+func (s *Service) HandleLocal(lane int, pattern string, f Handler) error {
+	h := s.handler(lane, pattern, f)
+	h.Scope = service.Here
+	return s.handlers.Add(h)
 }
 
 // Unhandle ends all handlers of a pattern. One may still be at work.
-func (s *Service) Unhandle(pattern string) {
-	s.registry.Lock()
-	defer s.registry.Unlock()
-	kept := s.handlers[:0:0]
-	for _, h := range s.handlers {
-		if h.pattern != pattern {
-			kept = append(kept, h)
-		} else if h.sub != nil {
-			h.sub.Unsubscribe()
-		}
-	}
-	s.handlers = kept
+func (s *Service) Unhandle(pattern string) { s.handlers.Remove(pattern) }
+
+// handler makes a handler of a function.
+func (s *Service) handler(lane int, pattern string, f Handler) service.Handler {
+	return service.Handler{Pattern: pattern, Lane: lane, Do: func(r *service.Request) { f(s.wrap(r)) }}
 }
 
-// subscribe subscribes for a handler. The lock is held.
-func (s *Service) subscribe(h *handler) (err error) {
-	l := s.lanes.all[h.lane]
-	receive := h.raw
-	if receive == nil {
-		receive = func(m *broker.Message) { l.put(job{s.request(m), h.f}) }
-	}
-	a := s.in.Load()
-	switch {
-	case h.local:
-		h.sub, err = a.SubscribeInternal(h.pattern, h.queue, receive)
-	case h.remote:
-		h.sub, err = a.SubscribeRemote(h.pattern, receive)
-	default:
-		h.sub, err = a.SubscribeService(h.pattern, h.queue, receive)
-	}
-	if err != nil {
-		return fmt.Errorf("subscribing to %q: %w", h.pattern, err)
-	}
-	return nil
-}
-
-func (s *Service) subscribeAll() error {
-	for _, h := range s.handlers {
-		if err := s.subscribe(h); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) unsubscribeAll() {
-	for _, h := range s.handlers {
-		if h.sub != nil {
-			h.sub.Unsubscribe()
-			h.sub = nil
-		}
-	}
-}
-
-// request copies a message, whose memory is not ours.
-func (s *Service) request(m *broker.Message) *Request {
-	r := &Request{Subject: string(m.Subject), Reply: string(m.Reply), Client: m.Client, svc: s}
-	if n := len(m.Header) + len(m.Payload); n > 0 {
-		b := make([]byte, 0, n)
-		b = append(append(b, m.Header...), m.Payload...)
-		r.Body = b[len(m.Header):]
-		if len(m.Header) > 0 {
-			r.Header = b[:len(m.Header):len(m.Header)]
-		}
-	}
-	return r
-}
+func (s *Service) wrap(r *service.Request) *Request { return &Request{r, s} }
 
 // Account returns the account that the service is in; nil before the start.
 func (s *Service) Account() *broker.Account { return s.in.Load() }
@@ -258,7 +202,7 @@ func (s *Service) Account() *broker.Account { return s.in.Load() }
 // Emit publishes an event in the system account, if anybody listens. It never blocks:
 // an event for which there is no room is dropped, and false returned.
 func (s *Service) Emit(subject string, m Maker) bool {
-	return s.out.offer(outgoing{subject: subject, make: m})
+	return s.lanes.Offer(s.message(subject, "", "", m))
 }
 
 // EmitIn is Emit in another account.
@@ -266,7 +210,9 @@ func (s *Service) EmitIn(a *broker.Account, subject string, m Maker) bool {
 	if s.in.Load() == nil {
 		return false
 	}
-	return s.out.offer(outgoing{account: a, subject: subject, make: m})
+	out := s.message(subject, "", "", m)
+	out.Account = a
+	return s.lanes.Offer(out)
 }
 
 // Publish publishes a message in the system account, with a subject for answers
@@ -276,5 +222,5 @@ func (s *Service) Publish(subject, reply string, m Maker) {
 	if s.in.Load() == nil {
 		return
 	}
-	s.out.put(outgoing{subject: subject, reply: reply, make: m}, s.stopping)
+	s.lanes.Put(s.message(subject, reply, "", m))
 }

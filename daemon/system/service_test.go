@@ -174,7 +174,7 @@ func TestNobodyWaits(t *testing.T) {
 	if m := b.ask("quick", "", ""); !bytes.Contains(m.body, []byte("here")) {
 		t.Errorf("answer is %s", m.body)
 	}
-	if n := b.service.lanes.all[Requests].dropped.Load(); n != 100 {
+	if n := b.service.lanes.Dropped(Requests); n != 100 {
 		t.Errorf("%d dropped, want 100", n)
 	}
 	close(free)
