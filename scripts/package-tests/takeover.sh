@@ -166,6 +166,22 @@ owned() {
 	same 'it goes on' "$pid" "$(their_pid)"
 	stranger_ends 'owned'
 
+	# The names that we would have without nats-server.
+	new_box names || return
+	scripts/box push "$box" "$(deb new)" /var/tmp/nats-broker.deb
+	inside_sh 'chmod 644 /var/tmp/*.deb; printf "[Service]\nExecStart=/bin/sleep 1000\n" >/etc/systemd/system/nats.service; systemctl daemon-reload; systemctl start nats'
+	seen=$(apt_get install /var/tmp/nats-broker.deb 2>&1) && ok 'beside a nats.service of the administrator' || bad 'beside a nats.service of the administrator' "$seen"
+	matches 'it is named' '/etc/systemd/system/nats.service is another unit and stays' "$seen"
+	matches 'and taken for a nats-server' 'neither enabled nor started' "$seen"
+	check 'it goes on' is active nats.service
+	apt_get purge nats-broker >/dev/null 2>&1
+	inside_sh 'systemctl stop nats; rm /etc/systemd/system/nats.service; mkdir -p /etc/systemd/system/nats.service.d
+		printf "[Service]\nExecStart=\nExecStart=/bin/sleep 1000\n" >/etc/systemd/system/nats.service.d/x.conf; systemctl daemon-reload'
+	seen=$(apt_get install /var/tmp/nats-broker.deb 2>&1) && ok 'a drop-in for nats.service with another program' || bad 'a drop-in for nats.service with another program' "$seen"
+	matches 'it is named' 'nats.service.d/x.conf would run another program' "$seen"
+	check 'and not obeyed' probe
+	scripts/box down "$box"
+
 	theirs disabled
 	inside systemctl disable --now nats-server.service
 	check 'where nats-server is disabled' both
