@@ -350,3 +350,22 @@ func TestControlSocketMovesLive(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 }
+
+// A log file that is a pipe which nobody reads holds up neither the start, nor clients,
+// nor the end.
+func TestLogThatNobodyReads(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "log")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := brokertest.Start(t, brokertest.Options{Args: []string{"-D", "-l", pipe}})
+	for range 500 { // some 200 fill it
+		s.Open(t, `{"verbose":false}`).Sync()
+	}
+	s.Signal(syscall.SIGHUP)
+	connect(t, s.URL()).Close()
+	s.Signal(syscall.SIGTERM)
+	if code := s.Wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}

@@ -33,7 +33,8 @@ type fileSink struct {
 
 	mu      sync.Mutex // guards what follows and keeps lines whole
 	f       *os.File
-	regular bool // a device or a pipe is not rotated
+	regular bool // a device or a pipe is not rotated, and may have no room
+	stuck   bool // the last write ran into its time limit: do not wait again until one succeeds
 	created bool // the file did not exist before it was opened
 	buf     []byte
 	size    int64
@@ -64,8 +65,17 @@ func openFile(o Options, tell teller) (*fileSink, error) {
 	return s, nil
 }
 
+// openAppend never waits. A pipe is opened for reading as well: that needs no reader, and what is in it waits for the
+// next one.
 func openAppend(path string) (f *os.File, size int64, regular bool, err error) {
-	f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, filePerm)
+	way := os.O_WRONLY
+	if st, err := os.Stat(path); err == nil && st.Mode()&os.ModeNamedPipe != 0 {
+		way = os.O_RDWR
+	}
+	f, err = os.OpenFile(path, way|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, filePerm)
+	if way == os.O_RDWR && errors.Is(err, syscall.EACCES) { // one that we may write to only
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, filePerm)
+	}
 	if err != nil {
 		return nil, 0, false, err
 	}
@@ -111,7 +121,7 @@ func (s *fileSink) reopenLocked() error {
 		return fmt.Errorf("log file %s: %w", s.path, err)
 	}
 	s.f.Close()
-	s.f, s.size, s.regular, s.next, s.missing, s.torn = f, size, regular, s.limit, false, false
+	s.f, s.size, s.regular, s.next, s.missing, s.torn, s.stuck = f, size, regular, s.limit, false, false, false
 	return nil
 }
 
@@ -135,7 +145,7 @@ func (s *fileSink) writeLocked(r *record) {
 		s.buf = append(s.buf, '\n')
 	}
 	s.buf = s.format.appendLine(s.buf, r)
-	n, err := s.f.Write(s.buf)
+	n, err := s.put(s.buf)
 	s.size += int64(n)
 	if err != nil {
 		s.torn = n > 0 || s.torn
@@ -155,12 +165,39 @@ func (s *fileSink) writeLocked(r *record) {
 	}
 }
 
+// put writes to a file, or to a pipe or device that may have no room: then it waits once, for a short time, as for
+// standard error. Nobody must hang because nobody reads the log.
+func (s *fileSink) put(b []byte) (n int, err error) {
+	if s.regular {
+		return s.f.Write(b)
+	}
+	wait := localWait
+	if s.stuck {
+		wait = 0
+	}
+	s.withDescriptor(func(fd int) { n, err = writePatiently(fd, b, wait) })
+	if s.stuck = err == syscall.EAGAIN; s.stuck {
+		err = errNotRead
+	}
+	return n, err
+}
+
+var errNotRead = errors.New("it is not read")
+
+// withDescriptor calls f with the file's number. [os.File.Fd] would make it blocking.
+func (s *fileSink) withDescriptor(f func(fd int)) {
+	if raw, err := s.f.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { f(int(fd)) })
+	}
+}
+
 // followLocked compares the open file with what the path leads to. A renamed file is left, but a path that leads
 // nowhere is given one more period: whoever renamed the file may be about to create its successor with the owner and
 // mode of its choice. A truncated file shows its new size here.
 func (s *fileSink) followLocked() {
 	var path, open syscall.Stat_t
-	if syscall.Fstat(int(s.f.Fd()), &open) != nil {
+	failed := errors.New("closed")
+	if s.withDescriptor(func(fd int) { failed = syscall.Fstat(fd, &open) }); failed != nil {
 		return
 	}
 	s.size = open.Size

@@ -313,45 +313,38 @@ func TestFileFollowsLogrotateWithoutSignal(t *testing.T) {
 	})
 }
 
-// TestFullFileSystem fills a file's size limit (RLIMIT_FSIZE in a child process would kill us; a FIFO without a reader
-// gives the same error path): lines lost are counted, reported on standard error, and the end is reported too.
+// A file system that is full (/dev/full gives the same error): lines lost are counted, reported on standard error, and
+// the end is reported too.
 func TestUnwritableFileIsReportedOnceAndCounted(t *testing.T) {
 	dir := t.TempDir()
-	fifo := filepath.Join(dir, "log.fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
+	path := filepath.Join(dir, "log")
+	if err := os.Symlink("/dev/full", path); err != nil {
 		t.Fatal(err)
 	}
 	o, stderr := stderrPipe(t)
-	o.File = fifo
+	o.File = path
 	m := newManager(t, o)
 	log := m.Logger("broker")
-	r.Close() // from now on writes fail with EPIPE
 	for i := range 5 {
 		log.Info(fmt.Sprintf("lost %d", i))
 	}
 	// The report on the trouble cannot be written to the file either, hence one more.
-	if d := m.Drops()[fifo]; d != 6 {
+	if d := m.Drops()[path]; d != 6 {
 		t.Errorf("%d lines counted as lost, want 6", d)
 	}
-	if line := readLine(t, stderr); !strings.Contains(line, "cannot be written") || !strings.Contains(line, "broken pipe") {
+	if line := readLine(t, stderr); !strings.Contains(line, "cannot be written") || !strings.Contains(line, "no space left") {
 		t.Errorf("standard error shows %q", line)
 	}
-	if r, err = os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	m.Reopen()
 	log.Info("back")
 	if line := readLine(t, stderr); !strings.Contains(line, "[WRN] 6 lines could not be written to log file") {
 		t.Errorf("standard error shows %q", line)
 	}
-	got := make([]byte, 4096)
-	n, err := r.Read(got)
-	if err != nil || !strings.Contains(string(got[:n]), "back") {
-		t.Errorf("read %q, %v", got[:n], err)
+	if got := readFile(t, path); !strings.Contains(got, "back") {
+		t.Errorf("the file holds %q", got)
 	}
 }
 
@@ -422,6 +415,57 @@ func TestStderrNotRead(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+// A pipe that nobody has opened, or nobody reads, holds up nobody: neither the start, nor who logs, nor the opening anew;
+// lines beyond what it holds are counted, and a reader that comes late finds the others.
+func TestPipeNotRead(t *testing.T) {
+	o, _ := stderrPipe(t)
+	o.NoRepeatLimit = true
+	o.File = filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(o.File, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.FileLimit = 1 // it is not rotated
+	m := newManager(t, o)
+	log := m.Logger("broker")
+	line := strings.Repeat("x", 1000)
+	for range 200 {
+		log.Info(line) // a pipe holds 64 KiB
+	}
+	lost := m.Drops()[o.File]
+	if lost == 0 || lost > 190 {
+		t.Errorf("%d lines lost", lost)
+	}
+	m.Reopen() // does not wait either
+	reader, err := os.OpenFile(o.File, os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	r := bufio.NewReader(reader)
+	until := func(want string) {
+		t.Helper()
+		for {
+			l, err := r.ReadString('\n')
+			if err != nil {
+				t.Fatalf("waiting for %q: %v", want, err)
+			}
+			if strings.Contains(l, want) {
+				return
+			}
+		}
+	}
+	until(line) // what came before is there still
+	for range 20 {
+		until(line)
+	}
+	log.Info("after")
+	until("after")
+	until("lines could not be written")
+	if err := m.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
