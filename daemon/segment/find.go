@@ -275,7 +275,7 @@ func (l *Log) atTimeIn(r *run, t int64, first uint64) (uint64, bool, error) {
 			return 0, false, err
 		}
 		if err != nil {
-			l.lose(r, p.first, p.last, err)
+			l.losePage(r, p, err)
 			continue
 		}
 		l.mu.RLock()

@@ -15,6 +15,31 @@ func (l *Log) lose(r *run, from, to uint64, err error) {
 	l.addLost(r.file.name, from, to, err)
 }
 
+// losePage notes that a page cannot be read: of its messages those that were not deleted are lost.
+func (l *Log) losePage(r *run, p *pagePlace, err error) {
+	l.ready(r)
+	l.mu.RLock()
+	var list []stream.Range
+	for i := range p.n {
+		if r.dead.has(p.number + i) {
+			continue
+		}
+		seq := p.first + uint64(i)
+		if p.deltas != nil {
+			seq = p.first + uint64(p.deltas[i])
+		}
+		if n := len(list); n > 0 && list[n-1].To+1 == seq {
+			list[n-1].To = seq
+		} else {
+			list = append(list, stream.Range{From: seq, To: seq})
+		}
+	}
+	l.mu.RUnlock()
+	for _, g := range list {
+		l.lose(r, g.From, g.To, err)
+	}
+}
+
 func (l *Log) addLost(file string, from, to uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

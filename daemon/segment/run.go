@@ -120,7 +120,7 @@ func (l *Log) pageOf(r *run, number uint32) (*page, int, error) {
 	p := x.page(number)
 	pg, err := l.readPage(r, p)
 	if err != nil && !errors.Is(err, errStale) {
-		l.lose(r, p.first, p.last, err)
+		l.losePage(r, p, err)
 	}
 	return pg, int(number - p.number), err
 }
@@ -306,7 +306,7 @@ func (l *Log) remakeIndex(r *run, cause error) (*index, error) {
 			return nil, err
 		}
 		if err != nil {
-			l.lose(r, p.first, p.last, err)
+			l.losePage(r, p, err)
 			w.pages = append(w.pages, *p)
 			continue
 		}

@@ -184,7 +184,7 @@ func (l *Log) copyLiving(b *builder, r *run, dead bitset) error {
 		pg, err := l.readPage(r, p)
 		if err != nil {
 			if !errors.Is(err, errStale) {
-				l.lose(r, p.first, p.last, err)
+				l.losePage(r, p, err)
 			}
 			return err
 		}

@@ -1,0 +1,285 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/vfs"
+	"github.com/nats-broker/nats-broker/daemon/vfs/sim"
+)
+
+// rotten is a log on a disk, closed, with everything that a log can have: several files, one of
+// them with one index for several runs, deletions in it, gaps.
+type rotten struct {
+	disk   *sim.Disk
+	want   map[uint64]stream.Record
+	last   uint64
+	places []place
+}
+
+// place is a range of a file, and the messages that a flipped bit in it may cost.
+type place struct {
+	file     string
+	from, to int64
+	what     string
+	costs    []uint64
+}
+
+func rotOptions(reports *[]Report) Options {
+	return Options{
+		Tail: 1500, Segment: 6000, Rewrite: 0.01,
+		Random: func(b []byte) { copy(b, "0123456789abcdef") },
+		Report: func(r Report) { *reports = append(*reports, r) },
+	}
+}
+
+func makeRotten(t *testing.T) *rotten {
+	var reports []Report
+	w := &rotten{disk: sim.New(3, sim.Options{}), want: map[uint64]stream.Record{}}
+	l, err := Open(w.disk, "/log", rotOptions(&reports))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range uint64(12) {
+		l.Begin(n + 1)
+		for range 20 {
+			w.last += 1 + uint64(rng.IntN(8)/7)
+			r := stream.Record{Seq: w.last, Time: int64(1000 + w.last), Subject: fmt.Appendf(nil, "s.%d.v", rng.IntN(5)), Payload: []byte(strings.Repeat(string(rune('a'+n)), rng.IntN(60)))}
+			if err := l.Append(&r); err != nil {
+				t.Fatal(err)
+			}
+			w.want[w.last] = r
+		}
+		for range 4 {
+			seq := 1 + uint64(rng.IntN(int(w.last)))
+			delete(w.want, seq)
+			if _, err := l.Remove(seq); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n%4 == 3 {
+			if err := l.Sync(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.place(t, l)
+	if err := l.Close(); err != nil || len(reports) != 0 {
+		t.Fatal(err, reports)
+	}
+	return w
+}
+
+// place lists what is where.
+func (w *rotten) place(t *testing.T, l *Log) {
+	indexed := map[*file]int64{}
+	for _, r := range l.runs {
+		x, err := l.index(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range x.pages {
+			p := &x.pages[i]
+			pg, err := l.readPage(r, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all []uint64
+			data := p.off + int64(p.size) - int64(len(pg.data))
+			for j := range pg.entries {
+				e := &pg.entries[j]
+				all = append(all, e.seq)
+				w.places = append(w.places, place{r.file.name, data + int64(e.off), data + int64(e.off) + int64(e.size()), "record", []uint64{e.seq}})
+			}
+			w.places = append(w.places, place{r.file.name, p.off, p.off + pageHead, "page's head", all}, place{r.file.name, p.off + pageHead, data, "page's list", all})
+		}
+		w.places = append(w.places, place{r.file.name, r.off, r.off + int64(r.body), "index's body", nil}, place{r.file.name, r.off + int64(r.body), r.off + int64(r.body+r.head), "index's head", nil})
+		indexed[r.file]++
+	}
+	if len(indexed) < 3 || len(l.runs) < 4 {
+		t.Fatalf("%d files, %d runs: the test wants several", len(indexed), len(l.runs))
+	}
+	for f := range indexed {
+		w.places = append(w.places, place{f.name, 0, fileHead, "file's head", nil})
+	}
+	dead := false
+	for _, e := range w.entries(t) {
+		kind := map[string]string{".del": "deletions", "": "state"}[path.Ext(e.Name)]
+		if kind != "" {
+			w.places = append(w.places, place{path.Join("/log", e.Name), 0, e.Size, kind, nil})
+			dead = dead || kind == "deletions"
+		}
+	}
+	if !dead {
+		t.Fatal("no deletions on the disk")
+	}
+}
+
+func (w *rotten) entries(t *testing.T) (list []vfs.Entry) {
+	entries, err := w.disk.ReadDir("/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e, err = w.disk.Stat(path.Join("/log", e.Name)); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// TestRot flips bits at every kind of place in every kind of file. What is lost is what the place may
+// cost, is said to be lost, and stays the same when the log goes on.
+func TestRot(t *testing.T) {
+	w := makeRotten(t)
+	rng := rand.New(rand.NewPCG(5, 6))
+	flips := map[string]int{}
+	for _, p := range w.places {
+		for off := p.from; off < p.to; off += 1 + int64(rng.IntN(int(1+(p.to-p.from)/12))) {
+			flips[p.what]++
+			w.flip(t, p, off*8+int64(rng.IntN(8)))
+			if t.Failed() {
+				return
+			}
+		}
+	}
+	t.Log(flips)
+	for _, kind := range []string{"record", "page's head", "page's list", "index's body", "index's head", "file's head", "deletions", "state"} {
+		if flips[kind] < 10 {
+			t.Errorf("%d flips in %s", flips[kind], kind)
+		}
+	}
+}
+
+func (w *rotten) flip(t *testing.T, p place, bit int64) {
+	t.Helper()
+	disk := w.disk.Copy()
+	if err := disk.Flip(p.file, bit); err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("bit %d of %s, in a %s", bit, p.file, p.what)
+	var reports []Report
+	l, err := Open(disk, "/log", rotOptions(&reports))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	before := w.check(t, name, l, p.costs)
+	if len(before) > 0 && len(reports) == 0 {
+		t.Fatalf("%s: lost %v and said nothing", name, before)
+	}
+	// It goes on: what can be read can be read after a rewriting, a sync and a start.
+	l.Begin(1000)
+	for i := range uint64(30) {
+		if err := l.Append(&stream.Record{Seq: w.last + 1 + i, Time: 9999, Subject: []byte("new"), Payload: make([]byte, 100)}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	l.o.Rewrite = 0.99
+	if err := l.Sync(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err = Open(disk, "/log", rotOptions(&reports))
+	if err != nil {
+		t.Fatalf("%s: again: %v", name, err)
+	}
+	if n := l.Count(nil, w.last+1, w.last+100); n != 30 {
+		t.Fatalf("%s: %d new messages, want 30", name, n)
+	}
+	if after := w.check(t, name+", again", l, p.costs); !slices.Equal(before, after) {
+		t.Fatalf("%s: lost %v, later %v", name, before, after)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check reads everything and returns what cannot be read.
+func (w *rotten) check(t *testing.T, name string, l *Log, costs []uint64) (lost []uint64) {
+	t.Helper()
+	var r stream.Record
+	for seq := uint64(1); seq <= w.last; seq++ {
+		want, there := w.want[seq]
+		err := l.Load(seq, &r)
+		switch {
+		case !there && errors.Is(err, stream.ErrNoMessage):
+		case there && err == nil && r.Time == want.Time && string(r.Subject) == string(want.Subject) && string(r.Payload) == string(want.Payload):
+		case there && errors.Is(err, stream.ErrUnreadable) && slices.Contains(costs, seq):
+			lost = append(lost, seq)
+		default:
+			t.Fatalf("%s: message %d: %v, %+v; was there: %v", name, seq, err, r, there)
+		}
+		if next, ok := l.Next(seq, nil); there && (!ok || next != seq) {
+			t.Fatalf("%s: Next(%d) = %d, %v", name, seq, next, ok)
+		}
+	}
+	if st := l.State(); st.Last < w.last || l.Count(nil, 1, w.last) != uint64(len(w.want)) {
+		t.Fatalf("%s: state %+v, want %d messages through %d", name, st, len(w.want), w.last)
+	}
+	said := l.Lost()
+	for _, seq := range lost {
+		if !covered(said, seq, seq) {
+			t.Fatalf("%s: message %d is lost, which is not said: %v", name, seq, said)
+		}
+	}
+	for _, r := range said {
+		for seq := r.From; seq <= r.To; seq++ {
+			if !slices.Contains(costs, seq) {
+				t.Fatalf("%s: message %d is said to be lost: %v", name, seq, said)
+			}
+		}
+	}
+	return lost
+}
+
+// TestStateIsGone takes the state away, or both its copies: the log is made anew from the
+// messages, gets what the journal has, and is what it was. What was there is in quarantine.
+func TestStateIsGone(t *testing.T) {
+	for _, how := range []string{"removed", "damaged"} {
+		for seed := range uint64(10) {
+			h := &history{rng: rand.New(rand.NewPCG(seed, 8)), first: 1, keys: 7}
+			disk := sim.New(seed, sim.Options{})
+			l, err := Open(disk, "/log", cutOptions(t, how))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := live(h, l); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if how == "removed" {
+				err = disk.Remove("/log/state")
+			} else {
+				e, _ := disk.Stat("/log/state")
+				err = errors.Join(disk.Flip("/log/state", 8*20), disk.Flip("/log/state", 8*(e.Size/2+20)))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, err = Open(disk, "/log", cutOptions(t, how))
+			if err != nil {
+				t.Fatalf("seed %d, %s: %v", seed, how, err)
+			}
+			upTo := uint64(len(h.commits))
+			if err := h.apply(l, 1, upTo); err != nil {
+				t.Fatalf("seed %d, %s: %v", seed, how, err)
+			}
+			compareLogs(t, fmt.Sprintf("seed %d, %s", seed, how), h, l, upTo)
+			if e, err := disk.ReadDir("/log/quarantine"); err != nil || len(e) == 0 {
+				t.Fatalf("quarantine: %v, %v", e, err)
+			}
+		}
+	}
+}
