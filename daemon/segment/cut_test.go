@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
@@ -155,6 +156,122 @@ func cutAt(t *testing.T, seed uint64, at int) bool {
 	return !over
 }
 
+// TestDiskFails has one call fail, each in its turn: with an error of the disk, or for want of room.
+// Either the log goes on as if nothing had been, or it says that it cannot, is opened again and
+// given what it has not got.
+func TestDiskFails(t *testing.T) {
+	for seed := range uint64(4) {
+		cause := []error{syscall.EIO, syscall.ENOSPC}[seed%2]
+		for at, met := 1, true; met; at++ {
+			met = false
+			name := fmt.Sprintf("seed %d, call %d, %v", seed, at, cause)
+			h := &history{rng: rand.New(rand.NewPCG(seed, 9)), first: 1, keys: 20}
+			disk := sim.New(seed, sim.Options{})
+			l, err := Open(disk, "/log", cutOptions(t, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			disk.Hook(func(o sim.Op) sim.Fault {
+				if !o.Call.Changes() {
+					return sim.Fault{}
+				}
+				if n++; n != at {
+					return sim.Fault{}
+				}
+				met = true
+				return sim.Fault{Err: cause}
+			})
+			durable, err := live(h, l)
+			if err == nil {
+				err = l.Sync()
+			}
+			for err != nil {
+				if !errors.Is(err, cause) {
+					t.Fatalf("%s: %v", name, err)
+				}
+				_ = l.Close()
+				if l, err = Open(disk, "/log", cutOptions(t, name)); err != nil {
+					t.Fatalf("%s: again: %v", name, err)
+				}
+				if d := l.Durable(); d < durable {
+					t.Fatalf("%s: durable through %d, %d before", name, d, durable)
+				}
+				err = errors.Join(h.apply(l, l.Durable()+1, uint64(len(h.commits))), l.Sync())
+			}
+			compareLogs(t, name, h, l, uint64(len(h.commits)))
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+// TestNoRoom fills the disk up: messages wait in memory, then are refused, and nothing is lost;
+// with room again everything goes on.
+func TestNoRoom(t *testing.T) {
+	disk := sim.New(1, sim.Options{})
+	l, err := Open(disk, "/log", Options{Tail: 4000, Segment: 20_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := true
+	disk.Hook(func(o sim.Op) sim.Fault {
+		if !room && (o.Call == sim.WriteTo || o.Call == sim.Create) {
+			return sim.Fault{Err: syscall.ENOSPC}
+		}
+		return sim.Fault{}
+	})
+	seq := uint64(0)
+	add := func() error {
+		l.Begin(seq + 1)
+		err := l.Append(&stream.Record{Seq: seq + 1, Time: 1, Subject: []byte("a.b"), Payload: make([]byte, 200)})
+		if err == nil {
+			seq++
+		}
+		return err
+	}
+	for range 50 {
+		if err := add(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	room = false
+	for err = nil; err == nil && seq < 1000; {
+		err = add()
+	}
+	if !errors.Is(err, syscall.ENOSPC) || seq < 60 {
+		t.Fatalf("%d messages, then %v", seq, err)
+	}
+	if err := l.Sync(); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	if n := l.Count(nil, 0, seq); n != seq {
+		t.Fatalf("%d messages of %d", n, seq)
+	}
+	room = true
+	for range 50 {
+		if err := add(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = Open(disk, "/log", Options{}); err != nil || l.State().Msgs != seq || l.Durable() != seq {
+		t.Fatal(err, l.State(), seq)
+	}
+	var r stream.Record
+	for n := uint64(1); n <= seq; n++ {
+		if err := l.Load(n, &r); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+}
+
 func cutOptions(t *testing.T, name string) Options {
 	return Options{
 		Tail: 1500, Segment: 6000, Rewrite: 0.5,
@@ -176,8 +293,19 @@ func live(h *history, l *Log) (durable uint64, err error) {
 		if err := h.apply(l, n, n); err != nil {
 			return durable, err
 		}
-		if i%7 == 6 {
+		switch i % 14 {
+		case 6:
 			if err := l.Sync(); err != nil {
+				return max(durable, l.Durable()), err
+			}
+		case 13: // the disk is slow, and commits go on meanwhile
+			finish, err := l.Checkpoint()
+			if err != nil {
+				return max(durable, l.Durable()), err
+			}
+			n := h.commit()
+			err = h.apply(l, n, n)
+			if err := errors.Join(err, finish()); err != nil {
 				return max(durable, l.Durable()), err
 			}
 		}

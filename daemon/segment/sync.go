@@ -18,8 +18,8 @@ type checkpoint struct {
 }
 
 // Sync implements [stream.Log]. It seals the tail, writes anew what is mostly dead, and puts a
-// state on the disk that names all of it. Between the first step and the last the log can be
-// changed.
+// state on the disk that names all of it. It is called between two commits, by the one who
+// changes the log; see [Log.Checkpoint].
 func (l *Log) Sync() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -27,12 +27,35 @@ func (l *Log) Sync() error {
 		return err
 	}
 	c, err := l.prepare()
-	if err != nil {
+	if err != nil || c == nil {
 		return err
 	}
-	if c == nil {
-		return nil
+	return l.carryOut(c)
+}
+
+// Checkpoint is the first step of a Sync: it decides what will be on the disk, and seals the
+// tail. The caller is the one who changes the log, between two commits. It must call finish, which does
+// the rest, on any goroutine, beside changes and questions; until then no other Sync begins.
+func (l *Log) Checkpoint() (finish func() error, err error) {
+	l.syncing.Lock()
+	c, err := l.prepare()
+	if err != nil {
+		l.syncing.Unlock()
+		return nil, err
 	}
+	return func() error {
+		defer l.syncing.Unlock()
+		if c != nil {
+			if err := l.carryOut(c); err != nil {
+				return err
+			}
+		}
+		return l.Tidy() // what it makes is named by the next state
+	}, nil
+}
+
+// carryOut does what a Sync does outside the lock.
+func (l *Log) carryOut(c *checkpoint) error {
 	if err := l.bring(c); err != nil {
 		l.writing.Lock()
 		defer l.writing.Unlock()
