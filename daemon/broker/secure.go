@@ -93,7 +93,7 @@ func (o *opening) tlsComesFirst(delay time.Duration) (bool, error) {
 	if o.first, err = o.c.Await(delay); len(o.first) > 0 {
 		return true, nil
 	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || o.c.Aborted() != nil {
 		return false, err
 	}
 	o.c.Out.Send(o.hello)
@@ -108,6 +108,9 @@ func (o *opening) proxyHeader() error {
 	o.first = rest
 	if errors.Is(err, transport.ErrProxyUnrecognized) {
 		return nil
+	}
+	if err != nil && c.Aborted() != nil {
+		return err
 	}
 	if err != nil {
 		c.broker.log.Warn(fmt.Sprintf("Error reading PROXY protocol header from %s: %v", c.remote, err), c.fields()...)
@@ -127,6 +130,8 @@ func (o *opening) handshake(t *transport.TLS, first bool) error {
 	state, err := c.SecureServer(t, o.first)
 	o.first = nil
 	switch {
+	case err != nil && c.Aborted() != nil:
+		return err // nothing is wrong with the handshake: it is we who do not go on
 	case errors.Is(err, transport.ErrHandshakeRate):
 		c.broker.throttle()
 		c.tellErr("Connection throttling is active. Please try again later.")

@@ -4,11 +4,15 @@ import (
 	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -251,4 +255,91 @@ func soleIP(t *testing.T, b *Broker) string {
 		return c.ip
 	}
 	return ""
+}
+
+// Who is in the middle of a handshake or a PROXY header when the broker hands over, or
+// stops, is closed without a word: what it would read is no TLS, and nobody else is to
+// blame.
+func TestHandoverBeforeTheFirstFrame(t *testing.T) {
+	made := certtest.SelfSigned(t, "broker")
+	for name, c := range map[string]struct {
+		tls   *transport.TLSOptions
+		proxy ProxyOptions
+		sends string
+		waits string // what the broker says when it waits for more; empty: it does at once
+		info  bool   // it begins with INFO
+	}{
+		"handshake":           {tls: &transport.TLSOptions{}, sends: "\x16\x03\x01", waits: "Starting TLS client connection handshake", info: true},
+		"silent":              {tls: &transport.TLSOptions{}, waits: "Starting TLS client connection handshake", info: true},
+		"handshake first":     {tls: &transport.TLSOptions{First: true}, sends: "\x16\x03\x01", waits: "Starting TLS client connection handshake"},
+		"perhaps first":       {tls: &transport.TLSOptions{First: true, FirstFallback: time.Hour}},
+		"perhaps not at all":  {tls: &transport.TLSOptions{AllowPlain: true}, info: true},
+		"PROXY header":        {proxy: ProxyOptions{Enabled: true}, sends: "PROXY TCP4 1", info: true},
+		"PROXY header, none":  {proxy: ProxyOptions{Enabled: true}, info: true},
+		"PROXY, then TLS":     {tls: &transport.TLSOptions{}, proxy: ProxyOptions{Enabled: true}, sends: "PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n\x16", waits: "Starting TLS client connection handshake", info: true},
+		"PROXY before silent": {tls: &transport.TLSOptions{First: true}, proxy: ProxyOptions{Enabled: true}, sends: "PROXY"},
+	} {
+		for _, end := range []string{"handed over", "stopped"} {
+			t.Run(name+", "+end, func(t *testing.T) {
+				logs, err := logging.New(logging.Options{File: filepath.Join(t.TempDir(), "log"), Debug: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer logs.Close()
+				said := func(text string) bool {
+					return slices.ContainsFunc(logs.Tail(100), func(l logging.Line) bool { return strings.Contains(l.Message, text) })
+				}
+				o := Options{Proxy: c.proxy}
+				if c.tls != nil {
+					t1 := *c.tls
+					t1.Certificates = []transport.KeyPair{{CertFile: made.CertFile, KeyFile: made.KeyFile}}
+					t1.Carry, t1.Timeout = true, time.Hour
+					if o.TLS, err = transport.LoadTLS(t1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b, err := New(o, logs.Logger("broker"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer b.Stop()
+				l, err := b.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				nc, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer nc.Close()
+				_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+				r := bufio.NewReader(nc)
+				if c.info {
+					if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "INFO") {
+						t.Fatalf("%q, %v", line, err)
+					}
+				}
+				if _, err := nc.Write([]byte(c.sends)); err != nil {
+					t.Fatal(err)
+				}
+				waitFor(t, "the connection", func() bool { return b.NumClients() == 1 && (c.waits == "" || said(c.waits)) })
+				if end == "handed over" {
+					b.Freeze(10 * time.Second)
+					h := b.Park()
+					if len(h.FDs()) > 0 {
+						t.Error("it is handed over")
+					}
+				}
+				b.Stop()
+				if rest, err := io.ReadAll(r); len(rest) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("it reads %q, %v", rest, err)
+				}
+				for _, line := range logs.Tail(100) {
+					if line.Level > logging.Info {
+						t.Errorf("said: %s", line.Message)
+					}
+				}
+			})
+		}
+	}
 }

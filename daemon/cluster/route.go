@@ -156,6 +156,9 @@ func (r *Route) run(o *Options) (err error) {
 	}()
 	if o.TLS != nil {
 		if err := r.secure(o.TLS); err != nil {
+			if cause := r.Aborted(); cause != nil {
+				return cause
+			}
 			r.hub.log.Mistake(r.label+" - TLS route handshake error: "+err.Error(), logging.Err(err))
 			return &refusal{reason: "TLS Handshake Failure"}
 		}

@@ -85,6 +85,13 @@ func (c *Conn) Abort(err error) {
 	}
 }
 
+// stayAborted is for who has set a deadline, perhaps in place of Abort's.
+func (c *Conn) stayAborted() {
+	if c.Aborted() != nil {
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
 // Aborted returns the cause given to Abort, nil if there is none.
 func (c *Conn) Aborted() error {
 	if p := c.cause.Load(); p != nil {

@@ -52,6 +52,7 @@ func (c *Conn) secure(t *TLS, first []byte, keys *keyLog, wrap func(net.Conn) *t
 	w := &cipherWire{Conn: c.nc, fd: c.fd, first: slices.Clip(first), blocking: true}
 	tc := wrap(w)
 	_ = c.nc.SetDeadline(time.Now().Add(t.opts.Timeout))
+	c.stayAborted()
 	err := tc.Handshake()
 	_ = c.nc.SetDeadline(time.Time{})
 	if err != nil {
@@ -100,6 +101,7 @@ func (c *Conn) awaitSent(limit time.Duration) error {
 func (c *Conn) Await(limit time.Duration) ([]byte, error) {
 	if limit > 0 {
 		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
+		c.stayAborted()
 		defer func() { _ = c.nc.SetReadDeadline(time.Time{}) }()
 	}
 	b := make([]byte, batch.Small)
@@ -116,6 +118,7 @@ func (c *Conn) Await(limit time.Duration) ([]byte, error) {
 // returned.
 func (c *Conn) AwaitProxyHeader(got []byte) (ProxyHeader, []byte, error) {
 	_ = c.nc.SetReadDeadline(time.Now().Add(ProxyTimeout))
+	c.stayAborted()
 	defer func() { _ = c.nc.SetReadDeadline(time.Time{}) }()
 	part := make([]byte, batch.Small)
 	for {
