@@ -136,6 +136,7 @@ beside() {
 	matches 'and says that it waits to be told' 'neither enabled nor started' "$seen"
 	untouched 'beside'
 	same 'nor is it enabled' disabled "$(is enabled nats-broker.service)"
+	matches 'at a boot nats-server would come first' '(^| )nats-server.service( |$)' "$(inside systemctl show -P After nats-broker.service)"
 	refuse 'started by hand it finds the port taken' inside systemctl start nats-broker.service
 	matches 'says who has it' 'Another NATS server, of version 2.9.10, has 127.0.0.1:4222' "$(inside journalctl -u nats-broker --no-pager -o cat)"
 	same 'and does not lie in wait' failed "$(is active nats-broker.service)"
