@@ -91,7 +91,7 @@ taken() {
 	matches 'config show' "port: $port" "$(inside nats-broker config show 2>&1)"
 	matches 'the configuration says where it comes from' 'Taken over from /etc/nats-server.conf' "$(inside head -1 /etc/nats/nats.conf)"
 	same 'it is for root and the group nats' '640 root nats' "$(inside_sh "stat -c '%a %U %G' /etc/nats/nats.conf")"
-	same 'systemd finds no fault in that' '' "$(inside_sh 'journalctl -b -p warning --no-pager _PID=1 -o cat | grep -i -e ordering -e cycle -e alias')"
+	same 'systemd finds no fault in that' '' "$(inside_sh 'journalctl -b -p warning --no-pager _PID=1 -o cat | grep -i -e ordering -e cycle -e alias -e dependency')"
 
 	check 'the way back is one command' apt_get remove nats-broker-compat
 	check 'nats-server serves again' eventually 10 serves
