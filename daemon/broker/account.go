@@ -25,6 +25,9 @@ type Account struct {
 	limits  AccountLimits
 	remote  int // connections on other servers
 
+	interestMu sync.Mutex // one change of who watches at a time; before the index
+	interest   interestWatches
+
 	shares     shares
 	publishers publishers
 
@@ -133,17 +136,30 @@ func (a *Account) Clients() int {
 	return len(a.clients)
 }
 
-// RemoveAccount removes an account and closes its connections. The global and the
-// system account stay.
-func (b *Broker) RemoveAccount(name string) {
+// dropAccount takes an account off the list and tells of it; it returns nil if there is
+// none that can be removed.
+func (b *Broker) dropAccount(name string) *Account {
+	b.coming.Lock()
+	defer b.coming.Unlock()
 	b.mu.Lock()
 	a := b.accounts[name]
 	if a == nil || a == b.global || a == b.system {
 		b.mu.Unlock()
-		return
+		return nil
 	}
 	delete(b.accounts, name)
 	b.mu.Unlock()
+	b.accountWent(a)
+	return a
+}
+
+// RemoveAccount removes an account and closes its connections. The global and the
+// system account stay.
+func (b *Broker) RemoveAccount(name string) {
+	a := b.dropAccount(name)
+	if a == nil {
+		return
+	}
 	a.share(nil)
 	a.mu.Lock()
 	clients := make([]*Client, 0, len(a.clients))

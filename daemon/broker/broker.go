@@ -22,13 +22,16 @@ type Broker struct {
 	opts  atomic.Pointer[Options]
 	hello atomic.Pointer[greeting]
 
-	observer atomic.Pointer[Observer]
+	observer atomic.Pointer[[]*observing]
 
 	lastCID   atomic.Uint64
 	lastOwn   atomic.Uint64 // numbers the broker's own subscriptions, for tracing
 	totalConn atomic.Uint64
 	counts    counters
 	throttled throttled
+
+	coming           sync.Mutex // held while an account is added or removed; before mu
+	accountObservers []*accountObserving
 
 	mu        sync.RWMutex
 	accounts  map[string]*Account
@@ -108,9 +111,22 @@ func (b *Broker) Account(name string) *Account {
 
 // AddAccount makes an account, or returns the one that has the name already.
 func (b *Broker) AddAccount(name string) *Account {
+	b.mu.RLock()
+	a := b.accounts[name]
+	b.mu.RUnlock()
+	if a != nil {
+		return a
+	}
+	b.coming.Lock()
+	defer b.coming.Unlock()
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.addAccount(name)
+	_, there := b.accounts[name]
+	a = b.addAccount(name)
+	b.mu.Unlock()
+	if !there {
+		b.accountCame(a)
+	}
+	return a
 }
 
 func (b *Broker) addAccount(name string) *Account {

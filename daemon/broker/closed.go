@@ -77,7 +77,7 @@ func (b *Broker) remember(c *Client, r Reason) {
 	ci.Subs = c.Subscriptions(maxClosedSubs)
 	ci.Reason, ci.Stop = r.String(), time.Now()
 	b.closed.add(ci, r)
-	if o := b.observing(); o != nil {
+	for _, o := range b.observers() {
 		o.Left(c, ci)
 	}
 }

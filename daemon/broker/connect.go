@@ -119,8 +119,10 @@ func (c *Client) admitCurrent(id *Identity, o *ConnectOptions, implicit bool) er
 			return err
 		}
 		if id.Stale == nil || !id.Stale() {
-			if o := c.broker.observing(); o != nil && !implicit {
-				o.Joined(c)
+			if !implicit {
+				for _, o := range c.broker.observers() {
+					o.Joined(c)
+				}
 			}
 			return nil
 		}

@@ -20,7 +20,8 @@
 //
 // # Locks
 //
-// In the order in which they may be taken: Broker.mu, Account.mu, Client.mu, the
-// writers' lock of an index, the lock of an outbound queue. None is taken for a
+// In the order in which they may be taken: Broker.coming, Broker.mu, Account.mu,
+// Client.mu, Account.interestMu, the writers' lock of an index, the lock of an outbound
+// queue. None is taken for a
 // message that is published and delivered, but the last, once a batch.
 package broker

@@ -96,48 +96,6 @@ func (a *Account) SetRemoteConnections(n int) {
 	}
 }
 
-// Observer is told of connections that come and go, by the goroutines that serve them:
-// it must be quick, and must not wait for anything. No lock is held meanwhile.
-type Observer interface {
-	// Joined is told of a connection whose CONNECT was accepted.
-	Joined(c *Client)
-	// Left is told of a connection that ends. The description must not be changed.
-	Left(c *Client, d *ConnInfo)
-	// Refused is told of a connection that may not be here, before it ends.
-	Refused(c *Client, why Reason)
-	// Counted is told of an account whose number of connections has changed.
-	Counted(a *Account)
-}
-
-// Observe has an observer told from now on; nil for none. There can be one.
-func (b *Broker) Observe(o Observer) {
-	if o == nil {
-		b.observer.Store(nil)
-		return
-	}
-	b.observer.Store(&o)
-}
-
-// observing returns the observer, nil if there is none.
-func (b *Broker) observing() Observer {
-	if o := b.observer.Load(); o != nil {
-		return *o
-	}
-	return nil
-}
-
-func (a *Account) tellCount() {
-	if o := a.broker.observing(); o != nil {
-		o.Counted(a)
-	}
-}
-
-func (c *Client) tellRefused(why Reason) {
-	if o := c.broker.observing(); o != nil {
-		o.Refused(c, why)
-	}
-}
-
 // AccountName is the name of the account the client is in.
 func (c *Client) AccountName() string {
 	c.mu.Lock()

@@ -33,6 +33,7 @@ func (b *Broker) Prepare(o Options) (commit func(), err error) {
 const maxFrame = 999_999_999
 
 func (b *Broker) commit(o *Options) {
+	b.AddAccount(o.SystemAccount) // others are told of it, should it be new
 	b.mu.Lock()
 	old := b.opts.Load()
 	o.Cluster = old.Cluster // which may have changed since Prepare

@@ -100,11 +100,15 @@ type Change = sublist.Change
 
 // Watch has f called whenever the number of the account's own subscriptions with
 // some subject and queue group changes, in order. f must be quick and must not call
-// into the account. There can be one watcher; it is told of what is there already.
-// Answers to requests that went to the account's services are interest too.
-func (a *Account) Watch(f func(Change)) {
-	a.index.Watch(f)
-	a.shares.replies.watched(f)
+// into the account. Any number may watch; each is told of what is there already, and of
+// changes until it calls stop. Answers to requests that went to the account's services are
+// interest too.
+func (a *Account) Watch(f func(Change)) (stop func()) {
+	one, two := a.index.Watch(f), a.shares.replies.watched(f)
+	return func() {
+		one()
+		two()
+	}
 }
 
 // choice is a queue group of which a peer serves the member.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,20 +32,20 @@ type replyTable struct {
 	mu      sync.Mutex // a leaf
 	pattern *Subscription
 	classes []*replyClass
-	watch   func(Change) // told of the pattern; nil for none
+	watch   []*replyWatcher // told of the pattern
 }
 
 const replyPrefix = "_R_."
 
 // open makes the account ready to be asked.
 func (t *replyTable) open(a *Account) {
-	if w := t.opened(a); w != nil {
-		w(Change{Subject: *t.prefix.Load() + ">", Count: 1, Added: true})
+	for _, w := range t.opened(a) {
+		w.f(Change{Subject: *t.prefix.Load() + ">", Count: 1, Added: true})
 	}
 }
 
 // opened opens the table, and returns who is to be told of the pattern.
-func (t *replyTable) opened(a *Account) (tell func(Change)) {
+func (t *replyTable) opened(a *Account) (tell []*replyWatcher) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.prefix.Load() != nil {
@@ -66,15 +67,23 @@ func (t *replyTable) subscribe(a *Account, prefix string) (*Subscription, error)
 }
 
 // watched has f told of the pattern: answers may come from other servers too.
-func (t *replyTable) watched(f func(Change)) {
+func (t *replyTable) watched(f func(Change)) (stop func()) {
+	w := &replyWatcher{f}
 	t.mu.Lock()
-	t.watch = f
+	t.watch = append(slices.Clip(t.watch), w)
 	prefix := t.prefix.Load()
 	t.mu.Unlock()
-	if f != nil && prefix != nil {
+	if prefix != nil {
 		f(Change{Subject: *prefix + ">", Count: 1, Added: true})
 	}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.watch = slices.DeleteFunc(slices.Clone(t.watch), func(o *replyWatcher) bool { return o == w })
+	}
 }
+
+type replyWatcher struct{ f func(Change) }
 
 const digits62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

@@ -128,7 +128,7 @@ func (h *Hub) Stop() {
 		_ = l.Close()
 	}
 	for _, i := range interests {
-		i.acc.Watch(nil)
+		i.unwatch()
 	}
 	for _, r := range routes {
 		r.Abort(&refusal{reason: "Server Shutdown"})

@@ -35,6 +35,10 @@ type interest struct {
 	wishes  map[wish]members
 	routes  []*Route // replaced, never changed
 	imports *Rules   // those that peers are told of
+
+	life  sync.Mutex // before the locks of the account
+	stop  func()     // set while the account is watched
+	ended bool
 }
 
 // changed takes note of a change and tells the peers. It is called by the account,
@@ -187,11 +191,11 @@ func (h *Hub) Sync() {
 	routes := h.registeredLocked()
 	h.mu.Unlock()
 	for _, i := range went {
-		i.acc.Watch(nil)
+		i.unwatch()
 		i.withdraw()
 	}
 	for _, i := range came {
-		i.acc.Watch(i.changed)
+		i.watch()
 	}
 	if len(came)+len(went) > 0 {
 		h.epoch.Add(1)
@@ -199,6 +203,25 @@ func (h *Hub) Sync() {
 			r.readopt()
 		}
 	}
+}
+
+// watch has the account's interest told.
+func (i *interest) watch() {
+	i.life.Lock()
+	defer i.life.Unlock()
+	if !i.ended {
+		i.stop = i.acc.Watch(i.changed)
+	}
+}
+
+// unwatch ends that.
+func (i *interest) unwatch() {
+	i.life.Lock()
+	defer i.life.Unlock()
+	if i.stop != nil {
+		i.stop()
+	}
+	i.ended, i.stop = true, nil
 }
 
 // enlist begins to tell peers of an account. The lock is held.
@@ -226,7 +249,7 @@ func (h *Hub) Join(a *broker.Account) {
 	}
 	i = h.enlist(a.Name(), a)
 	h.mu.Unlock()
-	a.Watch(i.changed)
+	i.watch()
 }
 
 // carries reports whether interest in an account is told over a connection.

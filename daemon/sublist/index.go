@@ -37,7 +37,8 @@ type Index[E, A any, P Member[E]] struct {
 
 	mu     sync.Mutex // held by the one writer
 	lastID uint64
-	watch  func(Change)
+	watch  []*watcher
+	notice []*noticer
 }
 
 // Change tells a watcher that members came or went: those of kind 0 and those of
@@ -58,15 +59,18 @@ func New[E, A any, P Member[E]]() *Index[E, A, P] {
 }
 
 // Watch has f called for every change of the number of members of a subject and
-// queue, of which [Change] tells. f runs under the writers' lock, so that changes arrive in
-// order: it must be quick and must not use the index. Watch may be set once, at
-// any time; f is told of the members that are there already, as added.
-func (x *Index[E, A, P]) Watch(f func(Change)) {
+// queue, of which [Change] tells, until stop is called. f runs under the writers' lock, so
+// that changes arrive in order: it must be quick and must not change the index. f is told
+// of the members that are there already, as added.
+func (x *Index[E, A, P]) Watch(f func(Change)) (stop func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.watch = f
-	if f == nil {
-		return
+	w := &watcher{f}
+	x.watch = append(x.watch, w)
+	stop = func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.watch = dropOne(x.watch, w)
 	}
 	x.each(func(n *Node[E, A]) bool {
 		one, list := n.Members()
@@ -87,6 +91,59 @@ func (x *Index[E, A, P]) Watch(f func(Change)) {
 		}
 		return true
 	})
+	return stop
+}
+
+type (
+	watcher struct{ f func(Change) }
+	noticer struct{ f func(pattern string) }
+)
+
+// dropOne returns a list without one of its elements; the list itself stays as it is.
+func dropOne[T comparable](list []T, one T) []T {
+	kept := make([]T, 0, len(list))
+	for _, e := range list {
+		if e != one {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// Notice has f called with the pattern of every member that comes or goes, of whatever
+// kind, until stop is called. Readers see the change by then. f runs under the writers'
+// lock, as that of Watch does.
+func (x *Index[E, A, P]) Notice(f func(pattern string)) (stop func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := &noticer{f}
+	x.notice = append(x.notice, n)
+	return func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.notice = dropOne(x.notice, n)
+	}
+}
+
+// Settled calls f while nobody changes the index, as if by a writer: it must be quick and
+// must not change the index.
+func (x *Index[E, A, P]) Settled(f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	f()
+}
+
+// tell tells those who look on. The lock is held.
+func (x *Index[E, A, P]) tell(m P, pattern string, count Tally, added bool) {
+	if len(x.watch) > 0 && told(m.Kind()) {
+		c := Change{Subject: pattern, Queue: m.Queue(), Count: count.Own, Guests: count.Guests, Added: added}
+		for _, w := range x.watch {
+			w.f(c)
+		}
+	}
+	for _, n := range x.notice {
+		n.f(pattern)
+	}
 }
 
 // Insert adds m. It returns [ErrSubject] when m's subject is invalid, and the
@@ -103,9 +160,7 @@ func (x *Index[E, A, P]) Insert(m P) (*Node[E, A], error) {
 	x.subs.Add(1)
 	x.inserts.Add(1)
 	x.bump(pattern)
-	if x.watch != nil && told(m.Kind()) {
-		x.watch(Change{Subject: n.Pattern, Queue: m.Queue(), Count: count.Own, Guests: count.Guests, Added: true})
-	}
+	x.tell(m, n.Pattern, count, true)
 	return n, nil
 }
 
@@ -128,9 +183,7 @@ func (x *Index[E, A, P]) Remove(m P) bool {
 	x.subs.Add(^uint64(0))
 	x.removes.Add(1)
 	x.bump(pattern)
-	if x.watch != nil && told(m.Kind()) {
-		x.watch(Change{Subject: pattern, Queue: m.Queue(), Count: count.Own, Guests: count.Guests})
-	}
+	x.tell(m, pattern, count, false)
 	return true
 }
 

@@ -39,8 +39,9 @@ type Service struct {
 
 	// life lets one of Start, Stop and moves happen at a time. It comes before the locks
 	// of the broker, and is never taken on its goroutines.
-	life  sync.Mutex
-	state state
+	life      sync.Mutex
+	state     state
+	unobserve func()
 }
 
 // Lanes of requests.
@@ -97,7 +98,7 @@ func (s *Service) Start() error {
 	s.lanes.Start()
 	s.aside.Go(s.tick)
 	s.state = running
-	s.broker.Observe(observer{s})
+	s.unobserve = s.broker.Observe(observer{s})
 	return s.settle()
 }
 
@@ -147,7 +148,9 @@ func itself(si ServerInfo) any { return si }
 func (s *Service) Stop() {
 	s.life.Lock()
 	was := s.state
-	s.broker.Observe(nil)
+	if s.unobserve != nil {
+		s.unobserve()
+	}
 	s.state = stopped
 	_ = s.handlers.Move(nil) // cannot fail
 	s.inboxes.Close()
