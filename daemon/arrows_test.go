@@ -48,6 +48,7 @@ var rooms = []room{
 	{"daemon/stream/logtest", []string{"daemon/stream", "daemon/subjects"}, "tests of logs, for every room that has one"},
 	{"daemon/jetstream/api", pure("daemon/subject"), "what clients say and are told is checked without a server"},
 	{"daemon/fields", pure(), "state for other versions is read and written without knowing whose it is, so that it can be fuzzed alone"},
+	{"daemon/budget", pure(), "who uses how much memory is a sum; it knows nobody by name"},
 	{"daemon/segment", []string{"daemon/vfs", "daemon/stream", "daemon/subjects"}, "a stream's messages in files; it knows no node and no journal"},
 	{"daemon/vfs/...", nil, "the one door to a disk knows files, not what is in them"},
 	{"daemon/journal", []string{"daemon/vfs"}, "one log for whoever keeps something; it does not know what, and meets the disk through one door"},

@@ -78,6 +78,11 @@ func TestReadersBeside(t *testing.T) {
 		l.Lost()
 		return nil
 	})
+	ask(func(n uint64) error { // memory is short
+		l.DropTable()
+		l.node.Shrink(10_000)
+		return l.SealTail()
+	})
 	syncs := make(chan func() error, 1)
 	group.Go(func() {
 		for finish := range syncs {

@@ -40,6 +40,7 @@ func (l *Log) Subject(name []byte) (stream.Totals, bool) {
 	if changes == l.changes && v.Msgs > 0 {
 		ref, _ := l.table.Insert(name)
 		l.table.Set(ref, v)
+		l.tellUse()
 	}
 	return stream.Totals(v), v.Msgs > 0
 }

@@ -154,18 +154,28 @@ func (l *Log) add(r *stream.Record, commit uint64) error {
 const maxTail = 1 << 16
 
 // changed tells how much memory there is in use now.
-func (l *Log) changed() { l.o.Changed(int64(l.tail.bytes()), int64(l.table.Bytes())) }
+func (l *Log) changed() {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	l.tellUse()
+}
+
+// tellUse is changed for one who holds mu.
+func (l *Log) tellUse() { l.o.Changed(int64(l.tail.bytes()), int64(l.table.Bytes())) }
 
 // totals returns what is known of a subject to the one who changes the log. What cannot be read
 // counts as not there.
 func (l *Log) totals(name []byte) subjects.Totals {
-	if ref, ok := l.table.Find(name); ok {
-		return l.table.Totals(ref)
+	l.mu.RLock()
+	ref, ok := l.table.Find(name)
+	var v subjects.Totals
+	if ok {
+		v = l.table.Totals(ref)
 	}
-	if l.complete {
-		return subjects.Totals{}
+	l.mu.RUnlock()
+	if !ok && !l.complete {
+		v, _ = l.search(name)
 	}
-	v, _ := l.search(name)
 	return v
 }
 

@@ -25,18 +25,32 @@ func small(t *rapid.T) Options {
 func TestLog(t *testing.T) {
 	var disk *sim.Disk
 	var o Options
+	var used [2]int64 // as it was told: tail, table
 	logtest.Run(t, logtest.Subject{
 		Open: func(t *rapid.T) stream.Log {
+			used = [2]int64{}
 			disk = sim.New(1, sim.Options{})
 			o = small(t)
+			o.Changed = func(tail, table int64) { used = [2]int64{tail, table} }
 			return open(t, disk, o)
 		},
 		Reopen: func(t *rapid.T, l stream.Log) stream.Log {
-			if !rapid.Bool().Draw(t, "reopen") {
+			switch rapid.IntRange(0, 3).Draw(t, "then") {
+			case 0:
 				return l
+			case 1: // memory is short
+				l.(*Log).DropTable()
+				o.Node.Shrink(0)
+				return l
+			}
+			if tail := l.(*Log).tail.bytes(); used[0] != int64(tail) || used[1] != int64(l.(*Log).table.Bytes()) {
+				t.Fatalf("said to use %v, uses %d and %d", used, tail, l.(*Log).table.Bytes())
 			}
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
+			}
+			if used != [2]int64{} {
+				t.Fatalf("closed, and %v are in use", used)
 			}
 			return open(t, disk, o)
 		},

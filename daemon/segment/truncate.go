@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
 
 // Truncate implements [stream.Log]. Whole files are put aside without being read, but for
@@ -148,24 +149,32 @@ func (l *Log) eachLive(r *run, fn func(name []byte, msgs int)) error {
 
 // forgetMany takes messages of a subject out of its totals, all those through the sequence upTo.
 func (l *Log) forgetMany(name []byte, msgs, upTo uint64) {
-	ref, ok := l.table.Find(name)
+	l.mu.RLock()
+	_, ok := l.table.Find(name)
+	l.mu.RUnlock()
+	var left subjects.Totals
 	if !ok && !l.complete {
-		v, _ := l.search(name) // what is left
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if v.Msgs == 0 {
-			l.names--
-		} else {
-			ref, _ = l.table.Insert(name)
-			l.table.Set(ref, v)
-		}
-		return
-	}
-	if !ok {
-		return
+		left, _ = l.search(name)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !ok {
+		if l.complete {
+			return
+		}
+		if left.Msgs == 0 {
+			l.names--
+			l.table.Delete(name)
+			return
+		}
+		ref, _ := l.table.Insert(name)
+		l.table.Set(ref, left)
+		return
+	}
+	ref, ok := l.table.Find(name)
+	if !ok {
+		return
+	}
 	v := l.table.Totals(ref)
 	if v.Msgs <= msgs {
 		l.names--

@@ -1,0 +1,24 @@
+package segment
+
+// SealTail writes what waits in memory into a file early. It may be called beside everything.
+func (l *Log) SealTail() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	defer l.changed()
+	return l.seal()
+}
+
+// DropTable gives up the table of subjects. What is asked for is looked up in the files again.
+// It may be called beside everything.
+func (l *Log) DropTable() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.table.Release()
+	l.complete = l.msgs == 0
+	l.tellUse()
+}
