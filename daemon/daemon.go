@@ -156,6 +156,9 @@ func (d *Daemon) firstConfig() (*active, error) {
 		if d.lastGoodPath() != "" {
 			err = fmt.Errorf("%w\n(and no last good configuration to start with: %v)", err, none)
 		}
+		if d.startIsHopeless() {
+			err = &hopeless{err}
+		}
 		return nil, err
 	}
 	good.refused, good.err = act.loaded, err

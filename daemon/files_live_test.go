@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,6 +133,56 @@ func TestPortOfAnotherServerIsNotWaitedFor(t *testing.T) {
 		}
 		if !strings.Contains(string(out), "Another NATS server, of version") || !strings.Contains(string(out), "address already in use") {
 			t.Errorf("it says\n%s", out)
+		}
+	}
+}
+
+// A bad configuration ends a start for good under the packaged unit where no copy was saved and nothing waits with the
+// service manager; in every other case the next start may be better.
+func TestBadConfigurationWithoutAnother(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(conf, []byte("max_payload: much\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	unit := "NATS_UNIT=nats-broker.service"
+	empty, saved := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(saved, "last-good.json"), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	kept, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	for name, c := range map[string]struct {
+		env   []string
+		files []*os.File
+		want  int
+	}{
+		"by hand":                   {want: 1},
+		"unit, nothing saved":       {env: []string{unit, "STATE_DIRECTORY=" + empty}, want: 78},
+		"unit, no directory":        {env: []string{unit}, want: 78},
+		"unit, a saved one":         {env: []string{unit, "STATE_DIRECTORY=" + saved}, want: 1},
+		"unit, a listener is kept":  {env: []string{unit, "STATE_DIRECTORY=" + empty, "LISTEN_FDS=1", "LISTEN_FDNAMES=stored.client"}, files: []*os.File{kept}, want: 1},
+		"unit, connections waiting": {env: []string{unit, "STATE_DIRECTORY=" + empty, "LISTEN_FDS=1", "LISTEN_FDNAMES=stored.handover-state"}, files: []*os.File{kept}, want: 1},
+	} {
+		cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, brokertest.Ours(t), "-c", conf)
+		cmd.Env, cmd.ExtraFiles = append(os.Environ(), c.env...), c.files
+		out, err := cmd.CombinedOutput()
+		if err == nil || cmd.ProcessState.ExitCode() != c.want || !strings.Contains(string(out), "max_payload") {
+			t.Errorf("%s: ends with %v, want %d\n%s", name, err, c.want, out)
+		}
+	}
+	// What the unit does not try again is what the broker ends with for good.
+	for _, file := range []string{"nats-broker.service", "nats-broker@.service"} {
+		text, err := os.ReadFile(filepath.Join("..", "systemd", file))
+		if err != nil || !strings.Contains(string(text), "\nRestartPreventExitStatus=203 69 78\n") {
+			t.Errorf("%s does not prevent it, %v", file, err)
 		}
 	}
 }

@@ -49,6 +49,39 @@ func hasVariable(environ []string, name string) bool {
 	return false
 }
 
+// hopeless is a start that fails for as long as nobody mends the configuration.
+type hopeless struct{ error }
+
+func (h *hopeless) Unwrap() error { return h.error }
+
+// exitConfig ends a start that is hopeless: EX_CONFIG of sysexits(3). The unit
+// does not try again, so that systemd shows the service as failed.
+const exitConfig = 78
+
+// startIsHopeless reports whether there is no reason to try again with a
+// configuration that is bad: under the packaged unit, where no copy was ever
+// saved, and nothing of an earlier process waits with the service manager.
+func (d *Daemon) startIsHopeless() bool {
+	if !hasVariable(d.Environ, packagedUnit) || d.stored.Holds() || d.succession.parcel != nil {
+		return false
+	}
+	path := d.lastGoodPath()
+	if path == "" {
+		return true
+	}
+	_, err := os.Lstat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// ExitCode is the exit code for an error of New.
+func ExitCode(err error) int {
+	var h *hopeless
+	if errors.As(err, &h) {
+		return exitConfig
+	}
+	return 1
+}
+
 // recorder reads files and keeps what it read.
 type recorder struct {
 	mu    sync.Mutex

@@ -83,9 +83,10 @@ func serve(id daemon.Identity, inv *config.Invocation, stderr io.Writer) int {
 	}
 	d, err := daemon.New(daemon.Params{Identity: id, Invocation: inv, Environ: environ, System: system})
 	if err != nil {
-		daemon.ReportFailure(system, err, exitFail)
+		code := daemon.ExitCode(err)
+		daemon.ReportFailure(system, err, code)
 		complain(id, err, stderr)
-		return exitFail
+		return code
 	}
 	code, err := d.Run()
 	if err != nil && !daemon.WasLogged(err) {

@@ -95,6 +95,16 @@ func (s *Store) Retire(wanted func(name string, at net.Addr) bool) (ended []*Soc
 	return ended, errors.Join(errs...)
 }
 
+// Holds reports whether an earlier process has left something that nobody has taken.
+func (s *Store) Holds() bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.held)+len(s.left) > 0
+}
+
 // shutdown makes the socket stop listening, whoever else holds a copy of it,
 // and gives it up. The address is free at once for others with SO_REUSEADDR.
 func (s *Socket) shutdown() {
