@@ -32,7 +32,7 @@ func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
 	if v := s.room(&c, r, q, size); v != Accepted {
 		return Verdict{Reason: v}
 	}
-	r.Seq, r.Time = s.last+1, s.time(now)
+	r.Seq, r.Time = s.last+1, s.Time(now)
 	s.last, s.lastTime, s.lastID = r.Seq, r.Time, string(c.id)
 	if len(c.id) > 0 && s.cfg.Window > 0 {
 		s.known.add(s.key.hash(c.id), r.Seq, r.Time)

@@ -81,6 +81,9 @@ func (s *Stream) Pending() int { return len(s.over.pending()) }
 // IDs returns how many message ids are remembered.
 func (s *Stream) IDs() int { return s.known.len() }
 
+// Next returns the change that [Stream.Apply] will apply. Something must be pending.
+func (s *Stream) Next() *Change { return &s.over.pending()[0] }
+
 // Abandon forgets what is accepted and not applied: it will not be stored. Answers that said otherwise must not have left.
 func (s *Stream) Abandon(now int64) error {
 	s.over.reset()
@@ -96,8 +99,8 @@ func (s *Stream) Configure(cfg Config) error {
 	return s.trim()
 }
 
-// time returns the time of a message that arrives now. Small steps back of the clock are not seen.
-func (s *Stream) time(now int64) int64 {
+// Time returns the time of a message that arrives now. Small steps back of the clock are not seen.
+func (s *Stream) Time(now int64) int64 {
 	if now < s.lastTime && s.lastTime-now <= int64(levelled) {
 		return s.lastTime
 	}
@@ -137,4 +140,14 @@ func (s *Stream) NextForget() int64 {
 		return 0
 	}
 	return s.known.ring[s.known.head].at + int64(max(s.cfg.Window, time.Millisecond))
+}
+
+// Expiring reports whether a change that takes out what is too old is accepted and not applied.
+func (s *Stream) Expiring() bool {
+	for i := range s.over.pending() {
+		if s.over.pending()[i].Kind == Truncate {
+			return true
+		}
+	}
+	return false
 }

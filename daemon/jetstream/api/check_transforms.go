@@ -52,7 +52,10 @@ var errMappingShape = errors.New("invalid mapping destination: invalid transform
 func validMapping(source, destination string) error {
 	tail := false
 	for t := range strings.SplitSeq(destination, ".") {
-		if t == "" || tail {
+		if t == "" {
+			return errMappingShape
+		}
+		if tail {
 			return &subject.MappingError{Token: t, Err: errMappingShape}
 		}
 		tail = t == ">"

@@ -38,7 +38,7 @@ func Decode(body []byte, strict bool, v any) error {
 var structs = map[string]string{
 	"StreamRequest": "StreamConfigRequest", "Transform": "SubjectTransformConfig", "Republish": "RePublish", "Source": "StreamSource",
 	"External": "ExternalStream", "SourceConsumer": "StreamConsumerSource", "ConsumerLimits": "StreamConsumerLimits",
-	"PageRequest": "ApiPagedRequest", "NamesRequest": "JSApiStreamNamesRequest", "InfoRequest": "JSApiStreamInfoRequest",
+	"PageRequest": "ApiPagedRequest", "NamesRequest": "JSApiStreamNamesRequest", "ListRequest": "JSApiStreamListRequest", "InfoRequest": "JSApiStreamInfoRequest",
 	"PurgeRequest": "JSApiStreamPurgeRequest", "DeleteRequest": "JSApiMsgDeleteRequest", "GetRequest": "JSApiMsgGetRequest",
 }
 

@@ -18,33 +18,36 @@ const SystemType = typePrefix + "system_response"
 // Op is one kind of request.
 type Op struct {
 	Name    string // its subject behind the prefix, with wildcards
-	Type    string // of its answer
 	Info    bool   // it changes nothing: waits in the queue of infos
 	Cluster bool   // only a cluster can answer
 	Direct  bool   // answered by the stream or the consumer, not by the API's queue
 
-	pattern string
-	bare    func(Answer) any // an answer that carries an error only
+	kind string           // of its answer
+	bare func(Answer) any // an answer that carries an error only; nil: nothing else
 }
 
-func op(name, kind string) *Op {
-	return &Op{Name: name, Type: typePrefix + kind + "_response", pattern: Prefix + "." + name, bare: func(a Answer) any { return a }}
+// Type is the type of its answers.
+func (o *Op) Type() string { return typePrefix + o.kind + "_response" }
+
+// Answer begins an answer.
+func (o *Op) Answer() Answer { return Answer{Type: o.Type()} }
+
+// Failed is the answer that carries an error.
+func (o *Op) Failed(err *Error) any {
+	a := Answer{Type: o.Type(), Error: err}
+	if o.bare == nil {
+		return a
+	}
+	return o.bare(a)
 }
 
-func (o *Op) info() *Op                    { o.Info = true; return o }
-func (o *Op) cluster() *Op                 { o.Cluster = true; return o }
-func (o *Op) direct() *Op                  { o.Direct = true; return o }
-func (o *Op) as(bare func(Answer) any) *Op { o.bare = bare; return o }
-func (o *Op) Answer() Answer               { return Answer{Type: o.Type} }
-func (o *Op) Matches(subj string) bool     { return subject.Matches(o.pattern, subj) }
-func (o *Op) Failed(err *Error) any        { return o.bare(Answer{Type: o.Type, Error: err}) }
-func (o *Op) Token(subj string, i int) string {
+// Token returns the token of a subject that stands i places behind the prefix, from 1 on.
+func Token(subj string, i int) string {
 	t := strings.SplitN(subj, ".", i+3)
-	if len(t) < i+3 {
+	if len(t) < i+2 {
 		return ""
 	}
-	rest, _, _ := strings.Cut(t[i+2], ".")
-	return rest
+	return t[i+1]
 }
 
 // Forms of answers that carry an error and hold fields nevertheless.
@@ -69,48 +72,60 @@ type (
 	}
 )
 
-// The operations.
+// The operations that are told apart in code.
 var (
-	AccountOp       = op("INFO", "account_info").info()
-	StreamCreateOp  = op("STREAM.CREATE.*", "stream_create")
-	StreamUpdateOp  = op("STREAM.UPDATE.*", "stream_update")
-	StreamNamesOp   = op("STREAM.NAMES", "stream_names").info().as(func(a Answer) any { return NamesAnswer{Answer: a} })
-	StreamListOp    = op("STREAM.LIST", "stream_list").info().as(func(a Answer) any { return ListAnswer{Answer: a, Streams: []*StreamInfo{}} })
-	StreamInfoOp    = op("STREAM.INFO.*", "stream_info").info().as(func(a Answer) any { return InfoAnswer{Answer: a} })
-	StreamDeleteOp  = op("STREAM.DELETE.*", "stream_delete")
-	StreamPurgeOp   = op("STREAM.PURGE.*", "stream_purge").as(func(a Answer) any { return PurgeAnswer{Answer: a} })
-	MsgDeleteOp     = op("STREAM.MSG.DELETE.*", "stream_msg_delete")
-	MsgGetOp        = op("STREAM.MSG.GET.*", "stream_msg_get")
-	SnapshotOp      = op("STREAM.SNAPSHOT.*", "stream_snapshot")
-	RestoreOp       = op("STREAM.RESTORE.*", "stream_restore").as(func(a Answer) any { return bareRestore{Answer: a} })
-	ConsumerNamesOp = op("CONSUMER.NAMES.*", "consumer_names").info().as(func(a Answer) any { return bareConsumers{Answer: a, Consumers: []string{}} })
-	ConsumerListOp  = op("CONSUMER.LIST.*", "consumer_list").info().as(func(a Answer) any { return bareConsumers{Answer: a, Consumers: []string{}} })
-	AccountPurgeOp  = op("ACCOUNT.PURGE.*", "account_purge")
+	AccountOp        = &Op{Name: "INFO", kind: "account_info", Info: true}
+	StreamCreateOp   = &Op{Name: "STREAM.CREATE.*", kind: "stream_create"}
+	StreamUpdateOp   = &Op{Name: "STREAM.UPDATE.*", kind: "stream_update"}
+	StreamNamesOp    = &Op{Name: "STREAM.NAMES", kind: "stream_names", Info: true, bare: func(a Answer) any { return NamesAnswer{Answer: a} }}
+	StreamListOp     = &Op{Name: "STREAM.LIST", kind: "stream_list", Info: true, bare: func(a Answer) any { return ListAnswer{Answer: a, Streams: []*StreamInfo{}} }}
+	StreamInfoOp     = &Op{Name: "STREAM.INFO.*", kind: "stream_info", Info: true, bare: func(a Answer) any { return InfoAnswer{Answer: a} }}
+	StreamDeleteOp   = &Op{Name: "STREAM.DELETE.*", kind: "stream_delete"}
+	StreamPurgeOp    = &Op{Name: "STREAM.PURGE.*", kind: "stream_purge", bare: func(a Answer) any { return PurgeAnswer{Answer: a} }}
+	MsgDeleteOp      = &Op{Name: "STREAM.MSG.DELETE.*", kind: "stream_msg_delete"}
+	MsgGetOp         = &Op{Name: "STREAM.MSG.GET.*", kind: "stream_msg_get"}
+	SnapshotOp       = &Op{Name: "STREAM.SNAPSHOT.*", kind: "stream_snapshot"}
+	RestoreOp        = &Op{Name: "STREAM.RESTORE.*", kind: "stream_restore", bare: func(a Answer) any { return bareRestore{Answer: a} }}
+	ConsumerNamesOp  = &Op{Name: "CONSUMER.NAMES.*", kind: "consumer_names", Info: true, bare: bareList}
+	ConsumerListOp   = &Op{Name: "CONSUMER.LIST.*", kind: "consumer_list", Info: true, bare: bareList}
+	ConsumerInfoOp   = &Op{Name: "CONSUMER.INFO.*.*", kind: "consumer_info", Info: true}
+	ConsumerDeleteOp = &Op{Name: "CONSUMER.DELETE.*.*", kind: "consumer_delete"}
+	AccountPurgeOp   = &Op{Name: "ACCOUNT.PURGE.*", kind: "account_purge"} // of the system account
 )
+
+func bareList(a Answer) any { return bareConsumers{Answer: a, Consumers: []string{}} }
 
 // Ops lists what an account may ask. Of two that match the first is meant.
 var Ops = []*Op{
 	AccountOp, StreamCreateOp, StreamUpdateOp, StreamNamesOp, StreamListOp, StreamInfoOp, StreamDeleteOp, StreamPurgeOp, MsgDeleteOp, MsgGetOp,
 	SnapshotOp, RestoreOp,
-	op("CONSUMER.CREATE.*", "consumer_create"), op("CONSUMER.CREATE.*.>", "consumer_create"),
-	op("CONSUMER.DURABLE.CREATE.*.*", "consumer_create"),
-	ConsumerNamesOp, ConsumerListOp,
-	op("CONSUMER.INFO.*.*", "consumer_info").info(), op("CONSUMER.DELETE.*.*", "consumer_delete"),
-	op("CONSUMER.PAUSE.*.*", "consumer_pause").as(func(a Answer) any { return barePause{Answer: a} }),
-	op("CONSUMER.UNPIN.*.*", "consumer_unpin"),
-	op("CONSUMER.RESET.*.*", "consumer_reset").direct().as(func(a Answer) any { return bareReset{Answer: a} }),
-	op("CONSUMER.MSG.NEXT.*.*", "").direct(),
-	op("DIRECT.GET.*", "").direct(), op("DIRECT.GET.*.>", "").direct(),
-	op("STREAM.LEADER.STEPDOWN.*", "stream_leader_stepdown").cluster(), op("CONSUMER.LEADER.STEPDOWN.*.*", "consumer_leader_stepdown").cluster(),
-	op("STREAM.PEER.REMOVE.*", "stream_remove_peer").cluster(), op("STREAM.PEER.EVACUATE.*", "stream_evacuate_peer").cluster(),
-	op("CONSUMER.PEER.REMOVE.*.*", "consumer_remove_peer").cluster(), op("CONSUMER.PEER.EVACUATE.*.*", "consumer_evacuate_peer").cluster(),
-	op("STREAM.CANCEL_MOVE.*", "stream_cancel_move").cluster(),
+	{Name: "CONSUMER.CREATE.*", kind: "consumer_create"},
+	{Name: "CONSUMER.CREATE.*.>", kind: "consumer_create"},
+	{Name: "CONSUMER.DURABLE.CREATE.*.*", kind: "consumer_create"},
+	ConsumerNamesOp, ConsumerListOp, ConsumerInfoOp, ConsumerDeleteOp,
+	{Name: "CONSUMER.PAUSE.*.*", kind: "consumer_pause", bare: func(a Answer) any { return barePause{Answer: a} }},
+	{Name: "CONSUMER.UNPIN.*.*", kind: "consumer_unpin"},
+	{Name: "CONSUMER.RESET.*.*", kind: "consumer_reset", Direct: true, bare: func(a Answer) any { return bareReset{Answer: a} }},
+	{Name: "CONSUMER.MSG.NEXT.*.*", Direct: true},
+	{Name: "DIRECT.GET.*", Direct: true},
+	{Name: "DIRECT.GET.*.>", Direct: true},
+	{Name: "STREAM.LEADER.STEPDOWN.*", kind: "stream_leader_stepdown", Cluster: true},
+	{Name: "CONSUMER.LEADER.STEPDOWN.*.*", kind: "consumer_leader_stepdown", Cluster: true},
+	{Name: "STREAM.PEER.REMOVE.*", kind: "stream_remove_peer", Cluster: true},
+	{Name: "STREAM.PEER.EVACUATE.*", kind: "stream_evacuate_peer", Cluster: true},
+	{Name: "CONSUMER.PEER.REMOVE.*.*", kind: "consumer_remove_peer", Cluster: true},
+	{Name: "CONSUMER.PEER.EVACUATE.*.*", kind: "consumer_evacuate_peer", Cluster: true},
+	{Name: "STREAM.CANCEL_MOVE.*", kind: "stream_cancel_move", Cluster: true},
 }
 
 // Find returns what is asked for on a subject; nil: nobody knows it.
 func Find(subj string) *Op {
+	name, ok := strings.CutPrefix(subj, Prefix+".")
+	if !ok {
+		return nil
+	}
 	for _, o := range Ops {
-		if o.Matches(subj) {
+		if subject.Matches(o.Name, name) {
 			return o
 		}
 	}

@@ -19,6 +19,9 @@ type NamesRequest struct {
 	Subject string `json:"subject,omitempty"`
 }
 
+// ListRequest asks for the same with what the streams hold.
+type ListRequest NamesRequest
+
 // InfoRequest says what an info is to hold besides the usual.
 type InfoRequest struct {
 	PageRequest
