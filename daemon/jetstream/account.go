@@ -1,0 +1,158 @@
+package jetstream
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+)
+
+// account is what an account has of JetStream. One goroutine at a time answers its requests, and makes, changes and deletes
+// its streams.
+type account struct {
+	srv    *Server
+	broker *broker.Account
+	queue  requests
+
+	mu      sync.RWMutex
+	enabled bool
+	limits  api.AccountLimits
+	streams map[string]*Stream
+	subs    []*broker.InternalSubscription
+
+	stored           [2]atomic.Int64 // bytes, by api.Storage
+	answered, failed atomic.Uint64
+}
+
+// newAccount begins to answer in an account. One that has no JetStream is told so.
+func (s *Server) newAccount(b *broker.Account, l api.AccountLimits, enabled bool) (*account, error) {
+	a := &account{srv: s, broker: b, enabled: enabled, limits: l, streams: map[string]*Stream{}}
+	a.queue.answer = a.answer
+	if err := a.load(); err != nil {
+		return nil, err
+	}
+	patterns := []string{api.Prefix + ".>"}
+	if d := s.options().Domain; d != "" {
+		patterns = append(patterns, "$JS."+d+".API.>")
+	}
+	for _, p := range patterns {
+		sub, err := b.SubscribeService(p, "", a.receive)
+		if err != nil {
+			return nil, err
+		}
+		a.subs = append(a.subs, sub)
+	}
+	return a, nil
+}
+
+func (a *account) name() string { return a.broker.Name() }
+
+func (a *account) setLimits(l api.AccountLimits, enabled bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.limits, a.enabled = l, enabled
+}
+
+// allowed returns the limits; ok is false where there is no JetStream.
+func (a *account) allowed() (l api.AccountLimits, ok bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.limits, a.enabled
+}
+
+// stop ends requests and streams.
+func (a *account) stop() {
+	release(a.subs)
+	a.queue.stop()
+	for _, s := range a.list() {
+		s.close()
+	}
+}
+
+// stream finds a stream; nil: there is none.
+func (a *account) stream(name string) *Stream {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.streams[name]
+}
+
+// list returns the streams by name.
+func (a *account) list() []*Stream {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	names := make([]string, 0, len(a.streams))
+	for n := range a.streams {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	list := make([]*Stream, len(names))
+	for i, n := range names {
+		list[i] = a.streams[n]
+	}
+	return list
+}
+
+// surroundings are what the check of a configuration must know.
+func (a *account) surroundings() *api.Surroundings {
+	l, _ := a.allowed()
+	return &api.Surroundings{
+		MaxWindow: a.srv.options().MaxWindow, MaxBytesRequired: l.MaxBytesRequired,
+		MaxStreamBytes: [2]int64{api.File: l.StoreMaxStreamBytes, api.Memory: l.MemoryMaxStreamBytes},
+		Stream: func(name string) *api.StreamConfig {
+			if s := a.stream(name); s != nil {
+				return s.config.Load()
+			}
+			return nil
+		},
+	}
+}
+
+// used notes that more is stored, or less.
+func (a *account) used(k api.Storage, n int64) {
+	a.stored[k].Add(n)
+	a.srv.stored[k].Add(n)
+}
+
+// room reports whether n more bytes may be stored.
+func (a *account) room(k api.Storage, n uint64) bool {
+	l, _ := a.allowed()
+	most := [2]int64{l.MaxStore, l.MaxMemory}[k]
+	return most < 0 || a.stored[k].Load()+int64(n) <= most
+}
+
+// reserved is what the streams but one reserve.
+func (a *account) reserved(k api.Storage, but string) (n int64) {
+	for _, s := range a.list() {
+		if c := s.config.Load(); c.Storage == k && c.Name != but {
+			n += max(c.MaxBytes, 0)
+		}
+	}
+	return n
+}
+
+// fits checks what limits of account and server say of a stream: more is by how much its reservation grows, whole what it is then.
+func (a *account) fits(c *api.StreamConfig, more, whole int64) *api.Error {
+	l, _ := a.allowed()
+	if c.MaxConsumers > 0 && l.MaxConsumers > 0 && c.MaxConsumers > l.MaxConsumers {
+		return api.TooManyConsumers.Error()
+	}
+	full, most := api.NoStorage, l.MaxStore
+	if c.Storage == api.Memory {
+		full, most = api.NoMemory, l.MaxMemory
+	}
+	if most >= 0 && whole > most-a.reserved(c.Storage, c.Name) || !a.srv.room(c.Storage, more) {
+		return full.Error()
+	}
+	return nil
+}
+
+// count tells the account what the stream holds now. mu is held.
+func (s *Stream) count() {
+	st := s.log.State()
+	if st.Bytes != s.counted[1] {
+		s.acc.used(s.config.Load().Storage, int64(st.Bytes)-int64(s.counted[1]))
+	}
+	s.counted = [2]uint64{st.Msgs, st.Bytes}
+}

@@ -1,0 +1,59 @@
+package jetstream
+
+import (
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/stream"
+)
+
+// schedule sets the timer to when messages, or ids, will be too old. mu is held.
+func (s *Stream) schedule() {
+	if s.closed || s.failed != nil {
+		return
+	}
+	next := s.machine.Due()
+	if ids := s.machine.NextForget(); next == 0 || ids != 0 && ids < next {
+		next = ids
+	}
+	if next == 0 {
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+		return
+	}
+	wait := max(time.Duration(next-s.now()), 10*time.Millisecond)
+	if s.timer == nil {
+		s.timer = time.AfterFunc(wait, s.expire)
+		return
+	}
+	s.timer.Reset(wait)
+}
+
+// expire takes out what is too old.
+func (s *Stream) expire() {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.closed || s.failed != nil {
+		return
+	}
+	if s.paused || s.machine.Pending() > 0 && s.machine.Expiring() {
+		s.schedule()
+		return
+	}
+	if c, ok := s.machine.Expire(s.now()); ok {
+		s.follow(c, nil)
+		return
+	}
+	s.schedule()
+}
+
+// follow has a change that was accepted committed and applied. mu is held.
+func (s *Stream) follow(c stream.Change, done chan<- stream.Result) {
+	s.notes = append(s.notes, note{change: true, done: done})
+	if s.ledger != nil {
+		s.ledger.change(s, c)
+		return
+	}
+	s.committed++
+	s.apply()
+}

@@ -1,0 +1,210 @@
+package jetstream
+
+import (
+	"sync/atomic"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/stream"
+)
+
+// intake is a lane that was given to the stream: records, and the memory that they are in.
+type intake struct {
+	*memory
+	at   int             // where the next record begins, in the first segment of rest
+	rest []batch.Segment // not looked at yet
+}
+
+// memory is released when everything in it is stored and sent.
+type memory struct {
+	segs []batch.Segment
+	uses atomic.Int32
+}
+
+func (m *memory) release() {
+	if m == nil {
+		return
+	}
+	if m.uses.Add(-1) == 0 {
+		batch.ReleaseAll(m.segs)
+		m.segs = nil
+	}
+}
+
+// Put takes what a batch has for the stream.
+func (s *Stream) Put(l *batch.Lane) bool {
+	m := &memory{segs: append([]batch.Segment(nil), l.Segments()...)}
+	m.uses.Store(1)
+	s.inboxMu.Lock()
+	s.inbox = append(s.inbox, intake{memory: m, rest: m.segs})
+	s.inboxMu.Unlock()
+	s.work()
+	return false
+}
+
+// work decides about what is in the inbox, unless somebody else is at it, who will.
+func (s *Stream) work() {
+	for s.hasMail() && s.mu.TryLock() {
+		s.takeMail()
+		s.mu.Unlock()
+		s.send()
+	}
+}
+
+func (s *Stream) hasMail() bool {
+	s.inboxMu.Lock()
+	defer s.inboxMu.Unlock()
+	return len(s.inbox) > 0
+}
+
+// takeMail empties the inbox. mu is held.
+func (s *Stream) takeMail() {
+	for {
+		s.inboxMu.Lock()
+		mail := s.inbox
+		s.inbox = nil
+		s.inboxMu.Unlock()
+		if len(mail) == 0 {
+			return
+		}
+		s.waiting = append(s.waiting, mail...)
+		s.decide()
+	}
+}
+
+// decide offers what is waiting to the machine, as far as it can tell. mu is held.
+func (s *Stream) decide() {
+	for len(s.waiting) > 0 && !s.paused {
+		in := &s.waiting[0]
+		done := s.offer(in)
+		if s.ledger == nil {
+			s.committed = s.machine.Pending()
+			s.apply()
+			if !done && s.machine.Pending() == 0 {
+				continue // what it waited for is applied
+			}
+		}
+		if !done {
+			return
+		}
+		in.release()
+		s.waiting[0] = intake{}
+		s.waiting = s.waiting[1:]
+	}
+}
+
+// offer goes through the records of a lane, and hands those that were accepted to the ledger. It returns false if one has
+// to wait.
+func (s *Stream) offer(in *intake) (done bool) {
+	var f frame
+	now := s.now()
+	for len(in.rest) > 0 {
+		r, rest, at, err := next(in.rest, in.at)
+		if err != nil {
+			s.acc.srv.log.Error("Stream " + s.Name() + ": " + err.Error()) // what was staged is ours
+			break
+		}
+		v, rec := s.offerOne(in.memory, &r, now)
+		if v == stream.Wait {
+			s.hand(&f)
+			return false
+		}
+		if v == stream.Accepted {
+			f.add(&rec, &r)
+		}
+		in.rest, in.at = rest, at
+	}
+	s.hand(&f)
+	return true
+}
+
+// offerOne decides about one record.
+func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Reason, stream.Record) {
+	rec := stream.Record{Subject: r.subject, Header: r.header, Payload: r.payload}
+	if s.closed {
+		return stream.Sealed, rec
+	}
+	n := note{reply: r.reply, memory: m}
+	size := int64(len(r.subject) + len(r.header) + len(r.payload))
+	o := s.acc.srv.options()
+	switch {
+	case s.failed != nil:
+		n.err = api.StoreFailed.Error(s.failed)
+	case s.buffered >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
+		n.err, n.busy = api.TooManyRequests.Error(), true
+	}
+	if n.err != nil {
+		s.answer(n)
+		return stream.Sealed, rec
+	}
+	v := s.machine.Accept(&rec, (*quota)(s), now)
+	if v.Reason == stream.Wait {
+		return v.Reason, rec
+	}
+	n.verdict = v
+	if v.Reason != stream.Accepted {
+		s.answer(n)
+		return v.Reason, rec
+	}
+	s.buffered++
+	s.bufferedBy += size
+	n.change, n.size = true, size
+	m.uses.Add(1)
+	s.notes = append(s.notes, n)
+	return v.Reason, rec
+}
+
+// frame is what one lane adds to the ledger.
+type frame struct {
+	body  [][]byte
+	first uint64
+	count int
+	time  int64
+}
+
+// add adds a record that was accepted as rec. Pieces that lie behind each other are one.
+func (f *frame) add(rec *stream.Record, r *raw) {
+	if f.count == 0 {
+		f.first, f.time = rec.Seq, rec.Time
+	}
+	f.count++
+	if len(rec.Subject) != len(r.subject) || &rec.Subject[0] != &r.subject[0] {
+		f.body = append(f.body, appendRecord(nil, rec)) // it is stored under another subject
+		return
+	}
+	if n := len(f.body); n > 0 && follows(f.body[n-1], r.piece) {
+		f.body[n-1] = f.body[n-1][:len(f.body[n-1])+len(r.piece)]
+	} else {
+		f.body = append(f.body, r.piece)
+	}
+	if r.apart != nil {
+		f.body = append(f.body, r.apart)
+	}
+}
+
+// follows reports whether b lies right behind a in memory.
+func follows(a, b []byte) bool { return cap(a) > len(a) && &a[:len(a)+1][len(a)] == &b[0] }
+
+// hand gives a frame to the ledger.
+func (s *Stream) hand(f *frame) {
+	if f.count > 0 && s.ledger != nil {
+		s.ledger.record(s, f.body, f.first, f.count, f.time)
+	}
+}
+
+// quota asks the account and the server for room.
+type quota Stream
+
+func (q *quota) Server() stream.Reason {
+	if q.acc.srv.full(q.config.Load().Storage) {
+		return stream.ServerFull
+	}
+	return stream.Accepted
+}
+
+func (q *quota) Account(size uint64) stream.Reason {
+	if !q.acc.room(q.config.Load().Storage, size+uint64(q.bufferedBy)) {
+		return stream.AccountFull
+	}
+	return stream.Accepted
+}

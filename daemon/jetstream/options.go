@@ -1,0 +1,60 @@
+package jetstream
+
+import (
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+)
+
+// Options are what a server's JetStream is configured by.
+type Options struct {
+	StoreDir  string // empty: no streams in files
+	Empty     bool   // begin with an empty store beside one of nats-server
+	HowEmpty  string // how that is asked for
+	MaxMemory int64  // bytes of memory streams
+	MaxStore  int64  // bytes of streams in files
+	// SyncInterval is how often what is stored is synced; 0: before it is acknowledged.
+	SyncInterval time.Duration
+
+	Domain string
+	Strict bool // unknown fields of requests are errors
+
+	MaxWindow     time.Duration // longest duplicate window; 0: any
+	MaxBuffered   int           // messages of a stream that are not stored yet
+	MaxBufferedBy int64         // and their bytes
+	Requests      int           // that may wait
+	Infos         int
+
+	// Accounts have JetStream, with these limits.
+	Accounts map[string]api.AccountLimits
+}
+
+// Defaults of what may wait.
+const (
+	defaultBuffered   = 100_000
+	defaultBufferedBy = 128 << 20
+	defaultRequests   = 10_000
+)
+
+// NoLimits are the limits of an account that has none.
+func NoLimits() api.AccountLimits {
+	return api.AccountLimits{
+		MaxMemory: -1, MaxStore: -1, MaxStreams: -1, MaxConsumers: -1, MaxAckPending: -1, MemoryMaxStreamBytes: -1, StoreMaxStreamBytes: -1,
+	}
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxBuffered == 0 {
+		o.MaxBuffered = defaultBuffered
+	}
+	if o.MaxBufferedBy == 0 {
+		o.MaxBufferedBy = defaultBufferedBy
+	}
+	if o.Requests == 0 {
+		o.Requests = defaultRequests
+	}
+	if o.Infos == 0 {
+		o.Infos = o.Requests
+	}
+	return o
+}

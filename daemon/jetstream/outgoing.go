@@ -1,0 +1,250 @@
+package jetstream
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/subject"
+)
+
+// note is what is to follow a decision, in the order of decisions: for a change, when it is applied.
+type note struct {
+	reply   []byte
+	memory  *memory // that reply lies in
+	verdict stream.Verdict
+	err     *api.Error // instead of a verdict
+	busy    bool       // the answer carries a status
+
+	change bool
+	size   int64                // of an accepted message
+	done   chan<- stream.Result // of a change that is no message
+}
+
+// outgoing is what is to be published.
+type outgoing struct {
+	note
+	record *stream.Record // to be published again
+	before uint64         // the sequence of the message before on its subject
+}
+
+// answer notes the answer to a message that is not stored. mu is held.
+func (s *Stream) answer(n note) {
+	if len(n.reply) == 0 || s.config.Load().NoAck {
+		if n.verdict.Reason != stream.Duplicate {
+			s.refused.Add(1)
+		}
+		return
+	}
+	if n.memory != nil {
+		n.memory.uses.Add(1)
+	}
+	if len(s.notes) == 0 {
+		s.out = append(s.out, outgoing{note: n}) // it depends on nothing that is pending
+		return
+	}
+	s.notes = append(s.notes, n)
+}
+
+// commit applies changes that are committed, in their order, or takes note that they will not be. mu is held.
+func (s *Stream) commit(c committed) {
+	if c.err != nil {
+		s.fail(c.err)
+		return
+	}
+	s.log.Begin(c.commit)
+	s.committed += c.changes
+	s.apply()
+	if s.machine.Pending() == 0 && len(s.waiting) > 0 {
+		s.decide()
+	}
+}
+
+// apply applies what is committed, and has what follows from it sent. mu is held.
+func (s *Stream) apply() {
+	again := s.republish
+	s.reading.Lock()
+	for len(s.notes) > 0 && s.failed == nil {
+		n := s.notes[0]
+		if n.change {
+			if s.committed == 0 {
+				break
+			}
+			s.applyOne(&n, again)
+		} else {
+			s.out = append(s.out, outgoing{note: n})
+		}
+		s.notes[0] = note{}
+		s.notes = s.notes[1:]
+	}
+	s.reading.Unlock()
+	if len(s.notes) == 0 {
+		s.notes = nil
+	}
+	s.count()
+	s.schedule()
+	s.settled.Broadcast()
+}
+
+func (s *Stream) applyOne(n *note, again *subject.Transform) {
+	o := outgoing{note: *n}
+	if next := s.machine.Next(); again != nil && next.Kind == stream.Append {
+		t, _ := s.log.Subject(next.Record.Subject)
+		o.before = t.Last
+	}
+	c, res, err := s.machine.Apply()
+	s.committed--
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	if c.Kind != stream.Append {
+		if n.done != nil {
+			n.done <- res
+		}
+		return
+	}
+	s.buffered--
+	s.bufferedBy -= n.size
+	if again != nil {
+		o.record = &c.Record
+	}
+	if len(n.reply) == 0 && o.record == nil || s.config.Load().NoAck && o.record == nil {
+		n.memory.release()
+		return
+	}
+	s.out = append(s.out, o)
+}
+
+// fail ends the stream's work: what is pending has an unknown fate and gets no answer. mu is held.
+func (s *Stream) fail(err error) {
+	if s.failed != nil {
+		return
+	}
+	s.failed = err
+	s.acc.srv.log.Error("Stream " + s.acc.name() + " > " + s.Name() + ": " + err.Error())
+	for i := range s.notes {
+		if n := &s.notes[i]; n.done != nil {
+			close(n.done)
+		}
+		s.notes[i].memory.release()
+	}
+	s.notes, s.buffered, s.bufferedBy = nil, 0, 0
+	s.settled.Broadcast()
+}
+
+// rounds is how often one who publishes into a stream empties what it sends for others, too.
+const rounds = 8
+
+// send publishes what there is, unless somebody is at it, who will.
+func (s *Stream) send() {
+	for i := 0; s.sendSome(); i++ {
+		if i == rounds {
+			s.acc.srv.work.Go(func() {
+				for s.sendSome() {
+				}
+			})
+			return
+		}
+	}
+}
+
+// sendSome reports whether there may be more.
+func (s *Stream) sendSome() bool {
+	s.mu.Lock()
+	if s.sending || len(s.out) == 0 {
+		s.mu.Unlock()
+		return false
+	}
+	s.sending = true
+	list := s.out
+	s.out, s.spare = s.spare[:0], nil
+	noAck := s.config.Load().NoAck
+	s.mu.Unlock()
+
+	s.sender.Begin()
+	var ack [256]byte
+	for i := range list {
+		o := &list[i]
+		if o.record != nil {
+			s.publishAgain(o)
+		}
+		if len(o.reply) > 0 && !noAck {
+			s.sendAnswer(o, ack[:0])
+		}
+		o.memory.release()
+	}
+	s.sender.End()
+
+	clear(list)
+	s.mu.Lock()
+	s.sending, s.spare = false, list[:0]
+	s.mu.Unlock()
+	return true
+}
+
+var tooMany = []byte("NATS/1.0 429 Too Many Requests\r\n\r\n")
+
+func (s *Stream) sendAnswer(o *outgoing, b []byte) {
+	var header []byte
+	switch v := &o.verdict; {
+	case o.err != nil:
+		b = s.acks.Refusal(o.err)
+		if o.busy {
+			header = tooMany
+		}
+	case v.Reason == stream.Accepted:
+		b = s.acks.Append(b, v.Seq)
+	case v.Reason == stream.Duplicate:
+		b = s.acks.AppendDuplicate(b, v.Seq)
+	default:
+		b = s.acks.Refusal(refusal(v))
+	}
+	s.sender.Send(o.reply, nil, header, b)
+}
+
+// publishAgain publishes a stored message under another subject.
+func (s *Stream) publishAgain(o *outgoing) {
+	r := o.record
+	s.mu.Lock()
+	again, headersOnly := s.republish, s.headersOnly
+	s.mu.Unlock()
+	if again == nil {
+		return
+	}
+	to, ok := again.Match(string(r.Subject))
+	if !ok || !subject.ValidStrict(to, false) || !subject.IsLiteral(to) || subject.HasEffect(to) {
+		return
+	}
+	h := header(r.Header)
+	h = h.add("Nats-Stream", s.Name())
+	h = h.add("Nats-Subject", string(r.Subject))
+	h = h.add("Nats-Sequence", strconv.FormatUint(r.Seq, 10))
+	h = h.add("Nats-Time-Stamp", time.Unix(0, r.Time).UTC().Format(time.RFC3339Nano))
+	h = h.add("Nats-Last-Sequence", strconv.FormatUint(o.before, 10))
+	payload := r.Payload
+	if headersOnly {
+		h, payload = h.add("Nats-Msg-Size", strconv.Itoa(len(payload))), nil
+	}
+	s.sender.Send([]byte(to), nil, h, payload)
+}
+
+// header is a header that is added to. It begins as that of a message, or nil.
+type header []byte
+
+// add returns the header with one line more; what there was is not changed.
+func (h header) add(name, value string) header {
+	var b bytes.Buffer
+	if len(h) > 2 {
+		b.Write(h[:len(h)-2])
+	} else {
+		b.WriteString("NATS/1.0\r\n")
+	}
+	// net/http knows which bytes a value may not have.
+	_ = http.Header{name: []string{value}}.Write(&b)
+	b.WriteString("\r\n")
+	return b.Bytes()
+}

@@ -1,0 +1,126 @@
+package jetstream
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"github.com/nats-broker/nats-broker/daemon/batch"
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/stream"
+)
+
+// A record is a message as it is staged for a stream, and as it stands in the ledger: four lengths of four bytes, little
+// endian, of subject, reply, header and payload; then these. The highest bit of the last length says that header and payload,
+// being large, lie in the segment that follows.
+
+const (
+	recordHead  = 16
+	apart       = 1 << 31
+	requestInfo = "Nats-Request-Info"
+)
+
+// raw is a record taken apart. Its slices are parts of segments.
+type raw struct {
+	subject, reply, header, payload []byte
+	piece                           []byte // all of it, but what lies apart
+	apart                           []byte // the segment with header and payload, nil if they are in piece
+}
+
+// stage writes a message into a lane.
+func stage(l *batch.Lane, m *broker.Message) {
+	header := withoutInfo(m.Header)
+	n := recordHead + len(m.Subject) + len(m.Reply)
+	small := len(header)+len(m.Payload) < batch.ReferFrom || len(header) != len(m.Header)
+	if small {
+		n += len(header) + len(m.Payload)
+	}
+	b := l.Reserve(n)[:0]
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(m.Subject)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(m.Reply)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(header)))
+	size := uint32(len(m.Payload))
+	if !small {
+		size |= apart
+	}
+	b = binary.LittleEndian.AppendUint32(b, size)
+	b = append(append(b, m.Subject...), m.Reply...)
+	switch {
+	case small:
+		_ = append(append(b, header...), m.Payload...)
+	case !m.Refer(l):
+		s := m.Hold()
+		l.Share(s.Block, s.From, s.To)
+		s.Release()
+	}
+	l.Msgs++
+}
+
+// appendRecord writes down a message that is accepted, without a reply subject.
+func appendRecord(b []byte, r *stream.Record) []byte {
+	for _, p := range [][]byte{r.Subject, nil, r.Header, r.Payload} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(p)))
+	}
+	return append(append(append(b, r.Subject...), r.Header...), r.Payload...)
+}
+
+// withoutInfo takes out of a header what an import has told of who asks: that is not stored.
+func withoutInfo(header []byte) []byte {
+	i := bytes.Index(header, []byte("\r\n"+requestInfo+":"))
+	if i < 0 {
+		return header
+	}
+	end := bytes.Index(header[i+2:], []byte("\r\n"))
+	if end < 0 {
+		return header
+	}
+	rest := header[i+2+end:]
+	if i == len("NATS/1.0") && len(rest) == len("\r\n\r\n") {
+		return nil // there was nothing else
+	}
+	return append(append(make([]byte, 0, i+len(rest)), header[:i]...), rest...)
+}
+
+var errRecord = errors.New("a record is cut off")
+
+// next takes the first record off segments; at is the place in the first of them.
+func next(segs []batch.Segment, at int) (r raw, rest []batch.Segment, to int, err error) {
+	b := segs[0].Bytes()[at:]
+	if len(b) < recordHead {
+		return r, nil, 0, errRecord
+	}
+	var n [4]int
+	for i := range n {
+		n[i] = int(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	large := n[3]&apart != 0
+	n[3] &^= apart
+	size := recordHead + n[0] + n[1]
+	if !large {
+		size += n[2] + n[3]
+	}
+	if len(b) < size {
+		return r, nil, 0, errRecord
+	}
+	r.piece = b[:size]
+	body := r.piece[recordHead+n[0]+n[1]:]
+	r.subject, r.reply = cut(r.piece[recordHead:], n[0]), cut(r.piece[recordHead+n[0]:], n[1])
+	rest, to = segs, at+size
+	if to == segs[0].To-segs[0].From {
+		rest, to = segs[1:], 0
+	}
+	if large {
+		if len(rest) == 0 || to != 0 || rest[0].To-rest[0].From != n[2]+n[3] {
+			return r, nil, 0, errRecord
+		}
+		r.apart = rest[0].Bytes()
+		body, rest = r.apart, rest[1:]
+	}
+	if n[2] > 0 {
+		r.header = cut(body, n[2])
+	}
+	r.payload = cut(body[n[2]:], n[3])
+	return r, rest, to, nil
+}
+
+func cut(b []byte, n int) []byte { return b[:n:n] }

@@ -1,0 +1,220 @@
+package jetstream
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/fields"
+	"github.com/nats-broker/nats-broker/daemon/journal"
+	"github.com/nats-broker/nats-broker/daemon/store"
+	"github.com/nats-broker/nats-broker/daemon/stream"
+)
+
+// recover opens all streams of the catalogue and applies what the journal has.
+func (f *files) recover() error {
+	if err := f.follow(); err != nil {
+		return err
+	}
+	rec, err := f.journal.Recover(f.replay)
+	if err != nil {
+		return err
+	}
+	for _, l := range rec.Lost {
+		f.log.Error("JetStream: lost: " + l.String())
+	}
+	for _, q := range rec.Quarantined {
+		f.log.Error("JetStream: put away, for it is no file of the journal any more: " + q)
+	}
+	if err := f.follow(); err != nil {
+		return err
+	}
+	for _, k := range f.logs {
+		// A change of the configuration may have been the last thing.
+		if err := k.machine.Configure(k.machine.Config()); err != nil {
+			return err
+		}
+		k.machine = nil
+	}
+	for _, e := range f.catalogue.List(goneKind, "") {
+		f.finishGone(e.Key)
+	}
+	return f.orphans()
+}
+
+// follow opens the streams that the catalogue has and nobody has opened, and forgets those that it has not.
+func (f *files) follow() error {
+	there := map[uint64]bool{}
+	for _, e := range f.catalogue.List(store.Stream, "") {
+		var en entry
+		if err := fields.Read(e.Value, &en); err != nil {
+			return fmt.Errorf("catalogue: %q: %w", e.Key, err)
+		}
+		there[en.ID] = true
+		f.nextID = max(f.nextID, en.ID)
+		k := f.logs[en.ID]
+		if k != nil {
+			if string(k.entry.Config) != string(en.Config) {
+				k.entry = en
+				if err := f.replayConfig(k); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		k = &kept{id: en.ID, entry: en}
+		var err error
+		if k.log, err = f.openLog(en.ID); err != nil {
+			return err
+		}
+		f.logs[en.ID] = k
+		if k.machine, err = k.open(stream.Key{}); err != nil {
+			return err
+		}
+	}
+	for id, k := range f.logs {
+		if !there[id] {
+			delete(f.logs, id)
+			if err := k.log.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range f.catalogue.List(goneKind, "") {
+		if id, err := strconv.ParseUint(e.Key, 10, 64); err == nil {
+			f.nextID = max(f.nextID, id)
+		}
+	}
+	return nil
+}
+
+// open makes the machine that the journal is replayed with.
+func (k *kept) open(key stream.Key) (*stream.Stream, error) {
+	m, err := k.machineConfig()
+	if err != nil {
+		return nil, err
+	}
+	m.Window = 0 // ids are found when somebody takes messages
+	return stream.Open(m, k.log, key, time.Now().UnixNano())
+}
+
+func (k *kept) machineConfig() (stream.Config, error) {
+	c, err := k.entry.config()
+	if err != nil {
+		return stream.Config{}, fmt.Errorf("stream %d: its configuration cannot be read: %w", k.id, err)
+	}
+	return machineConfig(c)
+}
+
+func (f *files) replayConfig(k *kept) error {
+	m, err := k.machineConfig()
+	if err != nil {
+		return err
+	}
+	return k.machine.Configure(m)
+}
+
+// replay applies one frame of the journal.
+func (f *files) replay(commit uint64, fr *journal.Frame) error {
+	if fr.Kind == frameCatalogue {
+		if fr.Lost {
+			f.log.Error("JetStream: a change of streams was on the disk and cannot be read")
+			return nil
+		}
+		if err := f.catalogue.Apply(commit, join(fr.Body), true); err != nil {
+			return err
+		}
+		return f.follow()
+	}
+	k := f.logs[fr.Stream]
+	if k == nil || commit <= k.log.Durable() {
+		return nil // deleted later, or in its files
+	}
+	k.log.Begin(commit)
+	switch {
+	case fr.Kind == frameRecords && fr.Lost:
+		f.log.Error(fmt.Sprintf("JetStream: stream %s: messages %d to %d were on the disk and cannot be read", k.title(f), fr.First, fr.First+uint64(fr.Count)-1))
+		return k.log.Skip(fr.First + uint64(fr.Count) - 1)
+	case fr.Lost:
+		f.log.Error("JetStream: stream " + k.title(f) + ": a change was on the disk and cannot be read")
+		return nil
+	case fr.Kind == frameRecords:
+		return k.replayRecords(fr)
+	case fr.Kind == frameChange:
+		c, err := stream.ParseChange(join(fr.Body))
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", k.title(f), err)
+		}
+		return k.machine.Replay(c, time.Now().UnixNano())
+	}
+	return nil // of a later version
+}
+
+// title names a stream for people.
+func (k *kept) title(f *files) string {
+	for _, e := range f.catalogue.List(store.Stream, "") {
+		var en entry
+		if fields.Read(e.Value, &en) == nil && en.ID == k.id {
+			a, n := splitKey(e.Key)
+			return a + " > " + n
+		}
+	}
+	return strconv.FormatUint(k.id, 10)
+}
+
+// replayRecords applies messages. Their memory is the journal's.
+func (k *kept) replayRecords(fr *journal.Frame) error {
+	body := join(fr.Body)
+	for i := range uint64(fr.Count) {
+		r, rest, err := parseRecord(body)
+		if err != nil {
+			return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First+i, err)
+		}
+		body = rest
+		c := stream.Change{Kind: stream.Append, Record: stream.Record{
+			Seq: fr.First + i, Time: fr.Time, Subject: r.subject, Header: r.header, Payload: r.payload,
+		}}
+		if err := k.machine.Replay(c, fr.Time); err != nil {
+			return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First+i, err)
+		}
+	}
+	return nil
+}
+
+// parseRecord takes a record off a frame, where nothing lies apart: it stands behind it.
+func parseRecord(b []byte) (raw, []byte, error) {
+	if len(b) < recordHead {
+		return raw{}, nil, errRecord
+	}
+	var n [4]uint64
+	for i := range n {
+		n[i] = uint64(b[4*i]) | uint64(b[4*i+1])<<8 | uint64(b[4*i+2])<<16 | uint64(b[4*i+3])<<24
+	}
+	n[3] &^= apart
+	if n[0]+n[1]+n[2]+n[3] > uint64(len(b)-recordHead) {
+		return raw{}, nil, errRecord
+	}
+	b = b[recordHead:]
+	var r raw
+	take := func(n uint64) (p []byte) {
+		p, b = b[:n:n], b[n:]
+		return p
+	}
+	r.subject, r.reply = take(n[0]), take(n[1])
+	if n[2] > 0 {
+		r.header = take(n[2])
+	}
+	r.payload = take(n[3])
+	return r, b, nil
+}
+
+func join(pieces [][]byte) []byte {
+	if len(pieces) == 1 {
+		return pieces[0]
+	}
+	var b []byte
+	for _, p := range pieces {
+		b = append(b, p...)
+	}
+	return b
+}

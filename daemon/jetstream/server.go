@@ -1,0 +1,165 @@
+package jetstream
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/vfs"
+)
+
+// Server is the JetStream of one server: make it by [New], begin by [Server.Start], end by [Server.Stop]. Its methods may
+// be called from any goroutine.
+type Server struct {
+	broker *broker.Broker
+	log    *logging.Logger
+	opts   atomic.Pointer[Options]
+	idKey  stream.Key // of message ids
+	files  *files     // nil: no streams in files
+
+	mu       sync.Mutex // before those of accounts
+	accounts map[string]*account
+	stopped  bool
+
+	stored   [2]atomic.Int64 // bytes, by api.Storage
+	reserved [2]atomic.Int64 // the same that streams have reserved
+
+	requests, errors atomic.Uint64 // answered
+	work             sync.WaitGroup
+}
+
+// New makes the JetStream of a broker. It does nothing before it is started.
+func New(b *broker.Broker, o Options, log *logging.Logger) *Server {
+	s := &Server{broker: b, log: log, accounts: map[string]*account{}}
+	o = o.withDefaults()
+	s.opts.Store(&o)
+	var key [16]byte
+	_, _ = rand.Read(key[:]) // it never fails
+	s.idKey = stream.Key{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
+	return s
+}
+
+func (s *Server) options() *Options { return s.opts.Load() }
+
+// Start opens the storage, brings all streams to where they were, and answers requests in the accounts that there are. After an
+// error [Server.Stop] is to be called.
+func (s *Server) Start() (err error) {
+	if o := s.options(); o.StoreDir != "" {
+		if s.files, err = openFiles(vfs.OS, o, s.log); err != nil {
+			return err
+		}
+	}
+	return s.Update()
+}
+
+// Configure changes what may be changed while it runs: limits, strictness, accounts.
+func (s *Server) Configure(o Options) error {
+	o = o.withDefaults()
+	was := s.options()
+	o.StoreDir, o.SyncInterval, o.Domain = was.StoreDir, was.SyncInterval, was.Domain // for these it is started again
+	o.MaxMemory, o.MaxStore = max(o.MaxMemory, was.MaxMemory), max(o.MaxStore, was.MaxStore)
+	s.opts.Store(&o)
+	return s.Update()
+}
+
+// Update follows the accounts of the broker and the options: accounts that have come are served, those that are gone are left
+// alone.
+func (s *Server) Update() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return nil
+	}
+	o := s.options()
+	there := map[string]bool{}
+	for _, b := range s.broker.Accounts() {
+		there[b.Name()] = true
+		l, enabled := o.Accounts[b.Name()]
+		a := s.accounts[b.Name()]
+		if a != nil && a.broker == b {
+			a.setLimits(l, enabled)
+			continue
+		}
+		if a != nil {
+			a.stop()
+		}
+		a, err := s.newAccount(b, l, enabled)
+		if err != nil {
+			return fmt.Errorf("account %q: %w", b.Name(), err)
+		}
+		s.accounts[b.Name()] = a
+	}
+	for name, a := range s.accounts {
+		if !there[name] {
+			a.stop()
+			delete(s.accounts, name)
+		}
+	}
+	return nil
+}
+
+// Stop ends all streams: what they have accepted is committed and answered first.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	s.stopped = true
+	list := make([]*account, 0, len(s.accounts))
+	for _, a := range s.accounts {
+		list = append(list, a)
+	}
+	s.mu.Unlock()
+	for _, a := range list {
+		a.stop()
+	}
+	s.work.Wait()
+	if s.files != nil {
+		if err := s.files.close(); err != nil {
+			s.log.Error("JetStream: " + err.Error())
+		}
+	}
+}
+
+// full reports whether more is stored than may be.
+func (s *Server) full(k api.Storage) bool {
+	o := s.options()
+	return s.stored[k].Load() > [2]int64{o.MaxStore, o.MaxMemory}[k]
+}
+
+// room reports whether a reservation of n bytes fits.
+func (s *Server) room(k api.Storage, n int64) bool {
+	o := s.options()
+	most := [2]int64{o.MaxStore, o.MaxMemory}[k]
+	return n <= most-s.reserved[k].Load()
+}
+
+// lookup finds an account by name.
+func (s *Server) lookup(name string) *account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accounts[name]
+}
+
+// each calls fn for the accounts, by name.
+func (s *Server) each(fn func(*account)) {
+	s.mu.Lock()
+	list := make([]*account, 0, len(s.accounts))
+	for _, a := range s.accounts {
+		list = append(list, a)
+	}
+	s.mu.Unlock()
+	slices.SortFunc(list, func(a, b *account) int {
+		if a.name() < b.name() {
+			return -1
+		}
+		return 1
+	})
+	for _, a := range list {
+		fn(a)
+	}
+}

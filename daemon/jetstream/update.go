@@ -1,0 +1,98 @@
+package jetstream
+
+import "github.com/nats-broker/nats-broker/daemon/jetstream/api"
+
+// updateStream changes the configuration of a stream.
+func (a *account) updateStream(r *request) {
+	var q api.StreamRequest
+	if !a.decode(r, &q) {
+		return
+	}
+	c, err := q.Check(a.surroundings(), q.Pedantic)
+	if err != nil {
+		a.fail(r, err)
+		return
+	}
+	if api.Token(r.subject, 3) != c.Name {
+		a.fail(r, api.NameMismatch.Error())
+		return
+	}
+	s := a.target(r, 3)
+	if s == nil {
+		return
+	}
+	c.Stamp()
+	if err := a.update(s, c); err != nil {
+		a.fail(r, err)
+		return
+	}
+	i := s.info(false)
+	i.Cluster = nil
+	a.respond(r, api.UpdateAnswer{Answer: r.op.Answer(), StreamInfo: i})
+}
+
+func (a *account) update(s *Stream, asked *api.StreamConfig) *api.Error {
+	old := s.config.Load()
+	c, err := old.Update(asked)
+	if err != nil {
+		return err
+	}
+	more := max(0, max(c.MaxBytes, 0)-max(old.MaxBytes, 0))
+	if err := a.fits(c, more, c.MaxBytes); err != nil {
+		return err
+	}
+	if a.overlaps(c, s) {
+		return api.SubjectsOverlap.Error()
+	}
+	if err := c.Unbuilt(); err != nil {
+		return err
+	}
+	if err := s.reconfigure(c); err != nil {
+		return api.StreamUpdate.Error(err)
+	}
+	a.srv.reserved[c.Storage].Add(max(c.MaxBytes, 0) - max(old.MaxBytes, 0))
+	a.adviseStream("UPDATED", c.Name, "modify")
+	return nil
+}
+
+// reconfigure changes the configuration between two messages: those that come meanwhile wait.
+func (s *Stream) reconfigure(c *api.StreamConfig) error {
+	m, err := machineConfig(c)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	s.paused = true
+	for s.machine.Pending() > 0 && s.failed == nil {
+		s.settled.Wait()
+	}
+	defer func() {
+		s.paused = false
+		s.decide()
+	}()
+	if s.failed != nil {
+		return s.failed
+	}
+	if err := s.acc.keep(s, c); err != nil {
+		return err
+	}
+	if err := s.capture(c.Subjects); err != nil {
+		return err
+	}
+	if err := s.ways(c); err != nil {
+		return err
+	}
+	s.reading.Lock()
+	err = s.machine.Configure(m)
+	s.reading.Unlock()
+	if err != nil {
+		s.fail(err)
+		return err
+	}
+	s.config.Store(c)
+	s.directly(c.AllowDirect)
+	s.count()
+	s.schedule()
+	return nil
+}
