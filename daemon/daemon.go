@@ -206,6 +206,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 		authPart,
 		d.monitor, // before clients, so that a start can be watched
 		d.system,  // before clients, whose first request may be to it; it asks the monitor
+		newJetStreamPart(d),
 		d.core,
 		d.cluster, // clients are told of peers, peers of clients
 		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},

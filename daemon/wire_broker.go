@@ -41,6 +41,8 @@ func brokerOptions(o *config.Options) broker.Options {
 
 		SystemAccount: o.SystemAccount,
 		Cluster:       o.Cluster.Name,
+		JetStream:     o.JetStream.Enabled,
+		Domain:        jetStreamDomain(o),
 		Version:       CompatVersion,
 		GoVersion:     runtime.Version(),
 	}

@@ -153,7 +153,7 @@ func (b *Broker) infoOf(urls []string) Info {
 		ServerID: b.id, ServerName: o.ServerName, Version: o.Version, Proto: ProtocolLevel,
 		GitCommit: o.GitCommit, Go: o.GoVersion, Host: host, Port: port, Headers: !o.NoHeaders,
 		AuthRequired: o.Authenticator.Requires().Told, MaxPayload: o.MaxPayload, Cluster: o.Cluster,
-		APILevel: apiLevel, XKey: b.xkey,
+		APILevel: apiLevel, XKey: b.xkey, JetStream: o.JetStream, Domain: o.Domain,
 	}
 	if o.TLS != nil {
 		t := o.TLS.Options()

@@ -39,6 +39,10 @@ type Options struct {
 	SystemAccount string
 	// Cluster is told to clients in INFO, if set.
 	Cluster string
+
+	// JetStream says in INFO that streams are kept here, Domain of which domain they are.
+	JetStream bool
+	Domain    string
 	// Version and GoVersion are told to clients in INFO.
 	Version, GoVersion, GitCommit string
 

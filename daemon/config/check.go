@@ -46,6 +46,7 @@ func (d *decoder) check(o *Options) {
 	d.checkCallout(o)
 	d.checkAccounts(o)
 	d.checkOperator(o)
+	d.checkJetStream(o)
 	d.checkStart(o)
 }
 

@@ -91,14 +91,26 @@ func reset(into any) {
 	}
 }
 
+// turn switches the block at into on or off, if it is one that can be.
+func turn(into any, on bool) {
+	if b, ok := into.(interface{ turn(on bool) }); ok {
+		b.turn(on)
+	}
+}
+
 // decodeSwitch reads what can be switched on and off or described by a block.
 func decodeSwitch(d *decoder, at place, v *confparse.Value, into any) {
 	switch v.Kind() {
 	case confparse.Bool:
+		on, _ := v.Bool()
+		turn(into, on)
 	case confparse.String:
 		s, _ := v.Str()
 		switch strings.ToLower(s) {
-		case "enabled", "enable", "disabled", "disable":
+		case "enabled", "enable":
+			turn(into, true)
+		case "disabled", "disable":
+			turn(into, false)
 		default:
 			d.mistyped(at, v)
 		}

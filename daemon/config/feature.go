@@ -12,7 +12,11 @@ const (
 	Callouts     Feature = "auth callout"
 	TLSServer    Feature = "TLS"
 	Clustering   Feature = "clustering"
-	JetStream    Feature = "JetStream"
+	Streams      Feature = "JetStream"
+	Consumers    Feature = "JetStream consumers"
+	Batches      Feature = "JetStream batches"
+	Encryption   Feature = "JetStream encryption"
+	Replication  Feature = "JetStream replication"
 	Gateways     Feature = "gateways"
 	Leafnodes    Feature = "leaf nodes"
 	MQTT         Feature = "MQTT"
@@ -32,6 +36,7 @@ var built = map[Feature]bool{
 	Accounts:     true,
 	TLSServer:    true,
 	Clustering:   true,
+	Streams:      true,
 	ProxyLine:    true,
 	OperatorMode: true,
 	Callouts:     true,

@@ -73,8 +73,8 @@ var Flags = []Flag{
 	{Names: []string{"log_size_limit"}, Arg: "bytes", number: true, Group: groupLogging, Paths: []string{"log_size_limit"}, Doc: "Rotate the log file at this size (default: never)"},
 	{Names: []string{"max_traced_msg_len"}, Arg: "bytes", number: true, Group: groupLogging, Paths: []string{"max_traced_msg_len"}, Doc: "Bytes of a message that are traced (default: all)"},
 
-	{Names: []string{"js", "jetstream"}, Group: groupJS, Paths: []string{"jetstream"}, Doc: "Enable JetStream (not supported yet)"},
-	{Names: []string{"sd", "store_dir"}, Arg: "dir", Group: groupJS, Paths: []string{"store_dir"}, Doc: "Storage directory (not supported yet)"},
+	{Names: []string{"js", "jetstream"}, Group: groupJS, Paths: []string{"jetstream.enabled"}, Doc: "Enable JetStream"},
+	{Names: []string{"sd", "store_dir"}, Arg: "dir", Group: groupJS, Paths: []string{"store_dir"}, Doc: "Storage directory of JetStream"},
 
 	{Names: []string{"user"}, Arg: "user", Group: groupAuth, Paths: []string{"authorization.user"}, Doc: "User that clients must present"},
 	{Names: []string{"pass"}, Arg: "password", Group: groupAuth, Paths: []string{"authorization.password"}, Doc: "Password that clients must present"},

@@ -49,8 +49,8 @@ func TestEveryFlagReachesItsOption(t *testing.T) {
 		"DVV":                {"", nil, o(func(o *Options) any { return []bool{o.Log.Debug, o.Log.Trace, o.Log.TraceVerbose} }), []bool{true, true, true}},
 		"log_size_limit":     {"1024", nil, o(func(o *Options) any { return o.Log.FileLimit }), int64(1024)},
 		"max_traced_msg_len": {"7", nil, o(func(o *Options) any { return o.Log.MaxTracedLen }), 7},
-		"js":                 {"", nil, nil, "jetstream is not supported yet by nats-broker"},
-		"sd":                 {"x", nil, nil, "store_dir is not supported yet by nats-broker"},
+		"js":                 {"", nil, o(func(o *Options) any { return []bool{o.JetStream.Enabled, o.JetStream.Strict} }), []bool{true, true}},
+		"sd":                 {"x", nil, o(func(o *Options) any { return []any{o.JetStream.StoreDir, o.JetStream.Enabled} }), []any{"x", false}},
 		"user":               {"u", nil, o(func(o *Options) any { return o.Authorization.User }), "u"},
 		"pass":               {"p", nil, o(func(o *Options) any { return o.Authorization.Password }), "p"},
 		"auth":               {"t", nil, o(func(o *Options) any { return o.Authorization.Token }), "t"},
@@ -110,6 +110,7 @@ func TestEveryFlagReachesItsOption(t *testing.T) {
 
 // What flags mean together and against the file.
 func TestFlagsTogether(t *testing.T) {
+	jetstream := func(c *Config) any { return []any{c.Options.JetStream.Enabled, c.Options.JetStream.StoreDir} }
 	trace := func(c *Config) any { return []bool{c.Options.Log.Debug, c.Options.Log.Trace} }
 	for _, c := range []struct {
 		file string
@@ -127,6 +128,9 @@ func TestFlagsTogether(t *testing.T) {
 		{"cluster { listen: 'h:1' }", "--cluster=", func(c *Config) any { return c.Options.Cluster.Enabled() }, false},
 		{"cluster { listen: 'h:1', routes: ['nats://a:1'] }", "--routes=", func(c *Config) any { return len(c.Options.Cluster.Routes) }, 0},
 		{"authorization { users: [ {user: a, pass: b} ] }", "--user x --pass y", func(c *Config) any { return len(c.Options.Authorization.Users) }, 1},
+		{"jetstream: false", "-js", jetstream, []any{true, ""}},
+		{"jetstream { store_dir: a }", "-sd b", jetstream, []any{true, "b"}},
+		{"jetstream { domain: d }, store_dir: a", "-js=false", jetstream, []any{false, "a"}},
 		{"port: 1", "-tls=false --tlscert /no/c", func(c *Config) any { return c.Options.TLS.Defined }, false},
 	} {
 		cfg, _, err := loadText(t, c.file, strings.Fields(c.args)...)
@@ -172,7 +176,7 @@ func TestEveryVariableReachesItsOption(t *testing.T) {
 		Boolean: {"true", true}, Integer: {"7", 7}, Port: {"7", 7}, Size: {"7k", int64(7000)}, Count: {"7", int64(7)},
 		String: {"$2a$x y", "$2a$x y"}, Path: {"/x", "/x"}, Subject: {"a.b", "a.b"}, Duration: {"7s", 7 * time.Second},
 		Span: {"40s", 40 * time.Second}, Seconds: {"7", 7 * time.Second}, Percent: {"7", 7}, First: {"on", HandshakeFirst{Enabled: true}},
-		Version: {"1.3", uint16(0x304)},
+		Version: {"1.3", uint16(0x304)}, Size64: {"7", int64(7)}, DurationOr: {"7s", 7 * time.Second},
 	}
 	n := 0
 	Walk(func(o *Option) {
@@ -190,7 +194,7 @@ func TestEveryVariableReachesItsOption(t *testing.T) {
 		if o.Name == "http_base_path" {
 			v = []any{"/x", "/x"}
 		}
-		if o.Name == "server_name" || o.Path == "cluster.name" {
+		if o.Name == "server_name" || o.Path == "cluster.name" || o.Path == "jetstream.domain" {
 			v = []any{"x", "x"}
 		}
 		cfg, warns, _ := Load(LoadRequest{Environ: []string{o.Env() + "=" + v[0].(string)}}) // errors: most options alone are not a whole configuration

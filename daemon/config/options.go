@@ -59,6 +59,10 @@ type Options struct {
 	Proxies []Proxy
 
 	Cluster Cluster
+
+	JetStream JetStream
+	StoreDir  string // as it is at the top; the block has what counts
+
 	// ConnectErrorReports and ReconnectErrorReports: a failing connection to a peer is logged at the first and at
 	// every n-th attempt.
 	ConnectErrorReports   int

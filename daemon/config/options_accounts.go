@@ -14,6 +14,7 @@ type Account struct {
 	Mappings           []Mapping
 	Limits             AccountLimits
 	Trace              MsgTrace
+	JetStream          AccountJetStream
 }
 
 // AccountLimits bound an account over all its connections; 0 and -1 are unlimited.

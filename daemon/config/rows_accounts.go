@@ -39,7 +39,8 @@ func accountRows() []*Option {
 									bind: field(func(t *MsgTrace) *int { return &t.Sampling })},
 							}
 						}, bind: field(func(a *Account) *MsgTrace { return &a.Trace })},
-					{Name: "jetstream", Kind: Switch, Feature: JetStream, Doc: "JetStream of the account.", fields: jetStreamLimitRows},
+					{Name: "jetstream", Kind: Switch, Feature: Streams, Doc: "JetStream of the account.", fields: accountJetStreamRows,
+						bind: field(func(a *Account) *AccountJetStream { return &a.JetStream })},
 				}
 			},
 			elem: keyed(func(a *Account) *string { return &a.Name }), finish: finishAccount,
@@ -141,19 +142,4 @@ func mappingsTop() *Option {
 	row := mappingsRow(func(o *Options) *[]Mapping { return &o.globalMappings })
 	row.Doc = "Mappings of the global account $G, where clients without an account are."
 	return row
-}
-
-// jetStreamLimitRows bound the JetStream of an account.
-func jetStreamLimitRows() []*Option {
-	return []*Option{
-		{Name: "max_memory", Aliases: []string{"max_mem", "mem", "memory"}, Kind: Size, Doc: "Memory for streams."},
-		{Name: "max_store", Aliases: []string{"max_file", "max_disk", "store", "disk"}, Kind: Size, Doc: "Storage for streams."},
-		{Name: "max_streams", Aliases: []string{"streams"}, Kind: Integer, Doc: "Number of streams."},
-		{Name: "max_consumers", Aliases: []string{"consumers"}, Kind: Integer, Doc: "Number of consumers."},
-		{Name: "max_bytes_required", Aliases: []string{"max_stream_bytes", "max_bytes"}, Kind: Boolean, Doc: "Streams must say how large they may grow."},
-		{Name: "mem_max_stream_bytes", Aliases: []string{"memory_max_stream_bytes"}, Kind: Size, Doc: "Largest memory stream."},
-		{Name: "disk_max_stream_bytes", Aliases: []string{"store_max_stream_bytes"}, Kind: Size, Doc: "Largest stored stream."},
-		{Name: "max_ack_pending", Kind: Integer, Doc: "Unacknowledged messages of a consumer."},
-		{Name: "cluster_traffic", Kind: Word, Values: []string{"system", "owner", ""}, Doc: "Account that carries replication: system or owner."},
-	}
 }

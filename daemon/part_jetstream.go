@@ -1,0 +1,57 @@
+package daemon
+
+import (
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/jetstream"
+	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+// jetStreamPart keeps streams, if the configuration says so. It starts before clients are let in, when there are
+// accounts, and ends after the last client has gone.
+type jetStreamPart struct {
+	d   *Daemon
+	log *logging.Logger
+	run *jetstream.Server // nil: there are no streams
+}
+
+func newJetStreamPart(d *Daemon) *jetStreamPart {
+	return &jetStreamPart{d: d, log: d.logs.Logger("jetstream")}
+}
+
+func (p *jetStreamPart) name() string { return "JetStream" }
+
+func (p *jetStreamPart) start(cfg *config.Config) error {
+	o := cfg.Options
+	if !o.JetStream.Enabled {
+		return nil
+	}
+	if dir, given := storeDir(o); !given {
+		p.log.Warn("Temporary storage directory used, data could be lost on system reboot: " + dir)
+	}
+	js := jetstream.New(p.d.broker, p.d.jetStreamOptions(o), p.log)
+	if err := js.Start(); err != nil {
+		js.Stop()
+		return err
+	}
+	p.run = js
+	return nil
+}
+
+// prepare follows limits and accounts; the core has changed before.
+func (p *jetStreamPart) prepare(_, new *config.Config) (*change, error) {
+	if p.run == nil {
+		return nil, nil
+	}
+	opts := p.d.jetStreamOptions(new.Options)
+	return &change{commit: func() {
+		if err := p.run.Configure(opts); err != nil {
+			p.log.Error("JetStream: " + err.Error())
+		}
+	}}, nil
+}
+
+func (p *jetStreamPart) stop() {
+	if p.run != nil {
+		p.run.Stop()
+	}
+}

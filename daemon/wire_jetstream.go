@@ -1,0 +1,89 @@
+package daemon
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/jetstream"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+)
+
+// storeDir is the directory of the storage, and whether it was given.
+func storeDir(o *config.Options) (dir string, given bool) {
+	if o.JetStream.StoreDir != "" {
+		return o.JetStream.StoreDir, true
+	}
+	return filepath.Join(os.TempDir(), "nats"), false
+}
+
+// jetStreamDomain is the domain that clients are told of.
+func jetStreamDomain(o *config.Options) string {
+	if !o.JetStream.Enabled {
+		return ""
+	}
+	return o.JetStream.Domain
+}
+
+// jetStreamOptions translates the configuration for JetStream.
+func (d *Daemon) jetStreamOptions(o *config.Options) jetstream.Options {
+	j := &o.JetStream
+	dir, _ := storeDir(o)
+	out := jetstream.Options{
+		StoreDir: dir, Empty: j.NewStore, HowEmpty: "set jetstream.new_store to true", MaxMemory: j.MaxMemory, MaxStore: j.MaxStore, SyncInterval: j.SyncInterval,
+		Domain: j.Domain, Strict: j.Strict, MaxWindow: j.Limits.DuplicateWindow, MaxBuffered: j.MaxBufferedMsgs,
+		MaxBufferedBy: j.MaxBufferedSize, Requests: j.RequestQueueLimit, Infos: j.InfoQueueLimit,
+		Accounts: map[string]api.AccountLimits{},
+	}
+	if out.MaxMemory < 0 {
+		out.MaxMemory = d.memoryForStreams()
+	}
+	if out.MaxStore < 0 {
+		out.MaxStore = diskForStreams(dir)
+	}
+	if len(o.Accounts) == 0 && !o.Operator.Enabled() {
+		out.Accounts[broker.GlobalAccount] = jetstream.NoLimits()
+	}
+	for i := range o.Accounts {
+		if a := &o.Accounts[i]; a.JetStream.Enabled {
+			out.Accounts[a.Name] = accountLimits(&a.JetStream)
+		}
+	}
+	return out
+}
+
+func accountLimits(j *config.AccountJetStream) api.AccountLimits {
+	return api.AccountLimits{
+		MaxMemory: j.MaxMemory, MaxStore: j.MaxStore, MaxStreams: j.MaxStreams, MaxConsumers: j.MaxConsumers, MaxAckPending: j.MaxAckPending,
+		MemoryMaxStreamBytes: j.MemoryMaxStreamBytes, StoreMaxStreamBytes: j.StoreMaxStreamBytes, MaxBytesRequired: j.MaxBytesRequired,
+	}
+}
+
+// memoryForStreams is three quarters of the memory there is, or of the runtime's limit.
+func (d *Daemon) memoryForStreams() int64 {
+	if d.limits.memory > 0 && d.limits.memory < math.MaxInt64 {
+		return d.limits.memory / 4 * 3
+	}
+	var i unix.Sysinfo_t
+	if unix.Sysinfo(&i) != nil {
+		return 0
+	}
+	return int64(i.Totalram) * int64(i.Unit) / 4 * 3
+}
+
+// diskForStreams is three quarters of what is free on the disk that a directory is, or will be, on.
+func diskForStreams(dir string) int64 {
+	var s unix.Statfs_t
+	for unix.Statfs(dir, &s) != nil {
+		up := filepath.Dir(dir)
+		if up == dir {
+			return 0
+		}
+		dir = up
+	}
+	return int64(s.Bavail) * s.Bsize / 4 * 3
+}
