@@ -1,0 +1,332 @@
+// Package streams holds the same conversations about streams with nats-server and with nats-broker, and compares
+// everything that either says: answers, acks, advisories, and at the end what each stream holds.
+package streams
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// A talk is a script, a line a step:
+//
+//	req SUBJECT [BODY]              a request, and its answer
+//	get SUBJECT [BODY]              a request that may have several answers: all through the one with a status
+//	pub SUBJECT [BODY]              a message without a reply subject
+//	silent SUBJECT [BODY]           a request that nobody answers
+//	head NAME: VALUE                a header of the next request or message; several stand in no order
+//	hear SUBJECT                    subscribes
+//	heard N                         the next N messages of that
+//	until TEXT SUBJECT [BODY]       asks until the answer holds TEXT
+//
+// Streams are called S, T, O and the like: one capital letter. Each talk has streams of its own, with a number behind the letter,
+// since nats-server may give a stream that was deleted a moment ago its old messages back. BODY may hold %kind for the kind of storage
+// and \n for a line end.
+type talk struct {
+	name  string
+	steps []string
+	once  bool // with one kind of storage only
+}
+
+func parseTalks(text string) (list []talk) {
+	sc := bufio.NewScanner(strings.NewReader(text))
+	sc.Buffer(nil, 1<<20)
+	for sc.Scan() {
+		line := strings.TrimSpace(sc.Text())
+		switch {
+		case strings.HasPrefix(line, "== "):
+			list = append(list, talk{name: line[3:]})
+		case line == "" || line[0] == '#':
+		default:
+			t := &list[len(list)-1]
+			t.steps = append(t.steps, line)
+		}
+	}
+	return list
+}
+
+// peer is one of the two brokers, and a connection to it.
+type peer struct {
+	t    testing.TB
+	srv  *brokertest.Server
+	nc   *nats.Conn
+	out  strings.Builder
+	seen map[int]bool // error codes
+}
+
+func newPeer(t testing.TB, srv *brokertest.Server) *peer {
+	p := &peer{t: t, srv: srv, seen: map[int]bool{}}
+	p.connect()
+	return p
+}
+
+func (p *peer) connect() {
+	nc, err := nats.Connect(p.srv.URL(), nats.Name("talker"), nats.MaxReconnects(0))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.nc = nc
+	p.t.Cleanup(nc.Close)
+}
+
+func (p *peer) say(format string, args ...any) { fmt.Fprintf(&p.out, format+"\n", args...) }
+
+const patience = 20 * time.Second
+
+// letter is the name of a stream.
+var letter = regexp.MustCompile(`(^|[^A-Za-z0-9$-])([STO])\b`)
+
+// play plays a talk and returns what was said.
+func (p *peer) play(tk talk, storage string, number int) string {
+	p.out.Reset()
+	var head nats.Header
+	var heard *nats.Subscription
+	for _, step := range tk.steps {
+		step = strings.ReplaceAll(strings.ReplaceAll(step, "%kind", storage), `\n`, "\n")
+		step = letter.ReplaceAllString(step, fmt.Sprintf("${1}${2}%d", number))
+		verb, rest, _ := strings.Cut(step, " ")
+		subj, body, _ := strings.Cut(rest, " ")
+		m := &nats.Msg{Subject: subj, Data: []byte(body), Header: head}
+		p.say("%s", step)
+		switch verb {
+		case "head":
+			name, value, _ := strings.Cut(rest, ": ")
+			if head == nil {
+				head = nats.Header{}
+			}
+			head[name] = append(head[name], value)
+			continue
+		case "req":
+			p.request(m)
+		case "get":
+			p.gather(m)
+		case "pub":
+			p.must(p.nc.PublishMsg(m))
+			p.must(p.nc.Flush())
+		case "silent":
+			if r, err := p.nc.RequestMsg(m, 150*time.Millisecond); err == nil {
+				p.show(r)
+			} else {
+				p.say("  %v", err)
+			}
+		case "hear":
+			sub, err := p.nc.SubscribeSync(subj)
+			p.must(err)
+			p.must(p.nc.Flush())
+			heard = sub
+		case "heard":
+			var n int
+			_, err := fmt.Sscan(rest, &n)
+			p.must(err)
+			p.hear(heard, n)
+		case "until":
+			text := subj
+			subj, body, _ := strings.Cut(body, " ")
+			p.until(text, &nats.Msg{Subject: subj, Data: []byte(body)})
+		default:
+			p.t.Fatalf("%s: unknown step %q", tk.name, step)
+		}
+		head = nil
+	}
+	if heard != nil {
+		p.must(heard.Unsubscribe())
+	}
+	return p.out.String()
+}
+
+func (p *peer) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *peer) request(m *nats.Msg) {
+	r, err := p.nc.RequestMsg(m, patience)
+	if err != nil {
+		p.say("  %v", err)
+		return
+	}
+	p.show(r)
+}
+
+// gather shows answers until one has a status.
+func (p *peer) gather(m *nats.Msg) {
+	m.Reply = nats.NewInbox()
+	sub, err := p.nc.SubscribeSync(m.Reply)
+	p.must(err)
+	p.must(p.nc.PublishMsg(m))
+	for {
+		r, err := sub.NextMsg(patience)
+		if err != nil {
+			p.say("  %v", err)
+			break
+		}
+		p.show(r)
+		if r.Header.Get("Status") != "" {
+			break
+		}
+	}
+	p.must(sub.Unsubscribe())
+}
+
+func (p *peer) hear(sub *nats.Subscription, n int) {
+	for range n {
+		r, err := sub.NextMsg(patience)
+		if err != nil {
+			p.say("  %v", err)
+			return
+		}
+		p.say("  on %s", r.Subject)
+		p.show(r)
+	}
+}
+
+func (p *peer) until(text string, m *nats.Msg) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { // there is no event to wait for
+		r, err := p.nc.RequestMsg(m, patience)
+		p.must(err)
+		if strings.Contains(string(r.Data), text) {
+			p.show(r)
+			return
+		}
+		if time.Now().After(end) {
+			p.say("  never: %s", mask(string(r.Data)))
+			return
+		}
+	}
+}
+
+func (p *peer) show(r *nats.Msg) {
+	names := make([]string, 0, len(r.Header))
+	for k := range r.Header {
+		names = append(names, k)
+	}
+	sort.Strings(names)
+	for _, k := range names {
+		v := strings.Join(r.Header[k], ", ")
+		if k == "Nats-Time-Stamp" {
+			v = "<time>"
+		}
+		p.say("  %s: %s", k, v)
+	}
+	var e struct {
+		Error struct {
+			Code int `json:"err_code"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(r.Data, &e) == nil && e.Error.Code != 0 {
+		p.seen[e.Error.Code] = true
+	}
+	p.say("  %s", mask(string(r.Data)))
+}
+
+var masks = []struct {
+	re *regexp.Regexp
+	to string
+}{
+	{regexp.MustCompile(`"(created|ts|time|timestamp|start|first_ts|last_ts)":"2[^"]*"`), `"$1":"<time>"`},
+	{regexp.MustCompile(`\\"(created|ts|time|first_ts|last_ts)\\":\\"2[^"\\]*\\"`), `\"$1\":\"<time>\"`},
+	{regexp.MustCompile(`"id":"[^"]*"`), `"id":"<id>"`},
+	{regexp.MustCompile(`"id":\d+`), `"id":<id>`},
+	{regexp.MustCompile(`"rtt":\d+,`), ``},
+	{regexp.MustCompile(`"(total|errors)":\d+`), `"$1":<n>`},
+	{regexp.MustCompile(`"num_deleted":1,"deleted":\[0\],`), ``}, // what nats-server says of a file stream that never had a message
+}
+
+var hdrs = regexp.MustCompile(`"hdrs":"([^"]*)"`)
+
+// sorted shows the header of a message with its lines sorted: clients send them in no order.
+func sorted(s string) string {
+	return hdrs.ReplaceAllStringFunc(s, func(f string) string {
+		b, err := base64.StdEncoding.DecodeString(f[len(`"hdrs":"`) : len(f)-1])
+		if err != nil {
+			return f
+		}
+		lines := strings.Split(string(b), "\r\n")
+		sort.Strings(lines)
+		return fmt.Sprintf("hdrs:%q", lines)
+	})
+}
+
+// mask hides what differs between two runs of one broker.
+func mask(s string) string {
+	for _, m := range masks {
+		s = m.re.ReplaceAllString(s, m.to)
+	}
+	return sorted(s)
+}
+
+// tidy shows all streams with what they hold, and deletes them.
+func (p *peer) tidy() string {
+	p.holdings()
+	for _, name := range p.streams() {
+		_, err := p.nc.Request("$JS.API.STREAM.DELETE."+name, nil, patience)
+		p.must(err)
+	}
+	return p.out.String()
+}
+
+func (p *peer) streams() []string {
+	r, err := p.nc.Request("$JS.API.STREAM.NAMES", nil, patience)
+	p.must(err)
+	var l struct {
+		Streams []string `json:"streams"`
+	}
+	p.must(json.Unmarshal(r.Data, &l))
+	return l.Streams
+}
+
+// holdings shows infos and messages.
+func (p *peer) holdings() string {
+	p.out.Reset()
+	for _, name := range p.streams() {
+		r, err := p.nc.Request("$JS.API.STREAM.INFO."+name, []byte(`{"deleted_details":true,"subjects_filter":">"}`), patience)
+		p.must(err)
+		p.say("%s", mask(string(r.Data)))
+		var i struct {
+			State struct {
+				First uint64 `json:"first_seq"`
+				Last  uint64 `json:"last_seq"`
+			} `json:"state"`
+		}
+		p.must(json.Unmarshal(r.Data, &i))
+		for seq := i.State.First; seq > 0 && seq <= i.State.Last && seq < i.State.First+100; seq++ {
+			r, err := p.nc.Request("$JS.API.STREAM.MSG.GET."+name, fmt.Appendf(nil, `{"seq":%d}`, seq), patience)
+			p.must(err)
+			p.say("%s", mask(string(r.Data)))
+		}
+	}
+	return p.out.String()
+}
+
+// diff shows the lines in which two texts differ.
+func diff(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	var out strings.Builder
+	for i := 0; i < max(len(a), len(b)); i++ {
+		var l, r string
+		if i < len(a) {
+			l = a[i]
+		}
+		if i < len(b) {
+			r = b[i]
+		}
+		if l != r {
+			fmt.Fprintf(&out, "nats-server: %s\nnats-broker: %s\n", l, r)
+		} else if !strings.HasPrefix(l, "  ") {
+			fmt.Fprintf(&out, "%s\n", l)
+		}
+	}
+	return out.String()
+}
