@@ -102,6 +102,7 @@ func (c *collected) Share(list []*auth.SharedAccount) {
 }
 func (*collected) Recheck(string) {}
 func (*collected) Expire(string)  {}
+func (*collected) Clear(string)   {}
 
 // ofClaims are the accounts of two JWTs, as far as they are accepted.
 func (s *shared) ofClaims(t *testing.T) []broker.AccountOptions {

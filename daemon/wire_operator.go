@@ -71,6 +71,14 @@ func (c *claimedAccounts) Expire(id string) {
 	}
 }
 
+// Clear takes out of an account what it shares and imports, the system's services among it.
+func (c *claimedAccounts) Clear(id string) {
+	nothing := broker.AccountOptions{Name: id, Limits: broker.AccountLimits{Connections: broker.Nothing}}
+	if err := c.broker.UpdateAccounts([]broker.AccountOptions{nothing}); err != nil {
+		c.log.Error("A deleted account cannot be cleared: "+err.Error(), logging.Err(err))
+	}
+}
+
 // sharedAccount translates what an account shares.
 func sharedAccount(a *auth.SharedAccount) broker.AccountOptions {
 	o := broker.AccountOptions{Name: a.ID, Limits: broker.AccountLimits{

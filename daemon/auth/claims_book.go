@@ -31,6 +31,8 @@ type Core interface {
 	Recheck(id string)
 	// Expire ends the connections of an account that has expired or is gone.
 	Expire(id string)
+	// Clear takes out what an account that is gone shares and imports, and lets nobody in, until it is shared again.
+	Clear(id string)
 }
 
 // A Book is the accounts of operator mode that were needed so far, as their JWTs describe them. An account is fetched
@@ -63,6 +65,7 @@ type page struct {
 
 	// Guarded by turn.
 	updated    time.Time
+	deleted    bool        // there is nothing of it in the core
 	incomplete bool        // an import is not granted
 	expiry     *time.Timer // of the account
 	activation *time.Timer // of the activation that ends first
@@ -285,8 +288,23 @@ func (b *Book) Update(ctx context.Context, id, text string) error {
 func (b *Book) Remove(id string) {
 	if v, ok := b.accounts.Load(id); ok {
 		b.log.Debug(fmt.Sprintf("Disable account %s due to remove", id))
-		b.end(id, v.(*page))
+		e := v.(*page)
+		b.end(id, e)
+		b.clear(id, e)
 	}
+}
+
+// clear takes what an account has out of the core.
+func (b *Book) clear(id string, e *page) {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	if b.stopped || !e.ended.Load() {
+		return // there is a new JWT already
+	}
+	e.deleted = true
+	e.stopTimers()
+	delete(b.granted, id)
+	b.core.Clear(id)
 }
 
 // end notes that an account has ended, and has the core end its connections.
@@ -332,7 +350,7 @@ func (b *Book) forget(id string) {
 	}
 	v.(*page).stopTimers()
 	delete(b.granted, id)
-	b.core.Share([]*SharedAccount{{ID: id, Connections: Nothing}})
+	b.core.Clear(id)
 }
 
 // Current reports whether the claims that an identity was decided by are still those of its account.

@@ -32,6 +32,7 @@ func (b *Book) enter(list []*ClaimAccount) {
 		e.now.Store(a)
 		e.updated = time.Now()
 		e.ended.Store(false)
+		e.deleted = false
 		b.link(a)
 		b.expireAt(e, a)
 		affected[a.ID] = true
@@ -90,6 +91,9 @@ func (b *Book) share(ids map[string]bool) {
 			continue // imports from here, but has gone
 		}
 		e := v.(*page)
+		if e.deleted {
+			continue
+		}
 		list = append(list, b.shareOne(e, e.now.Load()))
 	}
 	b.core.Share(list)

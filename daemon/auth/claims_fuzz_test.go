@@ -70,6 +70,7 @@ type quietCore struct{}
 func (quietCore) Share([]*SharedAccount) {}
 func (quietCore) Recheck(string)         {}
 func (quietCore) Expire(string)          {}
+func (quietCore) Clear(string)           {}
 
 // FuzzClaims decides on a user with any claims, of an account with any claims, both signed as they should be. Whatever they
 // say: the answer is a refusal or an identity in that account, and a bearer of nothing is never let in.

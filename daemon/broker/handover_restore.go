@@ -353,7 +353,7 @@ func (c *Client) watchAgain() {
 func (t *replyTable) adopt(a *Account, m *movedAccount) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.prefix.Load() == nil || m.prefix == "" || t.moved.Load() || !strings.HasPrefix(m.prefix, replyPrefix) {
+	if t.pattern == nil || m.prefix == "" || t.moved.Load() || !strings.HasPrefix(m.prefix, replyPrefix) {
 		return // nothing is imported from the account any more
 	}
 	sub, err := t.subscribe(a, m.prefix)

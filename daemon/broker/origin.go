@@ -49,7 +49,7 @@ const (
 	kindDeaf    = 2 | sublist.Announced                 // a part of this server, for what comes from others
 	kindImport  = 3                                     // an import of a service
 	kindWide    = 4                                     // the same, whose subjects begin with a wildcard
-	kindReplies = 5                                     // the way back of requests
+	kindReplies = 5 | sublist.Announced                 // the way back of requests
 	kindShadow  = 6 | sublist.Announced | sublist.Guest // an import of a stream: a client of another account
 	kindRoute   = 7                                     // another server of the cluster
 )
@@ -66,7 +66,7 @@ const (
 	toTold    receivers = toClients | toParts | toShadows // members of queue groups that other servers are told of
 	toImports receivers = 1<<kindImport | 1<<kindWide
 	toNamed   receivers = 1 << kindImport
-	toReplies receivers = 1 << kindReplies
+	toReplies receivers = 1 << (kindReplies &^ kindBits)
 	toShadows receivers = 1 << (kindShadow &^ kindBits)
 	toRoutes  receivers = 1 << kindRoute
 )

@@ -103,13 +103,7 @@ type Change = sublist.Change
 // into the account. Any number may watch; each is told of what is there already, and of
 // changes until it calls stop. Answers to requests that went to the account's services are
 // interest too.
-func (a *Account) Watch(f func(Change)) (stop func()) {
-	one, two := a.index.Watch(f), a.shares.replies.watched(f)
-	return func() {
-		one()
-		two()
-	}
-}
+func (a *Account) Watch(f func(Change)) (stop func()) { return a.index.Watch(f) }
 
 // choice is a queue group of which a peer serves the member.
 type choice struct {

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,61 +28,47 @@ type replyTable struct {
 	shards []replyShard           // made before prefix is set
 	moved  atomic.Bool            // requests of another process were adopted
 
-	mu      sync.Mutex // a leaf
-	pattern *Subscription
+	mu      sync.Mutex    // before an index
+	pattern *Subscription // nil while nothing is imported from the account
+	users   int           // imports of services from it
 	classes []*replyClass
-	watch   []*replyWatcher // told of the pattern
 }
 
 const replyPrefix = "_R_."
 
-// open makes the account ready to be asked.
+// open makes the account ready to be asked by one import more.
 func (t *replyTable) open(a *Account) {
-	for _, w := range t.opened(a) {
-		w.f(Change{Subject: *t.prefix.Load() + ">", Count: 1, Added: true})
-	}
-}
-
-// opened opens the table, and returns who is to be told of the pattern.
-func (t *replyTable) opened(a *Account) (tell []*replyWatcher) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.prefix.Load() != nil {
-		return nil
+	if t.users++; t.pattern != nil {
+		return
 	}
-	t.shards = make([]replyShard, replyShards)
-	prefix := replyPrefix + string(random62(nil, 6)) + "."
-	t.prefix.Store(&prefix)
-	t.pattern, _ = t.subscribe(a, prefix) // the pattern is valid
-	return t.watch
+	if t.prefix.Load() == nil {
+		t.shards = make([]replyShard, replyShards)
+		prefix := replyPrefix + string(random62(nil, 6)) + "."
+		t.prefix.Store(&prefix)
+	}
+	t.pattern, _ = t.subscribe(a, *t.prefix.Load()) // the pattern is valid
 }
 
-// subscribe has the answers below a prefix come to the table.
+// close is called when an import is gone. With the last one goes what the account subscribes
+// to for answers: nobody is left who could wait for one.
+func (t *replyTable) close(a *Account) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.users--; t.users == 0 && t.pattern != nil {
+		a.index.Remove(t.pattern)
+		t.pattern = nil
+	}
+}
+
+// subscribe has the answers below a prefix come to the table, from other servers too.
 func (t *replyTable) subscribe(a *Account, prefix string) (*Subscription, error) {
 	sub := newSubscription(nil, asBytes(prefix+">"), nil, nil)
 	sub.kind = kindReplies
 	_, err := a.index.Insert(sub)
 	return sub, err
 }
-
-// watched has f told of the pattern: answers may come from other servers too.
-func (t *replyTable) watched(f func(Change)) (stop func()) {
-	w := &replyWatcher{f}
-	t.mu.Lock()
-	t.watch = append(slices.Clip(t.watch), w)
-	prefix := t.prefix.Load()
-	t.mu.Unlock()
-	if prefix != nil {
-		f(Change{Subject: *prefix + ">", Count: 1, Added: true})
-	}
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.watch = slices.DeleteFunc(slices.Clone(t.watch), func(o *replyWatcher) bool { return o == w })
-	}
-}
-
-type replyWatcher struct{ f func(Change) }
 
 const digits62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

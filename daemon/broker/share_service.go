@@ -52,9 +52,17 @@ func (im *serviceImport) attach(a *Account) {
 	_, _ = a.index.Insert(im.sub) // the pattern is valid
 }
 
+// detach ends it. The account of the service may be asked until release is called.
 func (im *serviceImport) detach() {
 	if im.sub != nil {
 		im.acc.index.Remove(im.sub)
+	}
+}
+
+// release lets go of the account of the service.
+func (im *serviceImport) release() {
+	if im.sub != nil {
+		im.to.shares.replies.close(im.to)
 	}
 }
 

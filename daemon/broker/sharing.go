@@ -184,6 +184,11 @@ func (a *Account) share(sh *sharing) {
 			im.attach(a)
 		}
 	}
+	if old != nil {
+		for _, im := range old.services {
+			im.release()
+		}
+	}
 	a.recastShadows()
 	a.index.Invalidate()
 }
