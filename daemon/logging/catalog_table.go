@@ -42,7 +42,7 @@ var catalogue = [numMessageIDs]entry{
 			"broker runs with the copy of the configuration that it last ran with. Changes made since then are " +
 			"not in force.",
 		remedy: "Correct the file and run 'systemctl reload'. Until then 'nats-broker status' exits with an error and " +
-			"the health endpoint reports the state.",
+			"/healthz has a remark beside its status, which is ok since clients are served.",
 	},
 	ConfigWatchFailed: {
 		name:    "config-watch-failed",

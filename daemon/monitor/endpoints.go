@@ -163,15 +163,24 @@ func serveHealthz(m *Monitor, w http.ResponseWriter, q *query) {
 		m.log.Warn("Healthcheck: js-enabled deprecated, use js-enabled-only instead")
 	}
 	h := m.reporter.Healthz(o)
-	switch {
-	case h.Error != "":
-		m.log.Warn(fmt.Sprintf("Healthcheck failed: %q", h.Error))
-	case len(h.Errors) > 0:
-		m.log.Warn(fmt.Sprintf("Healthcheck failed: %d errors", len(h.Errors)))
-	}
+	m.reportHealth(h)
 	code := h.StatusCode
 	h.StatusCode = 0
 	writeCompact(w, code, h)
+}
+
+// reportHealth logs why a check failed: once, not for each probe.
+func (m *Monitor) reportHealth(h *HealthStatus) {
+	why := ""
+	switch {
+	case h.Error != "":
+		why = fmt.Sprintf("%q", h.Error)
+	case len(h.Errors) > 0:
+		why = fmt.Sprintf("%d errors: %q", len(h.Errors), h.Errors[0].Error)
+	}
+	if before := m.unhealthy.Swap(&why); why != "" && (before == nil || *before != why) {
+		m.log.Warn("Healthcheck failed: " + why)
+	}
 }
 
 func serveStacksz(_ *Monitor, w http.ResponseWriter, _ *query) {

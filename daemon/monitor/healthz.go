@@ -24,6 +24,9 @@ type HealthStatus struct {
 	StatusCode int            `json:"status_code,omitempty"`
 	Error      string         `json:"error,omitempty"`
 	Errors     []HealthzError `json:"errors,omitempty"`
+	// Remark is what is wrong although clients are served: an extension. The status is ok
+	// all the same, since whoever probes would end a broker that serves.
+	Remark string `json:"remark,omitempty"`
 }
 
 // HealthzError is one finding with ?details=true.
@@ -54,7 +57,7 @@ func (r *Reporter) Healthz(o HealthzOptions) *HealthStatus {
 	}
 	h := &HealthStatus{Status: "ok", StatusCode: http.StatusOK}
 	if n, ok := r.src.Health.(HealthRemarker); ok {
-		h.Error = n.Remark()
+		h.Remark = n.Remark()
 	}
 	return h
 }

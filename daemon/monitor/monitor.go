@@ -21,6 +21,8 @@ type Monitor struct {
 
 	handler atomic.Pointer[func() http.Handler] // for the options in force, made for the first request
 
+	unhealthy atomic.Pointer[string] // why the last health check failed; empty or nil: it did not
+
 	mu      sync.Mutex // guards what follows; never held while a request runs
 	options Options
 	sockets []*socket

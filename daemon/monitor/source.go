@@ -216,8 +216,8 @@ type Certificate struct {
 
 // HealthRemarker is a HealthSource that also has something to say about a
 // server that is ready all the same, such as that it serves with an older
-// configuration than the one on disk. /healthz then shows it as the error
-// beside the status ok.
+// configuration than the one on disk. /healthz then shows it beside the status
+// ok.
 type HealthRemarker interface {
 	// Remark is usually empty.
 	Remark() string
