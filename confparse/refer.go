@@ -109,7 +109,7 @@ func (p *parser) variable(name string, span Span) *Value {
 	if p.opts.LookupText != nil {
 		text, ok, err := p.opts.LookupText(name)
 		if err != nil {
-			p.fail(span, "variable $%s: %v", name, err)
+			p.fail(span, "variable $%s: %v", plain(name), plain(err.Error())) // the name of a credential is none
 			return nil
 		}
 		if ok {
