@@ -9,6 +9,12 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/vfs/sim"
 )
 
+// testKey is the key of a store in tests, salts where its salts come from.
+var (
+	testKey = [16]byte{1, 2, 3}
+	salts   = &Chance{}
+)
+
 // got is what a recovery gave, frame by frame.
 type got struct {
 	Recovery
@@ -18,9 +24,8 @@ type got struct {
 
 // recovered opens the journal that lies on a disk and returns what is in it.
 func recovered(v vfs.FS, o Options) (got, *Journal, error) {
-	o.Rand = &chance{salts}
-	salts++
-	j, err := Open(v, "/journal", miniKey, o)
+	o.Rand = salts
+	j, err := Open(v, "/journal", testKey, o)
 	if err != nil {
 		return got{}, nil, err
 	}

@@ -61,7 +61,7 @@ func TestManyAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	var j *Journal
 	released := uint64(0)
-	j, err := Open(small{vfs.OS}, filepath.Join(dir, "journal"), miniKey, Options{
+	j, err := Open(small{vfs.OS}, filepath.Join(dir, "journal"), testKey, Options{
 		Checkpoint: func(upTo uint64) { released = upTo; j.Release(upTo) },
 	})
 	must(t, err)
@@ -98,7 +98,7 @@ func TestManyAtOnce(t *testing.T) {
 	done.Wait()
 	must(t, j.Close())
 	next := map[uint64]uint64{}
-	j, err = Open(small{vfs.OS}, filepath.Join(dir, "journal"), miniKey, Options{})
+	j, err = Open(small{vfs.OS}, filepath.Join(dir, "journal"), testKey, Options{})
 	must(t, err)
 	r, err := j.Recover(func(commit uint64, f *Frame) error {
 		if n := next[f.Stream]; n != 0 && f.First != n || binary.LittleEndian.Uint64(f.Body[0]) != f.First {
@@ -485,7 +485,7 @@ func TestRecoveryErrors(t *testing.T) {
 		t.Errorf("%+v %v", r, err)
 	}
 	// An error of the caller ends it.
-	j, err = Open(d.Copy(), "/journal", miniKey, Options{})
+	j, err = Open(d.Copy(), "/journal", testKey, Options{})
 	must(t, err)
 	if _, err = j.Recover(func(uint64, *Frame) error { return syscall.EDOM }); !errors.Is(err, syscall.EDOM) {
 		t.Error(err)

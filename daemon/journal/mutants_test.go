@@ -1,12 +1,13 @@
 //go:build mutants
 
-package journal
+package journal_test
 
 import (
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/journal"
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
@@ -16,18 +17,18 @@ func TestMutants(t *testing.T) {
 		name  string
 		which *string
 	}{
-		{"sync left out", &Mutant},
-		{"acknowledged before the sync", &Mutant},
-		{"failed sync repeated", &Mutant},
-		{"folder sync left out", &Mutant},
-		{"header sync left out", &Mutant},
-		{"recovery sync left out", &Mutant},
-		{"sum ignored", &Mutant},
-		{"generation not raised", &Mutant},
-		{"fixed salt", &Mutant},
-		{"parts released", &Mutant},
-		{"removed too early", &Mutant},
-		{"read on behind the torn", &Mutant},
+		{"sync left out", &journal.Mutant},
+		{"acknowledged before the sync", &journal.Mutant},
+		{"failed sync repeated", &journal.Mutant},
+		{"folder sync left out", &journal.Mutant},
+		{"header sync left out", &journal.Mutant},
+		{"recovery sync left out", &journal.Mutant},
+		{"sum ignored", &journal.Mutant},
+		{"generation not raised", &journal.Mutant},
+		{"fixed salt", &journal.Mutant},
+		{"parts released", &journal.Mutant},
+		{"removed too early", &journal.Mutant},
+		{"read on behind the torn", &journal.Mutant},
 		{"folder sync left out", &vfs.Mutant},
 		{"renamed before the sync", &vfs.Mutant},
 		{"replaced in place", &vfs.Mutant},
@@ -55,7 +56,7 @@ func hunt(seed uint64) (err error) {
 		}
 	}()
 	if seed%8 == 0 {
-		if err := forge(seed); err != nil {
+		if err := journal.Forge(seed); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package journal
+package journal_test
 
 import (
 	"bufio"
@@ -9,15 +9,35 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/crashtest"
+	"github.com/nats-broker/nats-broker/daemon/internal/crashtest/mini"
+	"github.com/nats-broker/nats-broker/daemon/journal"
+	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
+
+// trace is told what happens, if somebody wants to know.
+var trace = func(string, ...any) {}
+
+// opener opens the store that is driven. What it does not get from the disk it gets from the seed.
+func opener(seed uint64, mode journal.Mode) crashtest.Opener {
+	rng := &journal.Chance{N: seed}
+	return func(v vfs.FS) (crashtest.Store, error) {
+		o := mini.Options{Sound: true, Trace: func(format string, args ...any) { trace(format, args...) }}
+		o.Journal = journal.Options{Mode: mode, Rand: rng, Now: func() time.Time { return time.Unix(0, 0) }}
+		m, err := mini.Open(v, "/store", o)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+}
 
 // config is what a seed does.
 func config(seed uint64) crashtest.Config {
 	c := crashtest.Config{
-		Open: opener(Options{}), Lives: 6, Steps: 60, Streams: 4, MaxBody: 64 << 10, Faults: seed%3 != 0, Trace: trace,
+		Open: opener(seed, journal.Durable), Lives: 6, Steps: 60, Streams: 4, MaxBody: 64 << 10, Faults: seed%3 != 0, Trace: trace,
 	}
 	if seed%2 == 1 {
-		c.Open = opener(Options{Mode: Interval})
+		c.Open = opener(seed, journal.Interval)
 	}
 	switch seed / 2 % 4 {
 	case 1: // few streams, large messages: parts, and files that fill
@@ -32,7 +52,6 @@ func config(seed uint64) crashtest.Config {
 }
 
 func simulate(seed uint64) error {
-	salts = seed << 32
 	return crashtest.Run(seed, config(seed))
 }
 
@@ -60,7 +79,7 @@ func TestSimulation(t *testing.T) {
 	long, err := time.ParseDuration(os.Getenv("JOURNAL_SIMULATE"))
 	if err != nil {
 		n := uint64(24)
-		if raceEnabled { // which takes twenty times as long
+		if journal.RaceEnabled { // which takes twenty times as long
 			n = 8
 		}
 		for seed := range n {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc64"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -53,6 +54,8 @@ type known struct {
 	weak map[uint64]uint64
 	// Sequences that were acknowledged once, also weakly: they never stand for another message.
 	ever map[uint64]uint64
+	// Sequences whose removal was asked for: false, or acknowledged: true.
+	gone map[uint64]bool
 }
 
 // NewHistory returns an empty one.
@@ -63,7 +66,7 @@ func NewHistory() *History {
 func (h *History) stream(s uint64) *known {
 	k := h.streams[s]
 	if k == nil {
-		k = &known{ids: map[uint64]uint64{}, weak: map[uint64]uint64{}, ever: map[uint64]uint64{}}
+		k = &known{ids: map[uint64]uint64{}, weak: map[uint64]uint64{}, ever: map[uint64]uint64{}, gone: map[uint64]bool{}}
 		h.streams[s] = k
 	}
 	return k
@@ -111,6 +114,38 @@ func (h *History) Synced() {
 	}
 }
 
+// Remove returns a message that may be removed now, the some-th of those that are known, and notes
+// that its removal is asked for.
+func (h *History) Remove(stream, some uint64) (seq uint64, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := h.stream(stream)
+	list := slices.Sorted(maps.Keys(k.ids))
+	if len(list) == 0 {
+		return 0, false
+	}
+	seq = list[some%uint64(len(list))]
+	_, again := k.gone[seq]
+	if !again {
+		k.gone[seq] = false
+	}
+	return seq, !again
+}
+
+// Removing notes that the removal of a message is asked for.
+func (h *History) Removing(stream, seq uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stream(stream).gone[seq] = false
+}
+
+// Removed notes that the removal of a message was acknowledged.
+func (h *History) Removed(stream, seq uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stream(stream).gone[seq] = true
+}
+
 // Acks returns how many acknowledgements there were.
 func (h *History) Acks() int {
 	h.mu.Lock()
@@ -150,8 +185,12 @@ func (h *History) check(s uint64, k *known, c map[uint64][]byte, power bool, los
 	for _, m := range must {
 		for seq, id := range m {
 			b, ok := c[seq]
-			if !ok && lost != nil && lost(s, seq) {
+			_, asked := k.gone[seq]
+			if !ok && (asked || lost != nil && lost(s, seq)) {
 				delete(m, seq)
+				if asked { // it has gone, and was seen to have gone
+					k.gone[seq] = true
+				}
 				continue
 			}
 			if !ok {
@@ -168,6 +207,11 @@ func (h *History) check(s uint64, k *known, c map[uint64][]byte, power bool, los
 		id, whole := ID(b)
 		if sent, ok := h.sent[id]; !ok || !whole || sent.stream != s || sent.size != len(b) {
 			return fmt.Errorf("at %d is what nobody sent: number %d, whole: %v, %d bytes", seq, id, whole, len(b))
+		}
+		if done, asked := k.gone[seq]; done {
+			return fmt.Errorf("message %d at %d was removed and is there", id, seq)
+		} else if asked {
+			delete(k.gone, seq) // nobody was told that it went, and it is there: it stays
 		}
 		if other, twice := at[id]; twice {
 			return fmt.Errorf("message %d is at %d and at %d", id, other, seq)

@@ -186,6 +186,8 @@ func (r *run) use(s Store) {
 			if s.Flush(); r.rng.IntN(12) == 0 {
 				r.off()
 			}
+		case n < 9:
+			r.remove(s)
 		default:
 			r.put(s)
 		}
@@ -216,6 +218,19 @@ func (r *run) put(s Store) {
 			if err := r.h.Acked(stream, first+uint64(i), b, weak); err != nil && r.wrong == nil {
 				r.wrong = err
 			}
+		}
+	})
+}
+
+func (r *run) remove(s Store) {
+	stream := uint64(1 + r.rng.IntN(r.c.Streams))
+	seq, ok := r.h.Remove(stream, r.rng.Uint64())
+	if !ok {
+		return
+	}
+	s.Remove(stream, seq, func(err error) {
+		if err == nil {
+			r.h.Removed(stream, seq)
 		}
 	})
 }

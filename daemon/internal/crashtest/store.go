@@ -8,6 +8,8 @@ type Store interface {
 	// called when they are acknowledged, with the sequence of the first; perhaps before Put
 	// returns, perhaps in Flush. weak says that the end of the power may take them away.
 	Put(stream uint64, bodies [][]byte, done func(first uint64, weak bool, err error))
+	// Remove takes a message out, which then never comes back. done is called like that of Put.
+	Remove(stream, seq uint64, done func(err error))
 	// Flush works off what was handed over.
 	Flush()
 	// Sync brings to the disk what was acknowledged weakly.
