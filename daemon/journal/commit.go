@@ -205,7 +205,6 @@ func (j *Journal) finish(pieces []piece, took time.Duration) {
 		}
 		j.frames = append(j.frames, p.f)
 	}
-	j.done = commit
 	j.stats.Frames += uint64(len(j.frames))
 	j.mu.Unlock()
 	j.pace.took(took, commitOf(pieces), len(pieces))
@@ -216,6 +215,9 @@ func (j *Journal) finish(pieces []piece, took time.Duration) {
 			f.Waiter.Done(f, commit, nil)
 		}
 	}
+	j.mu.Lock()
+	j.done = commit
+	j.mu.Unlock()
 	if j.opts.Committed != nil {
 		j.opts.Committed(commit)
 	}

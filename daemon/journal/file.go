@@ -66,11 +66,11 @@ func (f *file) fill(k key) error {
 			return err
 		}
 	}
-	if err := f.f.Sync(); err != nil {
+	f.h = header{size: f.size}
+	if err := f.writeHeader(k); err != nil {
 		return err
 	}
-	f.h = header{size: f.size}
-	return f.writeHeader(k)
+	return f.f.SyncAll()
 }
 
 // writeHeader brings the header to both ends of the file, one after the other, so that a cut

@@ -42,7 +42,9 @@ type Options struct {
 	// call [Journal.Release]. It is called by the committer, must not wait, and is not repeated
 	// for a commit.
 	Checkpoint func(upTo uint64)
-	// Committed is called by the committer when all waiters of a commit have been told.
+	// Committed is called by the committer when all waiters of a commit have been told. Only then
+	// may anything say of itself that it is true up to that commit: a commit may hold several
+	// frames of one stream.
 	Committed func(commit uint64)
 	// Report is told what an operator must know. It is called by the committer.
 	Report func(Report)
@@ -327,7 +329,7 @@ func (j *Journal) Position() uint64 {
 }
 
 // Release says that everything up to a commit is durable elsewhere, so that the files that hold
-// it may be used again.
+// it may be used again. What is not committed entirely is not released, whatever commit says.
 func (j *Journal) Release(commit uint64) {
 	j.mu.Lock()
 	j.released = max(j.released, min(commit, j.done))

@@ -243,7 +243,7 @@ func (j *Journal) retire(f *file) {
 	if f.rotten {
 		err = errors.Join(err, j.quarantine(f.name))
 	} else {
-		err = errors.Join(err, j.fs.Remove(f.name))
+		err = errors.Join(err, j.fs.Remove(f.name), j.fs.SyncDir(j.dir))
 	}
 	if err != nil {
 		j.report(Report{What: FileGivenUp, File: f.name, Err: err})

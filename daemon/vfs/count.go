@@ -106,9 +106,12 @@ func (f *countedFile) WriteVec(p [][]byte, off int64) (int64, error) {
 	return n, err
 }
 
-func (f *countedFile) Sync() error {
+func (f *countedFile) Sync() error    { return f.sync(f.File.Sync) }
+func (f *countedFile) SyncAll() error { return f.sync(f.File.SyncAll) }
+
+func (f *countedFile) sync(call func() error) error {
 	t := time.Now()
-	err := f.File.Sync()
+	err := call()
 	f.n.syncs.Add(1)
 	f.n.syncNanos.Add(uint64(time.Since(t)))
 	f.failed(err)

@@ -56,6 +56,10 @@ type File interface {
 	// Sync returns when everything written so far, and the size, is on the disk (fdatasync). An
 	// error is final: see the package comment.
 	Sync() error
+	// SyncAll is Sync and brings also what is known of the file to the disk (fsync): where its bytes
+	// lie, above all. Sync should do so where it matters, and does not on every file system: once,
+	// when a file is complete, this makes sure.
+	SyncAll() error
 	// Truncate sets the size.
 	Truncate(size int64) error
 	// Allocate reserves room on the disk and makes the file at least off+n long; what was never

@@ -163,14 +163,17 @@ func (o *osFile) WriteVec(p [][]byte, off int64) (int64, error) {
 	return done, nil
 }
 
-func (o *osFile) Sync() error {
+func (o *osFile) Sync() error    { return o.sync("fdatasync", unix.Fdatasync) }
+func (o *osFile) SyncAll() error { return o.sync("fsync", unix.Fsync) }
+
+func (o *osFile) sync(name string, call func(int) error) error {
 	for {
-		switch err := unix.Fdatasync(int(o.f.Fd())); err {
+		switch err := call(int(o.f.Fd())); err {
 		case nil:
 			return nil
 		case unix.EINTR: // it was not begun, or it goes on: asked again it waits for the same pages
 		default:
-			return &fs.PathError{Op: "fdatasync", Path: o.f.Name(), Err: err}
+			return &fs.PathError{Op: name, Path: o.f.Name(), Err: err}
 		}
 	}
 }

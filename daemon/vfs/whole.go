@@ -61,7 +61,7 @@ func writeNew(v FS, name string, kind Kind, pieces [][]byte) error {
 		_, err = f.WriteVec(pieces, 0)
 	}
 	if err == nil && !mutated("renamed before the sync") {
-		err = f.Sync()
+		err = f.SyncAll()
 	}
 	if e := f.Close(); err == nil {
 		err = e

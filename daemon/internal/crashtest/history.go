@@ -76,16 +76,22 @@ func (h *History) stream(s uint64) *known {
 func (h *History) Send(stream uint64, filler []byte) []byte {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.next++
+	h.next++ // a history that sends by itself has no other numbers
 	b := Body(h.next, filler)
 	h.sent[h.next] = sending{stream, len(b)}
 	return b
 }
 
-// Acked notes that the store has acknowledged a message. If weak is set the end of the power may
+// Sent notes that a message with a number was handed to the store.
+func (h *History) Sent(stream, id uint64, size int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sent[id] = sending{stream, size}
+}
+
+// Acked notes that the store has acknowledged the message with a number. If weak is set the end of the power may
 // take it away, but not that of the process.
-func (h *History) Acked(stream, seq uint64, body []byte, weak bool) error {
-	id, _ := ID(body)
+func (h *History) Acked(stream, seq, id uint64, weak bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.stream(stream)
@@ -136,7 +142,9 @@ func (h *History) Remove(stream, some uint64) (seq uint64, ok bool) {
 func (h *History) Removing(stream, seq uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stream(stream).gone[seq] = false
+	if k := h.stream(stream); !k.gone[seq] {
+		k.gone[seq] = false
+	}
 }
 
 // Removed notes that the removal of a message was acknowledged.

@@ -215,7 +215,8 @@ func (r *run) put(s Store) {
 			return
 		}
 		for i, b := range bodies {
-			if err := r.h.Acked(stream, first+uint64(i), b, weak); err != nil && r.wrong == nil {
+			id, _ := ID(b)
+			if err := r.h.Acked(stream, first+uint64(i), id, weak); err != nil && r.wrong == nil {
 				r.wrong = err
 			}
 		}

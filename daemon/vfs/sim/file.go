@@ -150,6 +150,8 @@ func (f *file) Sync() error {
 	return fault
 }
 
+func (f *file) SyncAll() error { return f.Sync() }
+
 func (f *file) Truncate(size int64) error {
 	fault, err := f.begin(f.op(Truncate, size, 0), true)
 	defer f.d.mu.Unlock()

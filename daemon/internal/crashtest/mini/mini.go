@@ -24,6 +24,9 @@ type Options struct {
 	Journal journal.Options
 	// Sound says that no bit of the disk was turned over: to find anything lost is a mistake then.
 	Sound bool
+	// Reused says that a name which was removed may come back for another file, as on a file
+	// system without a journal of its names, when the inode was used again.
+	Reused bool
 	// Start lets the journal commit by itself, and makes checkpoints when it asks for them.
 	Start bool
 	// Trace is told what the store meets; nil: nobody.
@@ -41,6 +44,8 @@ type Store struct {
 	streams map[uint64]*stream
 	upTo    uint64 // commit up to which the file is true, or that was applied last
 	lost    bool   // something was lost of which it is not known what
+
+	writing sync.Mutex // one checkpoint at a time
 
 	ask  chan bool // the journal asks for a checkpoint
 	over sync.WaitGroup
@@ -80,6 +85,11 @@ func Open(v vfs.FS, dir string, o Options) (*Store, error) {
 		default:
 		}
 	}
+	o.Journal.Committed = func(commit uint64) { // not before: a commit has several frames
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.upTo = commit
+	}
 	o.Journal.Report = func(r journal.Report) { m.opts.Trace("report %+v", r) }
 	j, err := journal.Open(v, filepath.Join(dir, "journal"), key, o.Journal)
 	if err != nil {
@@ -91,7 +101,7 @@ func Open(v vfs.FS, dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	m.opts.Trace("recovered %+v", r)
-	if o.Sound && (len(r.Lost) > 0 || len(r.Quarantined) > 0) {
+	if o.Sound && (len(r.Lost) > 0 || len(r.Quarantined) > 0 && !o.Reused) {
 		return nil, fmt.Errorf("the disk is sound, and yet lost: %v, moved away: %v", r.Lost, r.Quarantined)
 	}
 	m.goOn(r.Clean)
@@ -184,12 +194,10 @@ type waiter struct {
 	weak bool
 }
 
-func (w *waiter) Done(f *journal.Frame, commit uint64, err error) {
+func (w *waiter) Done(f *journal.Frame, _ uint64, err error) {
 	if err == nil {
 		w.m.mu.Lock()
-		if err = w.m.apply(f); err == nil {
-			w.m.upTo = commit
-		}
+		err = w.m.apply(f)
 		w.m.mu.Unlock()
 	}
 	if w.done != nil {
@@ -271,6 +279,8 @@ func (m *Store) Sync() error { return m.j.Sync() }
 // Checkpoint writes the file and releases the journal. The file may be newer than what the journal
 // has on the disk: its commits count no less.
 func (m *Store) Checkpoint() error {
+	m.writing.Lock()
+	defer m.writing.Unlock()
 	m.mu.Lock()
 	b, upTo := m.encode(), m.upTo
 	m.mu.Unlock()
@@ -360,6 +370,11 @@ func (m *Store) Lost(n, seq uint64) bool {
 
 // Close ends the use of the store.
 func (m *Store) Close() error {
+	for range 20 { // what waits may need a file that a checkpoint frees
+		if m.j.Sync() == nil || m.Checkpoint() != nil {
+			break
+		}
+	}
 	err := m.j.Close()
 	close(m.ask)
 	m.over.Wait()
