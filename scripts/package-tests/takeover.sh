@@ -181,6 +181,14 @@ owned() {
 	seen=$(apt_get install /var/tmp/nats-broker.deb 2>&1) && ok 'a drop-in for nats.service with another program' || bad 'a drop-in for nats.service with another program' "$seen"
 	matches 'it is named' 'nats.service.d/x.conf would run another program' "$seen"
 	check 'and not obeyed' probe
+	# A port that some other program has: apt's output says so, and the broker does not lie in wait.
+	apt_get purge nats-broker >/dev/null 2>&1
+	inside_sh 'rm -r /etc/systemd/system/nats.service.d; systemctl daemon-reload; systemd-run --quiet --unit other systemd-socket-activate -l 127.0.0.1:4222 /bin/cat'
+	eventually 5 inside_sh 'ss -Hltn | grep -q :4222'
+	seen=$(apt_get install /var/tmp/nats-broker.deb 2>&1) && ok 'where another program has the port' || bad 'where another program has the port' "$seen"
+	matches 'apt shows why it does not run' 'nats-broker.service does not run: .*address already in use' "$seen"
+	inside systemctl stop other
+	same 'and it does not take the port later' failed "$(sleep 2; is active nats-broker.service)"
 	scripts/box down "$box"
 
 	theirs disabled
