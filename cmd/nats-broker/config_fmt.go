@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -45,6 +46,8 @@ func configFormat(args []string, stdin io.Reader, stdout, stderr io.Writer) int 
 		}
 		text, err = io.ReadAll(stdin)
 		file = "standard input"
+	} else if info, bad := os.Stat(file); *write && bad == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", file)
 	} else {
 		text, err = os.ReadFile(file)
 	}

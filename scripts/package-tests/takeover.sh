@@ -11,7 +11,7 @@ theirs() {
 	new_box "$1" --with nats-server || return
 	scripts/box push "$box" "$(deb new)" /var/tmp/nats-broker.deb
 	scripts/box push "$box" "$new_dir/nats-broker-compat_$new-1_all.deb" /var/tmp/compat.deb
-	inside_sh "chmod 644 /var/tmp/*.deb; install -d -o nats /srv/nats; printf '%s\n' 'host: 127.0.0.1' 'port: $port' '$password' '${2:-}' >/etc/nats-server.conf; systemctl restart nats-server"
+	inside_sh "chmod 644 /var/tmp/*.deb; install -d -o nats /srv/nats; echo 'max_payload: 2MB' >/etc/extra.conf; printf '%s\n' 'host: 127.0.0.1' 'port: $port' '$password' '${2:-}' >/etc/nats-server.conf; systemctl restart nats-server"
 	eventually 10 inside probe once "$secret" || bad "$1: nats-server serves" "$(inside journalctl -n 20 --no-pager)"
 	stranger_begins
 }
@@ -77,7 +77,7 @@ refused() {
 
 taken() {
 	local seen pid
-	theirs taken 'http: "127.0.0.1:8222"'
+	theirs taken $'http: "127.0.0.1:8222"\ninclude extra.conf'
 	inside_sh 'mkdir -p /etc/systemd/system/nats-server.service.d; printf "[Service]\nLimitNOFILE=12345\n" >/etc/systemd/system/nats-server.service.d/files.conf; systemctl daemon-reload'
 	seen=$(both 2>&1) && ok 'nats-broker takes the place of nats-server' || bad 'nats-broker takes the place of nats-server' "$seen"
 	matches 'drop-ins that apply are named' 'files.conf applies to nats-broker as well' "$seen"
@@ -89,6 +89,7 @@ taken() {
 	matches 'status, check and show speak of one file' 'configuration: +/etc/nats/nats.conf' "$(inside nats-broker status)"
 	matches 'config check' '/etc/nats/nats.conf is valid' "$(inside nats-broker config check 2>&1)"
 	matches 'config show' "port: $port" "$(inside nats-broker config show 2>&1)"
+	matches 'included files are found from there' 'max_payload: 2' "$(inside nats-broker config show 2>&1)"
 	matches 'the configuration says where it comes from' 'Taken over from /etc/nats-server.conf' "$(inside head -1 /etc/nats/nats.conf)"
 	same 'it is for root and the group nats' '640 root nats' "$(inside_sh "stat -c '%a %U %G' /etc/nats/nats.conf")"
 	same 'systemd finds no fault in that' '' "$(inside_sh 'journalctl -b -p warning --no-pager _PID=1 -o cat | grep -i -e ordering -e cycle -e alias -e dependency')"
