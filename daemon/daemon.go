@@ -188,7 +188,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 	}
 	authPart.broker, d.gate = d.broker, authPart.door
 	d.openParcel() // before anybody asks for the server's id
-	d.system = newSystemPart(cfg, d.broker, d.systemSource(), d.logs.Logger("system"))
+	d.system = newSystemPart(cfg, d.Identity.Own, d.broker, d.systemSource(), d.logs.Logger("system"))
 	d.core = newCorePart(d)
 	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.logs.Logger("cluster")); err != nil {
 		return err

@@ -2,12 +2,14 @@ package daemon_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -148,4 +150,40 @@ func TestRouteMetrics(t *testing.T) {
 		v, there := a.metric(t, pending)
 		return there && v == 0
 	})
+}
+
+// What /varz shows of a cluster block without a port, and of feature flags, is what nats-server shows; which nats-broker
+// it is stands in a key of our own.
+func TestVarzOfWhatIsNotInUse(t *testing.T) {
+	type varz struct {
+		Version string          `json:"version"`
+		Cluster any             `json:"cluster"`
+		Flags   map[string]bool `json:"feature_flags"`
+		Own     *struct {
+			Version string `json:"version"`
+		} `json:"nats_broker"`
+	}
+	for _, config := range []string{"", "cluster { name: x, pool_size: 5 }\n", "cluster { name: x }\nfeature_flags { js_ack_fc_v2: true, another: true }\n"} {
+		get := func(binary string) (v varz) {
+			port := brokertest.FreePort(t)
+			brokertest.Start(t, brokertest.Options{Binary: binary, Config: fmt.Sprintf("http: \"127.0.0.1:%d\"\n%s", port, config)})
+			answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/varz", port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			if err := json.NewDecoder(answer.Body).Decode(&v); err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		ours, theirs := get(""), get(brokertest.NATSServer(t))
+		if ours.Own == nil || ours.Own.Version == "" {
+			t.Errorf("%q: it does not say which nats-broker it is", config)
+		}
+		ours.Own = nil
+		if !reflect.DeepEqual(ours, theirs) {
+			t.Errorf("%q: %+v, want %+v", config, ours, theirs)
+		}
+	}
 }

@@ -20,11 +20,12 @@ var (
 // it has to say about the end still finds its way.
 type systemPart struct {
 	service *system.Service
-	off     bool // the configuration wants no system account
+	off     bool   // the configuration wants no system account
+	build   string // our version
 }
 
-func newSystemPart(cfg *config.Config, b *broker.Broker, src system.Source, log *logging.Logger) *systemPart {
-	return &systemPart{service: system.New(b, systemOptions(cfg.Options), src, log), off: cfg.Options.NoSystemAccount}
+func newSystemPart(cfg *config.Config, build string, b *broker.Broker, src system.Source, log *logging.Logger) *systemPart {
+	return &systemPart{service: system.New(b, systemOptions(cfg.Options, build), src, log), off: cfg.Options.NoSystemAccount, build: build}
 }
 
 func (p *systemPart) name() string { return "system account" }
@@ -38,7 +39,7 @@ func (p *systemPart) start(*config.Config) error {
 
 // prepare follows the configuration; the core has changed before.
 func (p *systemPart) prepare(_, new *config.Config) (*change, error) {
-	commit, err := p.service.Prepare(systemOptions(new.Options))
+	commit, err := p.service.Prepare(systemOptions(new.Options, p.build))
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,7 @@ func (s serverSource) Varz(v *monitor.Varz) {
 	o, act := b.Options(), s.d.active.Load()
 	v.ID, v.Name = s.Identity()
 	v.Version, v.Proto = o.Version, broker.ProtocolLevel
+	v.Build = monitor.Build{Version: s.d.Identity.Own, Commit: gitCommit()}
 	v.GitCommit = o.GitCommit
 	v.Host, v.Port = o.Host, s.clientPort(o.Port)
 	if host, _, err := net.SplitHostPort(o.ClientAdvertise); err == nil {
@@ -106,9 +107,11 @@ func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 	}
 	v.TLSRequired, v.TLSVerify = o.TLS.Defined && !o.AllowNonTLS, o.TLS.Defined && o.TLS.Verify
 	v.MaxSubscriptions = o.Limits.MaxSubscriptions // as written: a negative one is shown
-	v.Tags, v.Metadata, v.FeatureFlags = lower(o.Tags), o.Metadata, o.FeatureFlags
+	v.Tags, v.Metadata, v.FeatureFlags = lower(o.Tags), o.Metadata, featureFlags(o)
 	if hub := s.d.cluster.hub; hub != nil {
 		v.Cluster, v.ConnectURLs = clusterVarz(o, hub), s.d.broker.ConnectURLs()
+	} else { // a block without a port is shown as far as it goes
+		v.Cluster = monitor.ClusterVarz{Name: s.d.broker.Options().Cluster, PoolSize: max(o.Cluster.PoolSize, 0)}
 	}
 }
 

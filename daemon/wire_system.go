@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"slices"
 
@@ -14,8 +15,22 @@ import (
 )
 
 // systemOptions translates the configuration for the system account's service.
-func systemOptions(o *config.Options) system.Options {
-	return system.Options{Tags: lower(o.Tags), Metadata: o.Metadata, FeatureFlags: o.FeatureFlags}
+func systemOptions(o *config.Options, build string) system.Options {
+	return system.Options{Tags: lower(o.Tags), Metadata: o.Metadata, FeatureFlags: featureFlags(o), Build: build}
+}
+
+// knownFlags are the feature flags of nats-server 2.15.3 with their defaults.
+var knownFlags = map[string]bool{"js_ack_fc_v2": false, "js_api_reply_v2": false, "js_raft_delete_range": true, "js_snapshot_sources": false}
+
+// featureFlags are all flags that nats-server knows, as configured. It shows no other.
+func featureFlags(o *config.Options) map[string]bool {
+	flags := maps.Clone(knownFlags)
+	for name, on := range o.FeatureFlags {
+		if _, known := flags[name]; known {
+			flags[name] = on
+		}
+	}
+	return flags
 }
 
 // systemSource gives the system account's service its view of everything else. It

@@ -28,6 +28,7 @@ type topClient struct {
 type topServer struct {
 	Name          string    `json:"server_name"`
 	Version       string    `json:"version"`
+	Build         topBuild  `json:"nats_broker"`
 	Now           time.Time `json:"now"`
 	Uptime        string    `json:"uptime"`
 	CPU           float64   `json:"cpu"`
@@ -40,6 +41,11 @@ type topServer struct {
 	OutMsgs       int64     `json:"out_msgs"`
 	InBytes       int64     `json:"in_bytes"`
 	OutBytes      int64     `json:"out_bytes"`
+}
+
+// topBuild is which nats-broker it is; empty for a nats-server.
+type topBuild struct {
+	Version string `json:"version"`
 }
 
 // topConn is the part of a connection in /connz that is shown.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -52,7 +53,7 @@ func renderTop(before, now *topSample, width int) string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	rate := ratesOf(before, now)
-	add("%s  version %s  up %s", printable(now.Name), printable(now.Version), printable(now.Uptime))
+	add("%s  version %s  up %s", printable(now.Name), printable(cmp.Or(now.Build.Version, now.Version)), printable(now.Uptime))
 	add("  cpu %.1f%%  memory %s  subscriptions %s  slow consumers %d  routes %d", now.CPU, topBytes(float64(now.Mem)), topCount(float64(now.Subscriptions)), now.Slow, now.Routes)
 	add("  in   %10s msgs  %10s   %8s msgs/s  %10s/s", topCount(float64(now.InMsgs)), topBytes(float64(now.InBytes)), topCount(rate.inMsgs), topBytes(rate.inBytes))
 	add("  out  %10s msgs  %10s   %8s msgs/s  %10s/s", topCount(float64(now.OutMsgs)), topBytes(float64(now.OutBytes)), topCount(rate.outMsgs), topBytes(rate.outBytes))

@@ -44,7 +44,7 @@ func (f *fakeBroker) ticks() int64 {
 func (f *fakeBroker) Varz(v *Varz) {
 	t := f.ticks()
 	*v = Varz{
-		ID: "NBX7Q2F5ZJ4LJ2MZ3W6K5T4C7V6HBEXAMPLEEXAMPLEEXAMPLEEXAMPL", Name: "harbour-1", Version: "2.15.3", Proto: 1,
+		ID: "NBX7Q2F5ZJ4LJ2MZ3W6K5T4C7V6HBEXAMPLEEXAMPLEEXAMPLEEXAMPL", Name: "harbour-1", Version: "2.15.3", Proto: 1, Build: Build{"1.2.3", "abcdef0"},
 		Host: "0.0.0.0", Port: 4222, MaxConnections: 65536, PingInterval: 2 * time.Minute, PingMax: 2, AuthRequired: true,
 		HTTPHost: "127.0.0.1", HTTPPort: 8222, AuthTimeout: 2, MaxControlLine: 4096, MaxPayload: 1 << 20, MaxPending: 64 << 20,
 		TLSTimeout: 2, WriteDeadline: 10 * time.Second, Start: f.start, Connections: f.conns, TotalConnections: uint64(f.conns + 40),

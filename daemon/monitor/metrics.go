@@ -30,8 +30,10 @@ type emitFunc func(value float64, labels ...string)
 // counters end in _total, times are seconds since the epoch.
 var metrics = []metric{
 	// What runs.
-	{"build_info", gauge, []string{"version", "commit", "goversion"}, "The build that runs; the value is always 1.",
-		func(s *scrape, emit emitFunc) { emit(1, s.varz.Version, s.varz.GitCommit, s.varz.GoVersion) }},
+	{"build_info", gauge, []string{"version", "commit", "goversion", "compatible"}, "The build that runs, and the nats-server that it is like; the value is always 1.",
+		func(s *scrape, emit emitFunc) {
+			emit(1, s.varz.Build.Version, s.varz.Build.Commit, s.varz.GoVersion, s.varz.Version)
+		}},
 	{"server_info", gauge, []string{"server_id", "server_name", "cluster"}, "The server's identity; the value is always 1.",
 		func(s *scrape, emit emitFunc) { emit(1, s.varz.ID, s.varz.Name, s.varz.Cluster.Name) }},
 	{"start_time_seconds", gauge, nil, "When the server started.",

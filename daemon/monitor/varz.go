@@ -87,6 +87,13 @@ type Varz struct {
 	DiskIOWait           DiskIOWait        `json:"disk_io_wait_stats"`
 	Proxies              *ProxiesVarz      `json:"proxies,omitempty"`
 	TLSCertNotAfter      time.Time         `json:"tls_cert_not_after,omitzero"`
+	Build                Build             `json:"nats_broker"` // an extension: Version is that of the nats-server we are like
+}
+
+// Build is which nats-broker runs.
+type Build struct {
+	Version string `json:"version"`
+	Commit  string `json:"git_commit,omitempty"` // empty: not known
 }
 
 // ClusterVarz is /varz's cluster section; empty when not clustered.

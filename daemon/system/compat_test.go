@@ -140,7 +140,7 @@ func shape(v any, path string, into map[string]string) {
 // elsewhere are the parts of nats-server's answers that come from what this broker
 // does not have.
 var elsewhere = []string{
-	".server.feature_flags", ".data.feature_flags", ".feature_flags", // of JetStream
+	".server.nats_broker", ".data.nats_broker", ".nats_broker", // our own: which nats-broker it is
 	".data.memstats.", ".data.System ", // of what is busy at the moment
 	".data.account_detail.imports", ".data.account_detail.exports", ".data.imports", ".data.exports",
 }

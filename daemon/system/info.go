@@ -17,6 +17,7 @@ type ServerInfo struct {
 	Flags        uint64            `json:"flags"` // capabilities, as bits
 	Seq          uint64            `json:"seq"`   // grows with everything the server sends
 	Time         time.Time         `json:"time"`
+	Build        string            `json:"nats_broker,omitempty"` // an extension: which nats-broker it is
 }
 
 // Event heads an event: what it is, and which one. Schema is of the form
@@ -49,6 +50,6 @@ func (s *Service) identity() ServerInfo {
 	b, o := s.broker.Options(), s.opts.Load()
 	return ServerInfo{
 		Name: b.ServerName, Host: b.ShownHost(), ID: s.broker.ID(), Cluster: b.Cluster, Version: b.Version,
-		Domain: o.Domain, Tags: o.Tags, Metadata: o.Metadata, FeatureFlags: o.FeatureFlags,
+		Domain: o.Domain, Tags: o.Tags, Metadata: o.Metadata, FeatureFlags: o.FeatureFlags, Build: o.Build,
 	}
 }

@@ -46,7 +46,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\b[NA][A-Z2-7]{55}\b`), "<id>"},
 	{regexp.MustCompile(`\[[A-Za-z0-9]{22}\]`), "<event>"},
 	{regexp.MustCompile(`"(data|statsz)":\{.*`), "…"}, // JSON is compared elsewhere
-	{regexp.MustCompile(`"feature_flags": ?\{[^}]*\},?`), ""},
+	{regexp.MustCompile(`,\s*"nats_broker": ?("[^"]*"|\{[^}]*\})`), ""},
 	{regexp.MustCompile(`_INBOX\.[A-Za-z0-9.]+`), "<inbox>"},
 	{regexp.MustCompile(`sha256:[0-9a-f]+`), "<digest>"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`), "<time>"},

@@ -9,6 +9,7 @@ type Options struct {
 	Tags         []string
 	Metadata     map[string]string
 	FeatureFlags map[string]bool
+	Build        string // the version of nats-broker
 
 	// StatsInterval is how often the server tells others of itself: 10 s. After
 	// the start it does so sooner, at intervals that double.

@@ -24,7 +24,7 @@ const frame = {
   server(v, health) {
     setText($('server'), v.server_name === v.server_id ? v.server_id.slice(0, 12) + '…' : v.server_name);
     $('server').title = v.server_id;
-    setText($('version'), `version ${v.version}`);
+    setText($('version'), `version ${v.nats_broker.version}`);
     setText($('uptime'), `up ${duration((new Date(v.now) - new Date(v.start)) / 1000)}`);
     this.health(health);
     document.title = `${shown.page.title} – ${v.server_name}`;
