@@ -29,6 +29,19 @@ func (a *Account) Interested(subject string) bool {
 	return false
 }
 
+// InterestedIn reports whether a queue group has a member that would receive a message
+// on a subject: a client, another part, or another server. It takes no lock.
+func (a *Account) InterestedIn(subject, queue string) bool {
+	var room [8]*node
+	to := asBytes(subject)
+	for _, n := range a.index.Match(to, sublist.Hash(to), room[:0]) {
+		if _, l := n.Members(); l != nil && slices.ContainsFunc(l.Queues, func(g sublist.Group[Subscription]) bool { return g.Name == queue }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Subscribers counts the clients' subscriptions here that a message on a literal
 // subject would reach, or, for a pattern, those that lie within it; with a queue group,
 // its members only.

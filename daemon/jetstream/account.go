@@ -67,6 +67,7 @@ func (a *account) stop() {
 	release(a.subs)
 	a.queue.stop()
 	for _, s := range a.list() {
+		s.consumers.close("409 Server Shutdown")
 		s.close()
 	}
 }

@@ -129,7 +129,10 @@ func (a *account) info() *api.AccountInfo {
 	i.Limits = l
 	i.Memory, i.Store = uint64(a.stored[api.Memory].Load()), uint64(a.stored[api.File].Load())
 	i.ReservedMemory, i.ReservedStore = uint64(a.reserved(api.Memory, "")), uint64(a.reserved(api.File, ""))
-	i.Streams = len(a.list())
+	for _, s := range a.list() {
+		i.Streams++
+		i.Consumers += s.consumers.count()
+	}
 	i.API = api.Requests{Level: api.Level, Total: a.answered.Load(), Errors: a.failed.Load()}
 	return i
 }

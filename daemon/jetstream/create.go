@@ -132,6 +132,7 @@ func (a *account) deleteStream(r *request) {
 // remove ends a stream and takes away what it holds.
 func (a *account) remove(s *Stream) error {
 	c := s.config.Load()
+	s.consumers.close("409 Consumer Deleted")
 	s.close()
 	if err := a.destroy(s); err != nil {
 		return err

@@ -25,6 +25,10 @@ type Options struct {
 	Requests      int           // that may wait
 	Infos         int
 
+	MaxAckPending   int // of a consumer; 0: any
+	MaxRequestBatch int // of a pull request; 0: any
+	MaxConsumers    int // of a stream, where neither it nor the account says a number; -1: any
+
 	// Accounts have JetStream, with these limits.
 	Accounts map[string]api.AccountLimits
 }
@@ -34,6 +38,7 @@ const (
 	defaultBuffered   = 100_000
 	defaultBufferedBy = 128 << 20
 	defaultRequests   = 10_000
+	defaultConsumers  = 1000
 )
 
 // NoLimits are the limits of an account that has none.
@@ -55,6 +60,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Infos == 0 {
 		o.Infos = o.Requests
+	}
+	if o.MaxConsumers == 0 {
+		o.MaxConsumers = defaultConsumers
 	}
 	return o
 }

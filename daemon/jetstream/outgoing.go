@@ -101,6 +101,7 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) {
 		s.fail(err)
 		return
 	}
+	s.inform(&c)
 	if c.Kind != stream.Append {
 		if n.done != nil {
 			n.done <- res
@@ -117,6 +118,20 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) {
 		return
 	}
 	s.out = append(s.out, o)
+}
+
+// inform lets consumers know what was applied. mu is held.
+func (s *Stream) inform(c *stream.Change) {
+	switch c.Kind {
+	case stream.Append:
+		s.consumers.tell(s.watched)
+		s.consumers.stored(c.Record.Subject)
+	case stream.Purge:
+		s.watched.removed = s.watched.removed[:0]
+		s.consumers.purged(c.Filter, s.log.State().First)
+	default:
+		s.consumers.tell(s.watched)
+	}
 }
 
 // fail ends the stream's work: what is pending has an unknown fate and gets no answer. mu is held.

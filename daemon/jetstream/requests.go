@@ -107,7 +107,11 @@ func (a *account) receive(m *broker.Message) {
 		subj = "$JS" + subj[4+strings.IndexByte(subj[4:], '.'):]
 	}
 	op := api.Find(subj)
-	if op == nil || op.Direct {
+	if op == nil {
+		return
+	}
+	if op.Direct {
+		a.nobody(op, subj, m)
 		return
 	}
 	r := &request{op: op, subject: subj, reply: string(m.Reply), body: bytes.Clone(m.Payload), client: m.Client, from: m.From}
@@ -122,6 +126,21 @@ func (a *account) receive(m *broker.Message) {
 		a.srv.log.Warn(fmt.Sprintf("JetStream request limit reached in account %q, dropping %d requests", a.name(), n))
 		a.srv.limitReached(n)
 	}
+}
+
+// nobody tells who asked a stream or a consumer that there is none, as if nobody had listened.
+func (a *account) nobody(op *api.Op, subj string, m *broker.Message) {
+	if len(m.Reply) == 0 || op == api.ConsumerResetOp {
+		return
+	}
+	if op == api.ConsumerNextOp {
+		if s := a.stream(api.Token(subj, 4)); s != nil && s.consumers.get(api.Token(subj, 5)) != nil {
+			return
+		}
+	} else if a.stream(api.Token(subj, 3)) != nil {
+		return
+	}
+	a.broker.Publish(string(m.Reply), "", []byte("NATS/1.0 503\r\n\r\n"), nil)
 }
 
 // answer answers one request. A panic in doing so costs the answer, not the server.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type Server struct {
 	reserved [2]atomic.Int64 // the same that streams have reserved
 
 	requests, errors atomic.Uint64 // answered
+	deliverers       deliverers
 	work             sync.WaitGroup
 }
 
@@ -117,12 +119,25 @@ func (s *Server) Stop() {
 	for _, a := range list {
 		a.stop()
 	}
+	s.deliverers.stop()
 	s.work.Wait()
 	if s.files != nil {
 		if err := s.files.close(); err != nil {
 			s.log.Error("JetStream: " + err.Error())
 		}
 	}
+}
+
+// ending reports whether the server has been told to stop.
+func (s *Server) ending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
+}
+
+// panicked logs what a panic in one part said: the part rests, the server goes on.
+func (s *Server) panicked(what string, p any) {
+	s.log.Error(fmt.Sprintf("JetStream %s failed: %v\n%s", what, p, debug.Stack()))
 }
 
 // full reports whether more is stored than may be.

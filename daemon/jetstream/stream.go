@@ -26,6 +26,9 @@ type Stream struct {
 	ledger  ledger // nil: nothing is kept beyond the process
 	log     stream.Log
 
+	consumers consumerSet
+	watched   *watchedLog // log
+
 	config atomic.Pointer[api.StreamConfig] // as it was asked for, complete
 	direct *direct
 
@@ -71,6 +74,8 @@ type ledger interface {
 	record(s *Stream, body [][]byte, first uint64, count int, time int64)
 	// change hands over one change that is no message.
 	change(s *Stream, c stream.Change)
+	// consumer hands over changes of a consumer; done, if not nil, is called when they are committed, or will not be.
+	consumer(c *Consumer, changes []byte, done func(error))
 }
 
 // Name returns the stream's name.
@@ -110,7 +115,9 @@ func limit(n int64) uint64 { return uint64(max(n, 0)) }
 
 // newStream makes the stream of a checked configuration over a log. It takes nothing yet.
 func (a *account) newStream(c *api.StreamConfig, log stream.Log, created time.Time) (*Stream, error) {
-	s := &Stream{acc: a, created: created, acks: api.NewAcks(c.Name, a.srv.options().Domain), log: log}
+	w := &watchedLog{Log: log}
+	s := &Stream{acc: a, created: created, acks: api.NewAcks(c.Name, a.srv.options().Domain), log: w, watched: w}
+	w.watched = func() bool { return s.consumers.count() > 0 }
 	s.settled = sync.NewCond(&s.mu)
 	s.outlet.Leads(s)
 	s.direct = &direct{s: s}
@@ -119,7 +126,7 @@ func (a *account) newStream(c *api.StreamConfig, log stream.Log, created time.Ti
 	if err != nil {
 		return nil, err
 	}
-	if s.machine, err = stream.Open(m, log, a.srv.idKey, s.now()); err != nil {
+	if s.machine, err = stream.Open(m, w, a.srv.idKey, s.now()); err != nil {
 		return nil, err
 	}
 	s.config.Store(c)

@@ -441,6 +441,14 @@ func (k *consumerChecker) ephemeral() *Error {
 	return nil
 }
 
+// Check returns what is wrong with the request by itself.
+func (q *UnpinRequest) Check() *Error {
+	if q.Group == "" {
+		return InvalidJSON.Error("consumer group not specified")
+	}
+	return checkGroup(q.Group)
+}
+
 func checkGroup(g string) *Error {
 	if g == "" {
 		return GroupEmpty.Error()

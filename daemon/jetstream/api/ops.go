@@ -74,23 +74,34 @@ type (
 
 // The operations that are told apart in code.
 var (
-	AccountOp        = &Op{Name: "INFO", kind: "account_info", Info: true}
-	StreamCreateOp   = &Op{Name: "STREAM.CREATE.*", kind: "stream_create"}
-	StreamUpdateOp   = &Op{Name: "STREAM.UPDATE.*", kind: "stream_update"}
-	StreamNamesOp    = &Op{Name: "STREAM.NAMES", kind: "stream_names", Info: true, bare: func(a Answer) any { return NamesAnswer{Answer: a} }}
-	StreamListOp     = &Op{Name: "STREAM.LIST", kind: "stream_list", Info: true, bare: func(a Answer) any { return ListAnswer{Answer: a, Streams: []*StreamInfo{}} }}
-	StreamInfoOp     = &Op{Name: "STREAM.INFO.*", kind: "stream_info", Info: true, bare: func(a Answer) any { return InfoAnswer{Answer: a} }}
-	StreamDeleteOp   = &Op{Name: "STREAM.DELETE.*", kind: "stream_delete"}
-	StreamPurgeOp    = &Op{Name: "STREAM.PURGE.*", kind: "stream_purge", bare: func(a Answer) any { return PurgeAnswer{Answer: a} }}
-	MsgDeleteOp      = &Op{Name: "STREAM.MSG.DELETE.*", kind: "stream_msg_delete"}
-	MsgGetOp         = &Op{Name: "STREAM.MSG.GET.*", kind: "stream_msg_get"}
-	SnapshotOp       = &Op{Name: "STREAM.SNAPSHOT.*", kind: "stream_snapshot"}
-	RestoreOp        = &Op{Name: "STREAM.RESTORE.*", kind: "stream_restore", bare: func(a Answer) any { return bareRestore{Answer: a} }}
-	ConsumerNamesOp  = &Op{Name: "CONSUMER.NAMES.*", kind: "consumer_names", Info: true, bare: bareList}
-	ConsumerListOp   = &Op{Name: "CONSUMER.LIST.*", kind: "consumer_list", Info: true, bare: bareList}
-	ConsumerInfoOp   = &Op{Name: "CONSUMER.INFO.*.*", kind: "consumer_info", Info: true}
-	ConsumerDeleteOp = &Op{Name: "CONSUMER.DELETE.*.*", kind: "consumer_delete"}
-	AccountPurgeOp   = &Op{Name: "ACCOUNT.PURGE.*", kind: "account_purge"} // of the system account
+	AccountOp      = &Op{Name: "INFO", kind: "account_info", Info: true}
+	StreamCreateOp = &Op{Name: "STREAM.CREATE.*", kind: "stream_create"}
+	StreamUpdateOp = &Op{Name: "STREAM.UPDATE.*", kind: "stream_update"}
+	StreamNamesOp  = &Op{Name: "STREAM.NAMES", kind: "stream_names", Info: true, bare: func(a Answer) any { return NamesAnswer{Answer: a} }}
+	StreamListOp   = &Op{Name: "STREAM.LIST", kind: "stream_list", Info: true, bare: func(a Answer) any { return ListAnswer{Answer: a, Streams: []*StreamInfo{}} }}
+	StreamInfoOp   = &Op{Name: "STREAM.INFO.*", kind: "stream_info", Info: true, bare: func(a Answer) any { return InfoAnswer{Answer: a} }}
+	StreamDeleteOp = &Op{Name: "STREAM.DELETE.*", kind: "stream_delete"}
+	StreamPurgeOp  = &Op{Name: "STREAM.PURGE.*", kind: "stream_purge", bare: func(a Answer) any { return PurgeAnswer{Answer: a} }}
+	MsgDeleteOp    = &Op{Name: "STREAM.MSG.DELETE.*", kind: "stream_msg_delete"}
+	MsgGetOp       = &Op{Name: "STREAM.MSG.GET.*", kind: "stream_msg_get"}
+	SnapshotOp     = &Op{Name: "STREAM.SNAPSHOT.*", kind: "stream_snapshot"}
+	RestoreOp      = &Op{Name: "STREAM.RESTORE.*", kind: "stream_restore", bare: func(a Answer) any { return bareRestore{Answer: a} }}
+	AccountPurgeOp = &Op{Name: "ACCOUNT.PURGE.*", kind: "account_purge"} // of the system account
+)
+
+// The operations on consumers.
+var (
+	ConsumerCreateOp      = &Op{Name: "CONSUMER.CREATE.*", kind: "consumer_create"}
+	ConsumerCreateNamedOp = &Op{Name: "CONSUMER.CREATE.*.>", kind: "consumer_create"}
+	DurableCreateOp       = &Op{Name: "CONSUMER.DURABLE.CREATE.*.*", kind: "consumer_create"}
+	ConsumerNamesOp       = &Op{Name: "CONSUMER.NAMES.*", kind: "consumer_names", Info: true, bare: bareList}
+	ConsumerListOp        = &Op{Name: "CONSUMER.LIST.*", kind: "consumer_list", Info: true, bare: bareList}
+	ConsumerInfoOp        = &Op{Name: "CONSUMER.INFO.*.*", kind: "consumer_info", Info: true}
+	ConsumerDeleteOp      = &Op{Name: "CONSUMER.DELETE.*.*", kind: "consumer_delete"}
+	ConsumerPauseOp       = &Op{Name: "CONSUMER.PAUSE.*.*", kind: "consumer_pause", bare: func(a Answer) any { return barePause{Answer: a} }}
+	ConsumerUnpinOp       = &Op{Name: "CONSUMER.UNPIN.*.*", kind: "consumer_unpin"}
+	ConsumerNextOp        = &Op{Name: "CONSUMER.MSG.NEXT.*.*", Direct: true}
+	ConsumerResetOp       = &Op{Name: "CONSUMER.RESET.*.*", kind: "consumer_reset", Direct: true, bare: func(a Answer) any { return bareReset{Answer: a} }}
 )
 
 func bareList(a Answer) any { return bareConsumers{Answer: a, Consumers: []string{}} }
@@ -99,14 +110,9 @@ func bareList(a Answer) any { return bareConsumers{Answer: a, Consumers: []strin
 var Ops = []*Op{
 	AccountOp, StreamCreateOp, StreamUpdateOp, StreamNamesOp, StreamListOp, StreamInfoOp, StreamDeleteOp, StreamPurgeOp, MsgDeleteOp, MsgGetOp,
 	SnapshotOp, RestoreOp,
-	{Name: "CONSUMER.CREATE.*", kind: "consumer_create"},
-	{Name: "CONSUMER.CREATE.*.>", kind: "consumer_create"},
-	{Name: "CONSUMER.DURABLE.CREATE.*.*", kind: "consumer_create"},
-	ConsumerNamesOp, ConsumerListOp, ConsumerInfoOp, ConsumerDeleteOp,
-	{Name: "CONSUMER.PAUSE.*.*", kind: "consumer_pause", bare: func(a Answer) any { return barePause{Answer: a} }},
-	{Name: "CONSUMER.UNPIN.*.*", kind: "consumer_unpin"},
-	{Name: "CONSUMER.RESET.*.*", kind: "consumer_reset", Direct: true, bare: func(a Answer) any { return bareReset{Answer: a} }},
-	{Name: "CONSUMER.MSG.NEXT.*.*", Direct: true},
+	ConsumerCreateOp, ConsumerCreateNamedOp, DurableCreateOp, ConsumerNamesOp, ConsumerListOp, ConsumerInfoOp, ConsumerDeleteOp, ConsumerPauseOp,
+	ConsumerUnpinOp, ConsumerResetOp,
+	ConsumerNextOp,
 	{Name: "DIRECT.GET.*", Direct: true},
 	{Name: "DIRECT.GET.*.>", Direct: true},
 	{Name: "STREAM.LEADER.STEPDOWN.*", kind: "stream_leader_stepdown", Cluster: true},

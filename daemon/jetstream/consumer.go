@@ -1,0 +1,218 @@
+package jetstream
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/consumer"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/subjects"
+)
+
+// Consumer joins the machine of a consumer, its stream and the broker.
+//
+// What comes to it, acks and requests, waits in its mail. Whoever has something for it wakes it
+// ([Consumer.wake]); one of the server's deliverers goes a round with it then (consumer_round.go). Nothing is delivered,
+// and nothing of the machine is touched, on the goroutine of somebody who publishes.
+//
+// Locks: mu comes before the stream's reading, and is held while something is published.
+type Consumer struct {
+	s       *Stream
+	name    string
+	created time.Time
+	config  atomic.Pointer[api.ConsumerConfig] // as it was asked for, complete
+	filter  atomic.Pointer[subjects.Filter]
+	lowest  atomic.Uint64 // the first sequence whose going concerns it
+	subs    []*broker.InternalSubscription
+
+	mailMu sync.Mutex // a leaf
+	mail   []letter
+	spare  []letter
+
+	pokes atomic.Int32 // since the last round began; above 0 it is in the deliverers' line, or in a round
+
+	mu     sync.Mutex
+	m      *consumer.Machine
+	pub    *broker.Publisher
+	rec    stream.Record // scratch
+	text   []byte        // scratch
+	timer  *time.Timer
+	due    int64 // when the timer is set to
+	closed bool
+	hungry bool // it is among those that new messages wake
+
+	answers []string // acks that are to be answered when what they changed is committed
+}
+
+// machineOf is what the machine works by.
+func machineOf(s *Stream, name string, c *api.ConsumerConfig) consumer.Config {
+	m := consumer.Config{
+		Filters: c.Filters(), Start: consumer.Start(starts[c.DeliverPolicy]), StartSeq: c.StartSeq,
+		Ack: consumer.AckPolicy(c.AckPolicy), AckWait: int64(c.AckWait), MaxDeliver: max(c.MaxDeliver, 0), MaxAckPending: max(c.MaxAckPending, 0),
+		Sample: c.Sample(), Inactive: int64(c.InactiveThreshold), MaxWaiting: c.MaxWaiting, MaxRequestBatch: c.MaxRequestBatch,
+		MaxRequestBytes: c.MaxRequestBytes, MaxRequestTime: int64(c.MaxRequestExpires), Priority: consumer.Policy(c.PriorityPolicy),
+		Groups: c.PriorityGroups, PinnedTime: int64(c.PriorityTimeout), Subject: c.DeliverSubject, Group: c.DeliverGroup,
+		Heartbeat: int64(c.Heartbeat), FlowControl: c.FlowControl, RateLimit: c.RateLimit, Original: c.ReplayPolicy == api.ReplayOriginal,
+		AckPrefix: "$JS.ACK." + s.Name() + "." + name + ".", FlowPrefix: "$JS.FC." + s.Name() + "." + name + ".",
+	}
+	if c.StartTime != nil {
+		m.StartTime = c.StartTime.UnixNano()
+	}
+	if c.PauseUntil != nil {
+		m.PausedUntil = c.PauseUntil.UnixNano()
+	}
+	for _, b := range c.Backoff {
+		m.Backoff = append(m.Backoff, int64(b))
+	}
+	m.Burst = s.acc.srv.broker.Options().MaxPayload
+	if most := int(s.config.Load().MaxMsgSize); most > 0 {
+		m.Burst = most
+	}
+	return m
+}
+
+var starts = [...]consumer.Start{
+	api.DeliverAll: consumer.StartAll, api.DeliverLast: consumer.StartLast, api.DeliverNew: consumer.StartNew,
+	api.DeliverByStartSequence: consumer.StartSequence, api.DeliverByStartTime: consumer.StartTime,
+	api.DeliverLastPerSubject: consumer.StartLastPerSubject,
+}
+
+// world is what the machine asks about the stream. The stream's reading is held when it is asked.
+type world struct{ s *Stream }
+
+func (w world) Bounds() (first, last uint64) {
+	st := w.s.log.State()
+	return st.First, st.Last
+}
+
+func (w world) Next(from uint64, f *subjects.Filter) (uint64, bool) { return w.s.log.Next(from, f) }
+
+func (w world) Prev(from uint64, f *subjects.Filter) (uint64, bool) { return w.s.log.Prev(from, f) }
+
+func (w world) Count(f *subjects.Filter, from, upTo uint64) uint64 {
+	return w.s.log.Count(f, from, upTo)
+}
+
+func (w world) AtTime(t int64) (uint64, bool) { return w.s.log.AtTime(t) }
+
+func (w world) LastPerSubject(f *subjects.Filter) []uint64 {
+	var seqs []uint64
+	w.s.log.Subjects(f, func(_ []byte, t stream.Totals) bool {
+		seqs = append(seqs, t.Last)
+		return true
+	})
+	sortSequences(seqs)
+	return seqs
+}
+
+func (w world) Interested(subject, group string) bool {
+	if group == "" {
+		return w.s.acc.broker.Interested(subject)
+	}
+	return w.s.acc.broker.InterestedIn(subject, group)
+}
+
+func (w world) NewID() string { return randomID() }
+
+// open subscribes to what comes to the consumer, and lets it deliver.
+func (c *Consumer) open() error {
+	cfg, stream := c.config.Load(), c.s.Name()
+	listen := func(pattern string, f broker.Callback) error {
+		sub, err := c.s.acc.broker.SubscribeService(pattern, "", f)
+		if err == nil {
+			c.subs = append(c.subs, sub)
+		}
+		return err
+	}
+	where := map[string]broker.Callback{"$JS.API.CONSUMER.RESET." + stream + "." + c.name: c.resetRequest}
+	if d := c.s.acc.srv.options().Domain; d != "" {
+		where["$JS."+d+".API.CONSUMER.RESET."+stream+"."+c.name] = c.resetRequest
+		if !cfg.Push() {
+			where["$JS."+d+".API.CONSUMER.MSG.NEXT."+stream+"."+c.name] = c.pullRequest
+		}
+	}
+	if cfg.AckPolicy != api.AckNone {
+		where["$JS.ACK."+stream+"."+c.name+".*.*.*.*.*"] = c.ackRequest
+		where["$JS.ACK.*.*."+stream+"."+c.name+".>"] = c.ackRequest
+	}
+	if cfg.Push() {
+		where["$JS.FC."+stream+"."+c.name+".>"] = c.flowAnswer
+	} else {
+		where["$JS.API.CONSUMER.MSG.NEXT."+stream+"."+c.name] = c.pullRequest
+	}
+	for pattern, f := range where {
+		if err := listen(pattern, f); err != nil {
+			release(c.subs)
+			c.subs = nil
+			return err
+		}
+	}
+	c.wake()
+	return nil
+}
+
+// close ends the consumer. Those who wait are told line, unless it is empty.
+func (c *Consumer) close(line string) {
+	release(c.subs)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed = true
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.s.consumers.sated(c)
+	if line != "" {
+		c.m.Dismiss(line)
+		c.pub.Begin()
+		c.speak()
+		c.pub.End()
+	}
+	c.pub.Close()
+}
+
+// info is the consumer as it is.
+func (c *Consumer) info() *api.ConsumerInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.infoLocked()
+}
+
+func (c *Consumer) infoLocked() *api.ConsumerInfo {
+	c.s.reading.RLock()
+	i := c.m.Info(c.s.now())
+	c.s.reading.RUnlock()
+	cfg := c.config.Load().Answered()
+	out := &api.ConsumerInfo{
+		Stream: c.s.Name(), Name: c.name, Created: c.created, Config: cfg,
+		Delivered: position(i.Delivered), AckFloor: position(i.Floor),
+		NumAckPending: i.AckPending, NumRedelivered: i.Redelivered, NumWaiting: i.Waiting, NumPending: i.Pending,
+		Cluster: &api.Cluster{Leader: c.s.acc.srv.serverName()}, PushBound: i.Bound, Now: time.Now().UTC(), Idle: i.Idle.String(),
+	}
+	if i.PausedUntil > 0 {
+		out.Paused, out.PauseRemaining = true, time.Duration(i.PausedUntil-c.s.now())
+	}
+	if len(cfg.PriorityGroups) > 0 {
+		g := api.GroupState{Group: cfg.PriorityGroups[0]}
+		if id, since := c.m.Pin(); id != "" {
+			at := utc(since)
+			g.Pinned, g.Since = id, &at
+		}
+		out.Groups = []api.GroupState{g}
+	}
+	return out
+}
+
+func position(p consumer.Position) api.SequenceInfo {
+	i := api.SequenceInfo{Consumer: p.Consumer, Stream: p.Stream}
+	if p.Time != 0 {
+		at := utc(p.Time)
+		i.Last = &at
+	}
+	return i
+}

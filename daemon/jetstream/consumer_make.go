@@ -1,0 +1,237 @@
+package jetstream
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/consumer"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/subject"
+)
+
+// createConsumer makes a consumer, or makes one another.
+func (a *account) createConsumer(r *request) {
+	var q api.ConsumerRequest
+	if !a.decode(r, &q) {
+		return
+	}
+	if err := q.Named(r.subject); err != nil {
+		a.fail(r, err)
+		return
+	}
+	if q.Config.Replicas > 1 {
+		a.fail(r, api.ReplicasNotSupported.Error())
+		return
+	}
+	s := a.stream(q.Stream)
+	if s == nil {
+		a.fail(r, api.StreamNotFound.Error())
+		return
+	}
+	if q.Config.Sourcing {
+		a.fail(r, api.BadRequest.Error())
+		return
+	}
+	q.Config.Stamp()
+	cfg, err := q.Config.Check(s.consumerSurroundings(), q.Pedantic)
+	if err != nil {
+		a.fail(r, err)
+		return
+	}
+	info, err := a.consumerFor(s, cfg, q.Action)
+	if err != nil {
+		a.fail(r, err)
+		return
+	}
+	a.respond(r, api.ConsumerAnswer{Answer: r.op.Answer(), ConsumerInfo: info})
+}
+
+func (s *Stream) consumerSurroundings() *api.ConsumerSurroundings {
+	l, _ := s.acc.allowed()
+	o := s.acc.srv.options()
+	return &api.ConsumerSurroundings{
+		Stream: s.config.Load(), MaxAckPending: o.MaxAckPending, AccountMaxAckPending: l.MaxAckPending, MaxRequestBatch: o.MaxRequestBatch,
+	}
+}
+
+// consumerFor makes the consumer of a checked configuration, or makes the one of its name be so, and returns its info as it
+// was before the first delivery.
+func (a *account) consumerFor(s *Stream, cfg *api.ConsumerConfig, do api.Action) (*api.ConsumerInfo, *api.Error) {
+	name := cfg.Durable
+	if name == "" {
+		name = cfg.Name
+	}
+	if c := s.consumers.get(name); c != nil {
+		return c.change(cfg, do)
+	}
+	if do == api.UpdateOnly {
+		return nil, api.ConsumerMissing.Error()
+	}
+	if err := s.mayHave(cfg); err != nil {
+		return nil, err
+	}
+	if len(name) > maxConsumerName {
+		return nil, api.ConsumerNameTooLong.Error(maxConsumerName)
+	}
+	for name == "" || cfg.Name == "" && s.consumers.get(name) != nil {
+		name = consumerName()
+	}
+	if cfg.Name == "" && cfg.Durable == "" {
+		cfg.Name = name
+	}
+	c, err := s.makeConsumer(name, cfg)
+	if err != nil {
+		return nil, api.ConsumerCreate.Error(err)
+	}
+	info := c.info()
+	if err := c.open(); err != nil {
+		s.consumers.remove(c)
+		return nil, api.ConsumerCreate.Error(err)
+	}
+	a.adviseConsumer("CREATED", s.Name(), name, "create")
+	return info, nil
+}
+
+const maxConsumerName = 255
+
+// consumerName returns eight random letters and digits.
+func consumerName() string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	for i := range b {
+		b[i] = digits[int(b[i])%len(digits)]
+	}
+	return string(b[:])
+}
+
+// mayHave checks what the stream allows of a new consumer.
+func (s *Stream) mayHave(cfg *api.ConsumerConfig) *api.Error {
+	c := s.config.Load()
+	l, _ := s.acc.allowed()
+	most := c.MaxConsumers
+	if most <= 0 || l.MaxConsumers > 0 && l.MaxConsumers < most {
+		most = l.MaxConsumers
+	}
+	if most <= 0 {
+		most = s.acc.srv.options().MaxConsumers
+	}
+	if most > 0 && !cfg.Direct && s.consumers.count() >= most {
+		return api.TooManyConsumers.Error()
+	}
+	if c.Retention != api.WorkQueue {
+		return nil
+	}
+	switch {
+	case cfg.AckPolicy != api.AckExplicit && cfg.AckPolicy != api.AckFlowControl:
+		return api.QueueNeedsExplicit.Error()
+	case cfg.DeliverPolicy != api.DeliverAll:
+		return api.QueueDeliverAll.Error()
+	}
+	all := s.consumers.all()
+	if len(all) > 0 && len(cfg.Filters()) == 0 {
+		return api.QueueManyUnfiltered.Error()
+	}
+	for _, o := range all {
+		if overlap(cfg.Filters(), o.config.Load().Filters()) {
+			return api.QueueOverlap.Error()
+		}
+	}
+	return nil
+}
+
+func overlap(a, b []string) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return true
+	}
+	for _, f := range a {
+		for _, g := range b {
+			if subject.Collide(f, g) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// makeConsumer makes a new consumer of the stream. It delivers nothing before it is opened.
+func (s *Stream) makeConsumer(name string, cfg *api.ConsumerConfig) (*Consumer, error) {
+	c := s.newConsumer(name, cfg, time.Now().UTC())
+	s.reading.RLock()
+	c.m = consumer.New(machineOf(s, name, cfg), world{s}, s.now())
+	s.reading.RUnlock()
+	c.filter.Store(c.m.Filter())
+	s.consumers.add(c)
+	return c, nil
+}
+
+func (s *Stream) newConsumer(name string, cfg *api.ConsumerConfig, created time.Time) *Consumer {
+	c := &Consumer{s: s, name: name, created: created, pub: s.acc.broker.NewPublisher(broker.FromStream)}
+	c.config.Store(cfg)
+	return c
+}
+
+// change makes the consumer be as a checked configuration says, if it may.
+func (c *Consumer) change(cfg *api.ConsumerConfig, do api.Action) (*api.ConsumerInfo, *api.Error) {
+	old := c.config.Load()
+	if do == api.CreateOnly && !cfg.SameAs(old) {
+		return nil, api.ConsumerExists.Error()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	bound := old.Push() && old.DeliverSubject != cfg.DeliverSubject && c.s.acc.broker.Interested(old.DeliverSubject)
+	if err := old.Update(cfg, bound); err != nil {
+		return nil, err
+	}
+	cfg.PauseUntil = old.PauseUntil // only a request for a pause changes it
+	c.become(cfg)
+	return c.infoLocked(), nil
+}
+
+// become works by another configuration from now on. mu is held.
+func (c *Consumer) become(cfg *api.ConsumerConfig) {
+	c.s.consumers.sated(c)
+	c.config.Store(cfg)
+	c.s.reading.RLock()
+	c.m.Update(machineOf(c.s, c.name, cfg), c.s.now())
+	c.s.reading.RUnlock()
+	c.filter.Store(c.m.Filter())
+	c.wake()
+}
+
+// deleteConsumer takes a consumer away.
+func (a *account) deleteConsumer(r *request) {
+	if !api.IsEmpty(r.body) {
+		a.fail(r, api.NotEmptyRequest.Error())
+		return
+	}
+	c := a.consumerTarget(r, 3)
+	if c == nil {
+		return
+	}
+	a.dropConsumer(c)
+	a.respond(r, api.DoneAnswer{Answer: r.op.Answer(), Success: true})
+}
+
+// dropConsumer ends a consumer, unless somebody has already.
+func (a *account) dropConsumer(c *Consumer) {
+	if !c.s.consumers.remove(c) {
+		return
+	}
+	c.close("409 Consumer Deleted")
+	a.adviseConsumer("DELETED", c.s.Name(), c.name, "delete")
+}
+
+// consumerTarget finds the consumer that the subject names, or answers that there is none.
+func (a *account) consumerTarget(r *request, token int) *Consumer {
+	s := a.target(r, token)
+	if s == nil {
+		return nil
+	}
+	c := s.consumers.get(api.Token(r.subject, token+1))
+	if c == nil {
+		a.fail(r, api.ConsumerNotFound.Error())
+	}
+	return c
+}
