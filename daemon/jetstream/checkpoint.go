@@ -30,7 +30,7 @@ func (f *files) checkpoint(upTo uint64) error {
 	f.mu.Lock()
 	list := make([]behindhand, 0, len(f.logs))
 	for _, k := range f.logs {
-		list = append(list, behindhand{k.log, k.stream})
+		list = append(list, behindhand{f, k.log, k.stream})
 	}
 	f.mu.Unlock()
 	work := make(chan behindhand)
@@ -65,6 +65,7 @@ func (f *files) checkpoint(upTo uint64) error {
 
 // behindhand is a log that is to be brought to the disk, and who changes it; nil: nobody.
 type behindhand struct {
+	files  *files
 	log    *segment.Log
 	stream *Stream
 }
@@ -78,7 +79,10 @@ func (k behindhand) sync(upTo uint64) error {
 	if err != nil {
 		return err
 	}
-	return finish()
+	if err := finish(); err != nil {
+		return err
+	}
+	return k.stream.saveConsumers(k.files)
 }
 
 // checkpoint waits until all that the journal has told of through a commit is applied, and decides what is brought to the disk.

@@ -22,6 +22,7 @@ import (
 type Consumer struct {
 	s       *Stream
 	name    string
+	id      uint64 // in the store
 	created time.Time
 	config  atomic.Pointer[api.ConsumerConfig] // as it was asked for, complete
 	filter  atomic.Pointer[subjects.Filter]
@@ -42,7 +43,9 @@ type Consumer struct {
 	timer  *time.Timer
 	due    int64 // when the timer is set to
 	closed bool
-	hungry bool // it is among those that new messages wake
+
+	numbered uint64 // changes that were handed over
+	hungry   bool   // it is among those that new messages wake
 
 	answers []string // acks that are to be answered when what they changed is committed
 }

@@ -161,8 +161,14 @@ func (s *Stream) makeConsumer(name string, cfg *api.ConsumerConfig) (*Consumer, 
 	s.reading.RLock()
 	c.m = consumer.New(machineOf(s, name, cfg), world{s}, s.now())
 	s.reading.RUnlock()
-	c.filter.Store(c.m.Filter())
-	s.consumers.add(c)
+	if c.durable() {
+		c.id = s.acc.srv.files.newID()
+		c.writeChanges(nil)
+		if err := c.enter(cfg); err != nil {
+			return nil, err
+		}
+	}
+	s.adopt(c)
 	return c, nil
 }
 
@@ -185,6 +191,9 @@ func (c *Consumer) change(cfg *api.ConsumerConfig, do api.Action) (*api.Consumer
 		return nil, err
 	}
 	cfg.PauseUntil = old.PauseUntil // only a request for a pause changes it
+	if err := c.enter(cfg); err != nil {
+		return nil, api.ConsumerCreate.Error(err)
+	}
 	c.become(cfg)
 	return c.infoLocked(), nil
 }
@@ -210,17 +219,25 @@ func (a *account) deleteConsumer(r *request) {
 	if c == nil {
 		return
 	}
-	a.dropConsumer(c)
+	if err := a.dropConsumer(c); err != nil {
+		a.fail(r, api.StreamGeneral.Error(err))
+		return
+	}
 	a.respond(r, api.DoneAnswer{Answer: r.op.Answer(), Success: true})
 }
 
 // dropConsumer ends a consumer, unless somebody has already.
-func (a *account) dropConsumer(c *Consumer) {
+func (a *account) dropConsumer(c *Consumer) error {
 	if !c.s.consumers.remove(c) {
-		return
+		return nil
+	}
+	if err := c.forget(); err != nil {
+		c.s.consumers.add(c)
+		return err
 	}
 	c.close("409 Consumer Deleted")
 	a.adviseConsumer("DELETED", c.s.Name(), c.name, "delete")
+	return nil
 }
 
 // consumerTarget finds the consumer that the subject names, or answers that there is none.

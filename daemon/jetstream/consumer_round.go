@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -47,7 +46,7 @@ func (c *Consumer) round() (more bool) {
 	c.advise()
 	c.setTimer()
 	if ended {
-		c.s.acc.srv.work.Go(func() { c.s.acc.dropConsumer(c) })
+		c.s.acc.srv.work.Go(c.end)
 	}
 	c.lowest.Store(c.m.Lowest())
 	if braked {
@@ -61,6 +60,13 @@ func (c *Consumer) round() (more bool) {
 		return true
 	}
 	return c.pokes.Add(-seen) > 0
+}
+
+// end takes away a consumer that nobody has used for long enough.
+func (c *Consumer) end() {
+	if err := c.s.acc.dropConsumer(c); err != nil {
+		c.s.acc.srv.log.Error("JetStream consumer '" + c.title() + "' cannot be deleted: " + err.Error())
+	}
 }
 
 // brake lets the consumer rest until other servers have taken what was sent to them. mu is held.
@@ -161,30 +167,15 @@ func line(b []byte, name string, n int64) []byte {
 
 // keep has changes remembered, and acks answered once they are. mu is held, the batch has begun.
 func (c *Consumer) keep() {
-	changes := c.m.Changes()
 	answers := c.answers
 	c.answers = nil
-	if c.s.ledger != nil && c.config.Load().MemoryStorage == false && len(changes) > 0 {
-		c.s.ledger.consumer(c, slices.Clone(changes), c.whenKept(answers))
+	if c.durable() {
+		c.writeChanges(answers)
 		return
 	}
+	c.m.Changes()
 	for _, to := range answers {
 		c.pub.Send([]byte(to), nil, nil, nil)
-	}
-}
-
-// whenKept returns what is to be done when changes are committed; nil: nothing.
-func (c *Consumer) whenKept(answers []string) func(error) {
-	if len(answers) == 0 {
-		return nil
-	}
-	return func(err error) {
-		if err != nil {
-			return // nobody may believe that they are
-		}
-		for _, to := range answers {
-			c.s.acc.broker.Publish(to, "", nil, nil)
-		}
 	}
 }
 

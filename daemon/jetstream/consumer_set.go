@@ -56,10 +56,9 @@ func (x *consumerSet) add(c *Consumer) {
 	x.list[c.name] = c
 }
 
-// close ends all consumers; those who wait are told line.
+// close ends all consumers; those who wait are told line. They stay here, so that their state can be kept.
 func (x *consumerSet) close(line string) {
 	for _, c := range x.all() {
-		x.remove(c)
 		c.close(line)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
 // patience is far more than anything here takes.
@@ -28,16 +30,24 @@ type node struct {
 	js     jetstream.JetStream
 	legacy nats.JetStreamContext
 	ctx    context.Context
+	stop   func()
 }
 
-func newNode(t *testing.T) *node {
+func newNode(t *testing.T) *node { return newNodeIn(t, "") }
+
+// newNodeIn is newNode with a store; without one everything is in memory.
+func newNodeIn(t *testing.T, dir string) *node { return newNodeOn(t, vfs.OS, dir) }
+
+// newNodeOn is newNodeIn on a disk.
+func newNodeOn(t *testing.T, on vfs.FS, dir string) *node {
 	t.Helper()
 	b, err := broker.New(broker.Options{ServerName: "alpha", MaxPayload: 1 << 20}, logging.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{MaxMemory: 1 << 30, MaxStore: 1 << 30, Strict: true, Accounts: map[string]api.AccountLimits{"$G": NoLimits()}}
+	o := Options{StoreDir: dir, MaxMemory: 1 << 30, MaxStore: 1 << 30, Strict: true, Accounts: map[string]api.AccountLimits{"$G": NoLimits()}}
 	s := New(b, o, logging.Discard())
+	s.fs = on
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +63,9 @@ func newNode(t *testing.T) *node {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(func() { cancel(); nc.Close(); s.Stop(); b.Stop() })
 	n := &node{t: t, server: s, nc: nc, ctx: ctx}
+	n.stop = sync.OnceFunc(func() { cancel(); nc.Close(); s.Stop(); b.Stop() })
+	t.Cleanup(n.stop)
 	if n.js, err = jetstream.New(nc); err != nil {
 		t.Fatal(err)
 	}

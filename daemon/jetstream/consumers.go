@@ -86,14 +86,18 @@ func (a *account) pauseConsumer(r *request) {
 	if c == nil {
 		return
 	}
-	out := c.pause(q.Until)
+	out, err := c.pause(q.Until)
+	if err != nil {
+		a.fail(r, api.ConsumerCreate.Error(err))
+		return
+	}
 	out.Answer = r.op.Answer()
 	a.respond(r, out)
 	a.advisePause(c, out)
 }
 
 // pause rests until a time; the zero one, or one that has passed, goes on.
-func (c *Consumer) pause(until time.Time) api.PauseAnswer {
+func (c *Consumer) pause(until time.Time) (api.PauseAnswer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
@@ -105,6 +109,9 @@ func (c *Consumer) pause(until time.Time) api.PauseAnswer {
 		cfg.PauseUntil, at = &u, u.UnixNano()
 	}
 	cfg.Stamp()
+	if err := c.enter(cfg); err != nil {
+		return api.PauseAnswer{}, err
+	}
 	c.config.Store(cfg)
 	c.m.Pause(at, now.UnixNano())
 	c.wake()
@@ -115,7 +122,7 @@ func (c *Consumer) pause(until time.Time) api.PauseAnswer {
 	if out.Paused {
 		out.Remaining = until.Sub(now)
 	}
-	return out
+	return out, nil
 }
 
 // unpinConsumer lets go of the client that a consumer is pinned to.

@@ -38,6 +38,7 @@ type files struct {
 
 	checkpoints sync.Mutex // one at a time
 	behind      sync.WaitGroup
+	clean       bool // the process before wrote everything
 	closing     atomic.Bool
 }
 
@@ -56,6 +57,8 @@ type kept struct {
 	stream *Stream // nil while its account does not use it
 
 	machine *stream.Stream
+
+	consumers keptConsumers // until they are made
 }
 
 // openFiles opens the storage, or makes it, and brings all streams to where they were.
@@ -99,6 +102,14 @@ func (f *files) prepareFolder() error {
 		return err
 	}
 	return segment.Sweep(f.dir.FS(), streams)
+}
+
+// newID returns a number that no stream and no consumer has.
+func (f *files) newID() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nextID++
+	return f.nextID
 }
 
 // folder is where a stream's files are.

@@ -75,10 +75,7 @@ func (f *files) create(account string, c *api.StreamConfig, created int64) (*kep
 	if err != nil {
 		return nil, err
 	}
-	f.mu.Lock()
-	f.nextID++
-	id := f.nextID
-	f.mu.Unlock()
+	id := f.newID()
 	k := &kept{id: id, entry: entry{ID: id, Created: created, Config: config}}
 	if k.log, err = f.openLog(id); err != nil {
 		return nil, err
@@ -131,7 +128,11 @@ func (f *files) reconfigure(account string, k *kept, c *api.StreamConfig) error 
 // remove takes a closed stream out of the catalogue, and its files away.
 func (f *files) remove(account, name string, k *kept) error {
 	id := strconv.FormatUint(k.id, 10)
-	err := f.enter(store.Entry{Kind: store.Stream, Key: entryKey(account, name)}, store.Entry{Kind: goneKind, Key: id, Value: []byte{1}})
+	changes := []store.Entry{{Kind: store.Stream, Key: entryKey(account, name)}, {Kind: goneKind, Key: id, Value: []byte{1}}}
+	for _, c := range f.catalogue.List(store.Consumer, consumersOf(k.id)) {
+		changes = append(changes, store.Entry{Kind: store.Consumer, Key: c.Key})
+	}
+	err := f.enter(changes...)
 	if err != nil {
 		return err
 	}

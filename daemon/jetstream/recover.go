@@ -3,6 +3,7 @@ package jetstream
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/fields"
@@ -20,6 +21,7 @@ func (f *files) recover() error {
 	if err != nil {
 		return err
 	}
+	f.clean = rec.Clean
 	for _, l := range rec.Lost {
 		f.log.Error("JetStream: lost: " + l.String())
 	}
@@ -68,6 +70,9 @@ func (f *files) follow() error {
 			return err
 		}
 		f.logs[en.ID] = k
+		if err = f.readConsumers(k); err != nil {
+			return err
+		}
 		if k.machine, err = k.open(stream.Key{}); err != nil {
 			return err
 		}
@@ -77,6 +82,13 @@ func (f *files) follow() error {
 			delete(f.logs, id)
 			if err := k.log.Close(); err != nil {
 				return err
+			}
+		}
+	}
+	for _, e := range f.catalogue.List(store.Consumer, "") {
+		if _, id, ok := strings.Cut(e.Key, "\x00"); ok {
+			if n, err := strconv.ParseUint(id, 10, 64); err == nil {
+				f.nextID = max(f.nextID, n)
 			}
 		}
 	}
@@ -127,6 +139,9 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 		return f.follow()
 	}
 	k := f.logs[fr.Stream]
+	if k != nil && fr.Kind == frameConsumer {
+		return k.replayConsumer(commit, fr)
+	}
 	if k == nil || commit <= k.log.Durable() {
 		return nil // deleted later, or in its files
 	}

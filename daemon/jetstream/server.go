@@ -34,12 +34,13 @@ type Server struct {
 
 	requests, errors atomic.Uint64 // answered
 	deliverers       deliverers
+	fs               vfs.FS // that files are on
 	work             sync.WaitGroup
 }
 
 // New makes the JetStream of a broker. It does nothing before it is started.
 func New(b *broker.Broker, o Options, log *logging.Logger) *Server {
-	s := &Server{broker: b, log: log, accounts: map[string]*account{}}
+	s := &Server{broker: b, log: log, accounts: map[string]*account{}, fs: vfs.OS}
 	o = o.withDefaults()
 	s.opts.Store(&o)
 	var key [16]byte
@@ -54,7 +55,7 @@ func (s *Server) options() *Options { return s.opts.Load() }
 // error [Server.Stop] is to be called.
 func (s *Server) Start() (err error) {
 	if o := s.options(); o.StoreDir != "" {
-		if s.files, err = openFiles(vfs.OS, o, s.log); err != nil {
+		if s.files, err = openFiles(s.fs, o, s.log); err != nil {
 			return err
 		}
 	}

@@ -45,8 +45,19 @@ func (a *account) use(c *api.StreamConfig, k *kept) (*Stream, error) {
 		return nil, err
 	}
 	s.id, s.kept, s.ledger = k.id, k, a.srv.files
+	if err := s.restoreConsumers(a.srv.files); err != nil {
+		return nil, err
+	}
 	a.srv.files.taken(k, s)
-	return s, s.open()
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	for _, c := range s.consumers.all() {
+		if err := c.open(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // load opens the streams that are kept for the account.

@@ -41,6 +41,8 @@ type Stream struct {
 	commits, taken []committed // what the ledger has told of, and what of it is being applied
 	settling       bool        // somebody applies
 
+	consumersChanged atomic.Bool // since their states were kept
+
 	mu       sync.Mutex
 	machine  *stream.Stream
 	captures []*broker.InternalSubscription
@@ -74,8 +76,6 @@ type ledger interface {
 	record(s *Stream, body [][]byte, first uint64, count int, time int64)
 	// change hands over one change that is no message.
 	change(s *Stream, c stream.Change)
-	// consumer hands over changes of a consumer; done, if not nil, is called when they are committed, or will not be.
-	consumer(c *Consumer, changes []byte, done func(error))
 }
 
 // Name returns the stream's name.
