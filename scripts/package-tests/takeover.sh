@@ -161,7 +161,11 @@ owned() {
 	seen=$(both 2>&1) && bad 'a unit of the administrator is not replaced' "$seen" || ok 'a unit of the administrator is not replaced'
 	matches 'and is named' '/etc/systemd/system/nats-server.service is a unit of your own' "$seen"
 	same 'it goes on' "$pid" "$(their_pid)"
-	inside_sh 'rm /etc/systemd/system/nats-server.service; mkdir -p /etc/systemd/system/nats-server.service.d
+	inside_sh 'rm /etc/systemd/system/nats-server.service; systemctl daemon-reload; echo "no_auth_user: a" >/etc/nats/nats.conf.d/10-open.conf'
+	seen=$(apt_get -f install 2>&1) && bad 'nor is a drop-in put over its configuration' "$seen" || ok 'nor is a drop-in put over its configuration'
+	matches 'and is named' 'nats.conf.d/10-open.conf would be applied over' "$seen"
+	same 'it goes on' "$pid" "$(their_pid)"
+	inside_sh 'rm /etc/nats/nats.conf.d/10-open.conf; mkdir -p /etc/systemd/system/nats-server.service.d
 		printf "[Service]\nExecStart=\nExecStart=/usr/sbin/nats-server -c /etc/nats-server.conf -D\n" >/etc/systemd/system/nats-server.service.d/x.conf; systemctl daemon-reload'
 	seen=$(apt_get -f install 2>&1) && bad 'a drop-in with another program is not obeyed' "$seen" || ok 'a drop-in with another program is not obeyed'
 	matches 'and is named' 'nats-server.service.d/x.conf would run another program' "$seen"
