@@ -46,7 +46,7 @@ var rooms = []room{
 	{"daemon/stream/memlog", pure("daemon/stream", "daemon/subjects"), "a log in memory is a log and nothing else"},
 	{"daemon/consumer", pure("daemon/subjects"), "what decides about a consumer does no i/o and has no clock"},
 	{"daemon/stream/logtest", []string{"daemon/stream", "daemon/subjects"}, "tests of logs, for every room that has one"},
-	{"daemon/jetstream", []string{"daemon/jetstream/api", "daemon/stream", "daemon/stream/memlog", "daemon/subjects", "daemon/subject",
+	{"daemon/jetstream", []string{"daemon/jetstream/api", "daemon/stream", "daemon/stream/memlog", "daemon/consumer", "daemon/subjects", "daemon/subject",
 		"daemon/batch", "daemon/broker", "daemon/logging", "daemon/journal", "daemon/segment", "daemon/store", "daemon/vfs", "daemon/fields"},
 		"it joins machines and logs with the core; nothing of it is known there"},
 	{"daemon/jetstream/api", pure("daemon/subject"), "what clients say and are told is checked without a server"},
