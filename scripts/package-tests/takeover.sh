@@ -46,7 +46,7 @@ untouched() {
 
 refused() {
 	local pid seen
-	theirs refused 'jetstream: enabled'
+	theirs refused 'leafnodes { listen: "127.0.0.1:7422" }'
 	pid=$(their_pid)
 	seen=$(both 2>&1) && bad 'a configuration that is refused fails the installation' "$seen" || ok 'a configuration that is refused fails the installation'
 	matches 'and says why' 'not supported yet by nats-broker' "$seen"
