@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 )
@@ -15,6 +16,11 @@ type account struct {
 	srv    *Server
 	broker *broker.Account
 	queue  requests
+	outlet batch.Outlet
+
+	// changing is held by who makes, changes or deletes streams: the account's own goroutine, or that of the system account.
+	// It comes before mu and the locks of streams.
+	changing sync.Mutex
 
 	mu      sync.RWMutex
 	enabled bool
@@ -30,6 +36,7 @@ type account struct {
 func (s *Server) newAccount(b *broker.Account, l api.AccountLimits, enabled bool) (*account, error) {
 	a := &account{srv: s, broker: b, enabled: enabled, limits: l, streams: map[string]*Stream{}}
 	a.queue.answer = a.answer
+	a.outlet.Leads(a)
 	if err := a.load(); err != nil {
 		return nil, err
 	}
@@ -38,7 +45,7 @@ func (s *Server) newAccount(b *broker.Account, l api.AccountLimits, enabled bool
 		patterns = append(patterns, "$JS."+d+".API.>")
 	}
 	for _, p := range patterns {
-		sub, err := b.SubscribeService(p, "", a.receive)
+		sub, err := b.Capture(p, a)
 		if err != nil {
 			return nil, err
 		}

@@ -145,3 +145,23 @@ func (a *account) remove(s *Stream) error {
 	a.adviseStream("DELETED", c.Name, "delete")
 	return nil
 }
+
+// purgeAccount takes away all streams of an account that the system account names.
+func (a *account) purgeAccount(r *request) {
+	name := api.Token(r.subject, 3)
+	if strings.ContainsAny(name, `\/`) {
+		a.fail(r, api.StreamGeneral.Error("account name can not contain path separators"))
+		return
+	}
+	if of := a.srv.lookup(name); of != nil {
+		of.changing.Lock()
+		defer of.changing.Unlock()
+		for _, s := range of.list() {
+			if err := of.remove(s); err != nil {
+				a.fail(r, api.StreamDelete.Error(err))
+				return
+			}
+		}
+	}
+	a.respond(r, api.InitiatedAnswer{Answer: r.op.Answer(), Initiated: true})
+}

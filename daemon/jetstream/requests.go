@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -22,7 +23,6 @@ type request struct {
 	body    []byte
 	client  *broker.Client
 	told    json.RawMessage // who asks, as an import has said; nil: nothing
-	from    broker.Origin
 }
 
 // requests are those of an account that wait, and the goroutine that answers them while there are any.
@@ -96,25 +96,38 @@ func (q *requests) stop() {
 	q.idle.Wait()
 }
 
-// receive takes a request off a publisher's hands.
-func (a *account) receive(m *broker.Message) {
+// The account is the sink of what is published to the API. It copies requests at once and stages nothing; as a sink it can say
+// of a message that nobody takes it, which is how those who ask for what is not there learn so.
+
+// Outlet leads to the account.
+func (a *account) Outlet() *batch.Outlet { return &a.outlet }
+
+// Put is never called: nothing is staged.
+func (a *account) Put(*batch.Lane) bool { return false }
+
+// AwaitRoom does nothing.
+func (a *account) AwaitRoom(func() bool) {}
+
+// Stage takes a request off a publisher's hands. What streams and consumers answer themselves is not taken here.
+func (a *account) Stage(_ *batch.Lane, m *broker.Message) (taken bool) {
 	// An answer to it would itself be a request, in the server's name.
 	if subject.IsJetStream(m.Reply) {
-		return
+		return true
 	}
 	subj := string(m.Subject)
-	if !strings.HasPrefix(subj, api.Prefix+".") { // with the domain
+	domain := !strings.HasPrefix(subj, api.Prefix+".")
+	if domain {
 		subj = "$JS" + subj[4+strings.IndexByte(subj[4:], '.'):]
 	}
-	op := api.Find(subj)
-	if op == nil {
-		return
+	op := a.find(subj)
+	switch {
+	case op == nil:
+		return !domain
+	case op.Direct:
+		_, there := a.allowed()
+		return there && op == api.ConsumerResetOp
 	}
-	if op.Direct {
-		a.nobody(op, subj, m)
-		return
-	}
-	r := &request{op: op, subject: subj, reply: string(m.Reply), body: bytes.Clone(m.Payload), client: m.Client, from: m.From}
+	r := &request{op: op, subject: subj, reply: string(m.Reply), body: bytes.Clone(m.Payload), client: m.Client}
 	if len(m.Header) > 0 {
 		r.header = bytes.Clone(m.Header)
 		if v, ok := api.Header(r.header, requestInfo); ok {
@@ -126,21 +139,22 @@ func (a *account) receive(m *broker.Message) {
 		a.srv.log.Warn(fmt.Sprintf("JetStream request limit reached in account %q, dropping %d requests", a.name(), n))
 		a.srv.limitReached(n)
 	}
+	return true
 }
 
-// nobody tells who asked a stream or a consumer that there is none, as if nobody had listened.
-func (a *account) nobody(op *api.Op, subj string, m *broker.Message) {
-	if len(m.Reply) == 0 || op == api.ConsumerResetOp {
-		return
+// find returns what is asked for. The system account may ask for what others may not, and not for what they may.
+func (a *account) find(subj string) *api.Op {
+	if a.broker != a.srv.broker.System() {
+		return api.Find(subj)
 	}
-	if op == api.ConsumerNextOp {
-		if s := a.stream(api.Token(subj, 4)); s != nil && s.consumers.get(api.Token(subj, 5)) != nil {
-			return
-		}
-	} else if a.stream(api.Token(subj, 3)) != nil {
-		return
+	switch op := api.FindSystem(subj); {
+	case op == api.AccountOp, op == api.AccountPurgeOp:
+		return op
+	case op == nil:
+		return nil
+	default:
+		return api.SystemOp
 	}
-	a.broker.Publish(string(m.Reply), "", []byte("NATS/1.0 503\r\n\r\n"), nil)
 }
 
 // answer answers one request. A panic in doing so costs the answer, not the server.
@@ -154,6 +168,10 @@ func (a *account) answer(r *request) {
 		a.fail(r, api.RequiredLevel.Error())
 		return
 	}
+	if r.op == api.AccountPurgeOp {
+		a.purgeAccount(r)
+		return
+	}
 	if _, ok := a.allowed(); !ok {
 		a.fail(r, api.NotEnabledForAccount.Error())
 		return
@@ -161,6 +179,10 @@ func (a *account) answer(r *request) {
 	if r.op.Cluster {
 		a.fail(r, api.ClusterRequired.Error())
 		return
+	}
+	if !r.op.Info {
+		a.changing.Lock()
+		defer a.changing.Unlock()
 	}
 	a.handle(r)
 }

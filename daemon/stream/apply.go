@@ -163,9 +163,6 @@ func (s *Stream) purge(filter string, seq, keep uint64) (uint64, error) {
 		if seq < before.First {
 			return 0, nil
 		}
-		if before.Msgs == 0 && seq <= before.Last+1 {
-			return 0, nil
-		}
 		err := s.log.Truncate(seq)
 		return before.Msgs - s.log.State().Msgs, err
 	}

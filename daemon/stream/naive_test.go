@@ -206,9 +206,12 @@ func (n *naive) purge(filter string, seq, keep uint64) uint64 {
 	if filter == "" {
 		filter = ">"
 	}
-	if filter == ">" && seq > n.last {
+	if filter == ">" && keep == 0 && (seq == 0 || seq > n.last) {
 		count := n.drop(func(*stream.Record) bool { return true })
-		n.last, n.first = seq-1, seq
+		if seq > 0 {
+			n.last = seq - 1
+		}
+		n.first = n.last + 1
 		return count
 	}
 	of := n.of(filter)

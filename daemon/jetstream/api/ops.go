@@ -124,6 +124,17 @@ var Ops = []*Op{
 	{Name: "STREAM.CANCEL_MOVE.*", kind: "stream_cancel_move", Cluster: true},
 }
 
+// SystemOp is whatever the system account asks for that accounts may.
+var SystemOp = &Op{Name: ">", kind: "system"}
+
+// FindSystem is [Find] in the system account.
+func FindSystem(subj string) *Op {
+	if name, ok := strings.CutPrefix(subj, Prefix+"."); ok && subject.Matches(AccountPurgeOp.Name, name) {
+		return AccountPurgeOp
+	}
+	return Find(subj)
+}
+
 // Find returns what is asked for on a subject; nil: nobody knows it.
 func Find(subj string) *Op {
 	name, ok := strings.CutPrefix(subj, Prefix+".")

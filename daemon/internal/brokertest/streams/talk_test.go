@@ -27,6 +27,8 @@ import (
 //	head NAME: VALUE                a header of the next request or message; several stand in no order
 //	hear SUBJECT                    subscribes
 //	heard N                         the next N messages of that
+//	wait N                          lets N milliseconds pass
+//	fill PREFIX N                   N messages on subjects of their own
 //	until TEXT SUBJECT [BODY]       asks until the answer holds TEXT
 //
 // Streams are called S, T, O and the like: one capital letter. Each talk has streams of its own, with a number behind the letter,
@@ -64,14 +66,14 @@ type peer struct {
 	seen map[int]bool // error codes
 }
 
-func newPeer(t testing.TB, srv *brokertest.Server) *peer {
+func newPeer(t testing.TB, srv *brokertest.Server, o ...nats.Option) *peer {
 	p := &peer{t: t, srv: srv, seen: map[int]bool{}}
-	p.connect()
+	p.connect(o...)
 	return p
 }
 
-func (p *peer) connect() {
-	nc, err := nats.Connect(p.srv.URL(), nats.Name("talker"), nats.MaxReconnects(0))
+func (p *peer) connect(o ...nats.Option) {
+	nc, err := nats.Connect(p.srv.URL(), append(o, nats.Name("talker"), nats.MaxReconnects(0))...)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -133,6 +135,13 @@ func (p *peer) play(tk talk, storage string, number int) string {
 			text := subj
 			subj, body, _ := strings.Cut(body, " ")
 			p.until(text, &nats.Msg{Subject: subj, Data: []byte(body)})
+		case "wait":
+			var ms int
+			_, err := fmt.Sscan(rest, &ms)
+			p.must(err)
+			time.Sleep(time.Duration(ms) * time.Millisecond) // what is waited for is that time passes
+		case "fill":
+			p.fill(subj, body)
 		default:
 			p.t.Fatalf("%s: unknown step %q", tk.name, step)
 		}
@@ -158,6 +167,17 @@ func (p *peer) request(m *nats.Msg) {
 		return
 	}
 	p.show(r)
+}
+
+// fill publishes messages on different subjects.
+func (p *peer) fill(prefix, number string) {
+	var n int
+	_, err := fmt.Sscan(number, &n)
+	p.must(err)
+	for i := range n {
+		_, err := p.nc.Request(fmt.Sprintf("%s.%d", prefix, i), []byte("x"), patience)
+		p.must(err)
+	}
 }
 
 // gather shows answers until one has a status.
@@ -254,6 +274,11 @@ func sorted(s string) string {
 			return f
 		}
 		lines := strings.Split(string(b), "\r\n")
+		for i, l := range lines {
+			if strings.HasPrefix(l, "Nats-Time-Stamp: ") {
+				lines[i] = "Nats-Time-Stamp: <time>"
+			}
+		}
 		sort.Strings(lines)
 		return fmt.Sprintf("hdrs:%q", lines)
 	})

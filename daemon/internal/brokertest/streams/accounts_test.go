@@ -1,0 +1,74 @@
+package streams
+
+import (
+	"os"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// accounts are L, which has limits, N, which has no JetStream, B, whose streams must say their size, and F, which is free.
+const accounts = `
+accounts {
+  L { jetstream { max_memory: 400, max_store: 1000, max_streams: 2, max_consumers: 3, mem_max_stream_bytes: 300, disk_max_stream_bytes: 500, max_ack_pending: 7 }, users [{user: L, password: p}] }
+  B { jetstream { max_bytes_required: true }, users [{user: B, password: p}] }
+  N { users [{user: N, password: p}] }
+  F { jetstream: enabled, users [{user: F, password: p}] }
+  SYS { users [{user: S, password: p}] }
+}
+system_account: SYS
+`
+
+// TestAccounts holds the talks of testdata/accounts, each in the account that its name begins with.
+func TestAccounts(t *testing.T) {
+	b, err := os.ReadFile("testdata/accounts/limits.talk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := brokertest.Start(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: config(t, "max_mem: 1M, max_file: 1M") + accounts})
+	ours := brokertest.Start(t, brokertest.Options{Config: config(t, "max_mem: 1M, max_file: 1M") + accounts})
+	for _, tk := range parseTalks(string(b)) {
+		for _, storage := range storages {
+			t.Run(tk.name+"/"+storage, func(t *testing.T) {
+				user := nats.UserInfo(tk.name[:1], "p")
+				a, b := newPeer(t, theirs, user), newPeer(t, ours, user)
+				if tk.name[0] == 'N' || tk.name[0] == 'S' {
+					talks++
+					if want, got := a.play(tk, storage, talks), b.play(tk, storage, talks); want != got {
+						t.Errorf("%s", diff(want, got))
+					}
+					return
+				}
+				hold(t, a, b, tk, storage)
+			})
+		}
+	}
+}
+
+const domain = "domain: hub"
+
+// TestDomain holds talks with servers of a domain.
+func TestDomain(t *testing.T) {
+	theirs, ours := pair(t, domain)
+	b, err := os.ReadFile("testdata/accounts/domain.talk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tk := range parseTalks(string(b)) {
+		t.Run(tk.name, func(t *testing.T) { hold(t, theirs, ours, tk, "memory") })
+	}
+}
+
+// TestLenient holds talks with servers that take fields that they do not know.
+func TestLenient(t *testing.T) {
+	theirs, ours := pair(t, "strict: false, limits { duplicate_window: '1m' }")
+	b, err := os.ReadFile("testdata/accounts/lenient.talk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tk := range parseTalks(string(b)) {
+		t.Run(tk.name, func(t *testing.T) { hold(t, theirs, ours, tk, "memory") })
+	}
+}
