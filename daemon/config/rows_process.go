@@ -25,7 +25,7 @@ func logRows() []*Option {
 			Doc:  "Write time stamps in UTC instead of local time.",
 			bind: field(func(o *Options) *bool { return &o.Log.UTC })},
 		{Name: "log_file", Aliases: []string{"logfile"}, Kind: Path,
-			Doc:  "File to log to; reopened on SIGUSR1.",
+			Doc:  "File to log to; reopened on SIGUSR1. A pipe that nobody reads holds up nobody: lines that do not fit are lost, and counted.",
 			bind: field(func(o *Options) *string { return &o.Log.File })},
 		{Name: "log_size_limit", Aliases: []string{"logfile_size_limit"}, Kind: Size, Default: "0",
 			Doc:  "Size at which the log file is rotated; 0 never.",
