@@ -81,7 +81,7 @@ var rooms = []room{
 	{"daemon/config", []string{"confparse", "daemon/subject"}, "configuration is decoded before anything runs; it configures all, so it can import none"},
 	{"daemon", []string{"*"}, "wiring: the one place that knows everybody"},
 	{"daemon/internal/certtest", nil, "certificates of tests, for every room"},
-	{"daemon/internal/crashtest/...", []string{"daemon/vfs/...", "daemon/journal"}, "drives whoever keeps messages through crashes; tests only"},
+	{"daemon/internal/crashtest/...", []string{"daemon/vfs/...", "daemon/journal", "daemon/segment", "daemon/stream"}, "drives whoever keeps messages through crashes; tests only"},
 	{"daemon/internal/fieldstest", []string{"daemon/fields"}, "tests of records, for every room"},
 	{"daemon/internal/brokertest", []string{"daemon/logging"}, "drives built binaries from outside; tests only"},
 	{"cmd/nats-broker", []string{"daemon", "daemon/config", "daemon/control", "daemon/sysd", "confparse"},

@@ -60,5 +60,5 @@ func hunt(seed uint64) (err error) {
 			return err
 		}
 	}
-	return simulate(seed)
+	return simulate(seed, func(string, ...any) {})
 }

@@ -248,6 +248,19 @@ func TestMkdirAll(t *testing.T) {
 	if e, err := d.Cut(1, sim.Lost).Stat("/a/b/c"); err != nil || !e.Dir {
 		t.Fatal("made and gone after a cut:", err)
 	}
+	// One that ended early has made it, and no more.
+	d = sim.New(1, sim.Options{})
+	for _, name := range []string{"/a", "/a/b"} {
+		if err := d.Mkdir(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := vfs.MkdirAll(d, "/a/b"); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := d.Cut(1, sim.Lost).Stat("/a/b"); err != nil || !e.Dir {
+		t.Fatal("there and gone after a cut:", err)
+	}
 }
 
 func dup(f *os.File) (*os.File, error) {

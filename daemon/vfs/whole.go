@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -69,22 +70,31 @@ func writeNew(v FS, name string, kind Kind, pieces [][]byte) error {
 	return err
 }
 
-// MkdirAll makes a folder and those above it that are missing, and makes their names last.
+// MkdirAll makes a folder and those above it that are missing, and makes their names last. Those
+// that are there may have been made by a process that ended before it could do that, so they
+// are synced too; a folder above that may not be read was made by somebody else.
 func MkdirAll(v FS, name string) error {
-	if e, err := v.Stat(name); err == nil {
-		if !e.Dir {
-			return &fs.PathError{Op: "mkdir", Path: name, Err: fs.ErrExist}
-		}
+	parent := filepath.Dir(name)
+	e, err := v.Stat(name)
+	switch {
+	case err == nil && !e.Dir:
+		return &fs.PathError{Op: "mkdir", Path: name, Err: fs.ErrExist}
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case parent == name:
 		return nil
 	}
-	parent := filepath.Dir(name)
-	if parent != name {
-		if err := MkdirAll(v, parent); err != nil {
+	if err := MkdirAll(v, parent); err != nil {
+		return err
+	}
+	made := err != nil
+	if made {
+		if err := v.Mkdir(name); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
-	if err := v.Mkdir(name); err != nil {
+	if err := v.SyncDir(parent); err != nil && (made || !errors.Is(err, fs.ErrPermission)) {
 		return err
 	}
-	return v.SyncDir(parent)
+	return nil
 }

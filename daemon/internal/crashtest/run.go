@@ -114,10 +114,11 @@ func (r *run) life() error {
 	r.arm(r.draw())
 	s, err := r.c.Open(r.disk)
 	if err == nil {
-		if err := r.look(s); err != nil {
+		if seen, err := r.look(s, true); err != nil {
 			return err
+		} else if seen {
+			r.use(s)
 		}
-		r.use(s)
 		if r.wrong != nil {
 			return r.wrong
 		}
@@ -133,7 +134,7 @@ func (r *run) life() error {
 	if s, err = r.c.Open(r.disk); err != nil {
 		return fmt.Errorf("it does not open: %w", err)
 	}
-	if err := r.look(s); err != nil {
+	if _, err := r.look(s, false); err != nil {
 		return err
 	}
 	if r.rng.IntN(2) == 0 {
@@ -157,14 +158,20 @@ func (r *run) end() {
 	r.disk = r.disk.Cut(r.rng.Uint64(), sim.Any)
 }
 
-func (r *run) look(s Store) error {
+// look compares what the store holds with what it promised, if it can be seen: a disk that fails
+// may hide it for now.
+func (r *run) look(s Store, fails bool) (seen bool, err error) {
 	c, err := s.Contents()
+	if err != nil && fails {
+		r.c.trace("contents: %v", err)
+		return false, nil
+	}
 	if err != nil {
-		return fmt.Errorf("contents: %w", err)
+		return false, fmt.Errorf("contents: %w", err)
 	}
 	err = r.h.Check(c, r.power, s.Lost)
 	r.power = false
-	return err
+	return true, err
 }
 
 // use hands messages to the store until it has had enough, or has ended.

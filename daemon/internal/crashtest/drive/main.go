@@ -30,6 +30,8 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/internal/crashtest"
 	"github.com/nats-broker/nats-broker/daemon/internal/crashtest/mini"
+	"github.com/nats-broker/nats-broker/daemon/internal/crashtest/whole"
+	"github.com/nats-broker/nats-broker/daemon/segment"
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
@@ -37,6 +39,9 @@ import (
 var stores = map[string]func(dir string, start bool) (crashtest.Store, error){
 	"journal": func(dir string, start bool) (crashtest.Store, error) {
 		return mini.Open(vfs.OS, dir, mini.Options{Start: start, Sound: true, Reused: true, Trace: trace})
+	},
+	"streams": func(dir string, start bool) (crashtest.Store, error) {
+		return whole.Open(vfs.OS, dir, whole.Options{Start: start, Sound: true, Trace: trace, Segment: segment.Options{Tail: 64 << 10, Segment: 4 << 20}})
 	},
 }
 

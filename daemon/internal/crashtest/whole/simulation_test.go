@@ -1,0 +1,45 @@
+package whole
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/crashtest"
+	"github.com/nats-broker/nats-broker/daemon/journal"
+	"github.com/nats-broker/nats-broker/daemon/segment"
+	"github.com/nats-broker/nats-broker/daemon/vfs"
+)
+
+func config(seed uint64, trace func(string, ...any)) crashtest.Config {
+	rng := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), byte(seed >> 24), byte(seed >> 32), byte(seed >> 40)})
+	open := func(v vfs.FS) (crashtest.Store, error) {
+		m, err := Open(v, "/store", Options{
+			Journal: journal.Options{Rand: rng, Now: func() time.Time { return time.Unix(0, 0) }},
+			Segment: segment.Options{
+				Segment: 256 << 10, Tail: 16 << 10,
+				Random: func(b []byte) { rng.Read(b) }, //nolint:errcheck // never fails
+			},
+			Sound: true, Trace: trace,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+	c := crashtest.Config{Open: open, Lives: 6, Steps: 60, Streams: 3, MaxBody: 16 << 10, Faults: seed%3 != 0, Trace: trace}
+	switch seed / 2 % 4 {
+	case 1:
+		c.Streams, c.MaxBody = 2, 300<<10
+	case 2:
+		c.Capacity = 40 << 20
+	}
+	return c
+}
+
+// TestSimulation plays seeds: see package journal's.
+func TestSimulation(t *testing.T) {
+	crashtest.Seeds(t, "testdata/seeds", 16, func(seed uint64, trace func(string, ...any)) error {
+		return crashtest.Run(seed, config(seed, trace))
+	})
+}
