@@ -1,10 +1,14 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
@@ -20,14 +24,22 @@ type target struct {
 	attempts int           // at most, if not explicit
 	after    time.Duration // pause before the first
 	lost     bool          // there was a connection
+	own      int           // connections in a row that led to this server itself
+	alone    bool          // there are no addresses but those that have led here
+	at       string        // the address of a server that is known already: behind a name there may be others
+	choices  int           // addresses that there were
 	key      string
 }
 
 const (
-	dialTimeout  = time.Second
-	dialJitter   = 100 * time.Millisecond
-	crossJitter  = 500 * time.Millisecond // after a connection that was one too many
-	lostAttempts = 20                     // to dial again a server that was learnt from others, about 9 minutes
+	dialTimeout    = time.Second
+	resolveTimeout = 5 * time.Second
+	selfMemory     = time.Minute // of addresses that led here
+	selfPause      = time.Minute // at most, before the only address of a server is dialled again that led here
+	dialJitter     = 100 * time.Millisecond
+	crossJitter    = 500 * time.Millisecond // after a connection that was one too many
+	knownAttempts  = 3                      // to dial a server at the address that it had
+	lostAttempts   = 20                     // to dial again a server that was learnt from others, about 9 minutes
 )
 
 // dial has a server dialled, unless that is under way.
@@ -37,15 +49,127 @@ func (h *Hub) dial(t target) {
 	}
 	t.key = t.id + "/" + t.account
 	if t.explicit {
-		t.key = t.url.Host + "/" + t.account
+		t.key = t.url.Host + "@" + t.at + "/" + t.account
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopped || h.dialing[t.key] || h.self[t.url.Host] {
+	if h.stopped || h.dialing[t.key] || !t.explicit && h.isSelf(t.url.Host) {
 		return
 	}
 	h.dialing[t.key] = true
 	h.work.Go(func() { h.keepDialling(t) }) // ends with the connection, or when trying has no sense any more
+}
+
+// giveUp ends the dialling of a configured server that is configured no longer. It reports false if that has changed
+// meanwhile: whoever configured it saw that it is being dialled, and left it to us.
+func (h *Hub) giveUp(t target) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.opts.Load().instead(t.url) != nil {
+		return false
+	}
+	h.log.Debug(fmt.Sprintf("Not attempting to connect to explicit route %q, no longer part of configured routes", t.url.Redacted()))
+	delete(h.dialing, t.key)
+	return true
+}
+
+// connect dials the addresses of a server in any order, until one takes the connection. Those that have led here are left
+// out while there are others: behind one name there may be all members of the cluster.
+func (h *Hub) connect(o *Options, t *target) (nc net.Conn, err error) {
+	addrs := []string{t.at}
+	if t.at == "" {
+		if addrs, err = h.addresses(o, t.url); err != nil {
+			return nil, err
+		}
+	}
+	t.choices = len(addrs)
+	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
+	h.mu.Lock()
+	others := slices.DeleteFunc(slices.Clone(addrs), func(addr string) bool { return t.at == "" && remembered(h.taken, addr) })
+	if len(others) == 0 {
+		h.mu.Unlock()
+		return nil, errAllTaken
+	}
+	addrs = others
+	others = slices.DeleteFunc(slices.Clone(addrs), h.isSelf)
+	h.mu.Unlock()
+	t.alone = len(others) == 0 && len(addrs) == t.choices
+	switch {
+	case len(others) > 0:
+		addrs = others
+	case len(addrs) < t.choices:
+		return nil, errAllTaken // but for what leads here
+	}
+	for _, addr := range addrs {
+		h.log.Debug(fmt.Sprintf("Trying to connect to route on %s (%s)", t.url.Host, addr))
+		d := net.Dialer{Timeout: dialTimeout}
+		var e error
+		if nc, e = d.DialContext(h.ctx, "tcp", addr); e == nil {
+			return nc, nil
+		}
+		if err = e; h.ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, err
+}
+
+// addresses finds the addresses of a server, anew for each attempt.
+func (h *Hub) addresses(o *Options, u *url.URL) ([]string, error) {
+	host := u.Hostname()
+	if _, err := netip.ParseAddr(host); err == nil {
+		return []string{u.Host}, nil
+	}
+	resolve := o.Resolve
+	if resolve == nil {
+		resolve = net.DefaultResolver.LookupHost
+	}
+	ctx, cancel := context.WithTimeout(h.ctx, resolveTimeout)
+	defer cancel()
+	list, err := resolve(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	addrs := make([]string, len(list))
+	for i, ip := range list {
+		addrs[i] = net.JoinHostPort(ip, u.Port())
+	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("no address for %q", host)
+	}
+	return addrs, nil
+}
+
+// errAllTaken ends the dialling of a name of which all addresses lead to servers that are connected.
+var errAllTaken = errors.New("there is a connection to each of its addresses")
+
+// isSelf reports whether an address has led to this server lately. Hub.mu is held.
+func (h *Hub) isSelf(addr string) bool { return remembered(h.self, addr) }
+
+// remembered reports whether an address is among those remembered, and forgets it in time.
+func remembered(m map[string]time.Time, addr string) bool {
+	until, ok := m[addr]
+	if ok && time.Now().After(until) {
+		delete(m, addr)
+		return false
+	}
+	return ok
+}
+
+// ledHere notes that a connection led to this server itself, and returns the pause before its target is dialled again: it
+// grows if there is no other address to be tried. Hub.mu is held.
+func (h *Hub) ledHere(r *Route, pause time.Duration) time.Duration {
+	if r.url == nil {
+		return pause
+	}
+	h.self[r.remote.String()] = time.Now().Add(selfMemory)
+	if r.own == 1 {
+		h.log.Info(fmt.Sprintf("Route to %s (%s) leads to this server itself: trying its other addresses, and again later", r.url.Host, r.remote))
+	}
+	if r.alone {
+		pause = min(pause<<min(r.own, 16), selfPause)
+	}
+	return pause
 }
 
 func (h *Hub) forgetDial(t target) {
@@ -63,21 +187,30 @@ func (h *Hub) keepDialling(t target) {
 	pause := h.opts.Load().RetryPause
 	for n := 1; ; n++ {
 		o := h.opts.Load()
-		if t.explicit && !o.configured(t.url) {
-			h.log.Debug(fmt.Sprintf("Not attempting to connect to explicit route %q, no longer part of configured routes", t.url.Redacted()))
-			h.forgetDial(t)
-			return
+		if t.explicit {
+			u := o.instead(t.url)
+			if u == nil {
+				if h.giveUp(t) {
+					return
+				}
+				continue
+			}
+			t.url = u
 		}
-		h.log.Debug("Trying to connect to route on " + t.url.Host)
-		d := net.Dialer{Timeout: dialTimeout}
-		nc, err := d.DialContext(h.ctx, "tcp", t.url.Host)
+		nc, err := h.connect(o, &t)
 		if err == nil {
 			h.serve(nc, t)
 			return
 		}
-		if h.ctx.Err() != nil {
+		if h.ctx.Err() != nil || errors.Is(err, errAllTaken) {
+			if h.ctx.Err() == nil {
+				h.log.Debug(fmt.Sprintf("Not looking further for routes on %s: %v", t.url.Host, err))
+			}
 			h.forgetDial(t)
 			return
+		}
+		if n >= knownAttempts {
+			t.at = "" // it may be elsewhere now
 		}
 		h.reportDial(n, t.lost, err)
 		if !t.explicit && n >= t.attempts || !h.sleep(pause+rand.N(dialJitter)) {
@@ -109,6 +242,10 @@ func (h *Hub) again(r *Route, registered bool, why error) {
 	retry, quiet := r.retry, ref != nil && ref.quiet
 	if registered {
 		t.id = r.peer.id
+		delete(h.taken, r.remote.String())
+		if h.peers[t.id] != nil { // a part of what there is between the two
+			t.at = r.whereTo()
+		}
 		retry = retry || r.solicited && !r.peer.lameDuck
 	} else {
 		t.id = r.hs.peer
@@ -116,9 +253,16 @@ func (h *Hub) again(r *Route, registered bool, why error) {
 	}
 	if ref != nil && ref.reason == duplicateRoute {
 		t.after = rand.N(crossJitter)
+		if !r.hs.isSelf && t.explicit && r.solicited && r.choices > 1 && r.at == "" { // other addresses may lead to others
+			h.taken[r.remote.String()] = time.Now().Add(selfMemory)
+			quiet = false
+		}
 	}
-	if r.hs.isSelf && r.url != nil {
-		h.self[r.url.Host] = true
+	if r.hs.isSelf {
+		quiet = quiet || !t.explicit
+		t.own = r.own + 1
+		t.after = h.ledHere(r, pause)
+		pause = 0
 	}
 	h.mu.Unlock()
 	h.mu.Lock()

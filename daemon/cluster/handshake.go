@@ -93,7 +93,7 @@ func (h *handshake) onInfo(i *info, ours naming) (adopt *naming, err error) {
 	case i.ID == "":
 		return nil, &refusal{reason: "Protocol Violation", log: "INFO without a server_id: not a route port?"}
 	case h.isSelf:
-		return nil, &refusal{reason: "Duplicate Route", quiet: true}
+		return nil, &refusal{reason: "Duplicate Route"}
 	case !h.solicited && !h.connected:
 		return nil, &refusal{reason: "Protocol Violation", log: "INFO before CONNECT"}
 	case i.Cluster == noOrigin:

@@ -44,8 +44,9 @@ type Hub struct {
 	interests map[string]*interest // by account
 	dialing   map[string]bool      // keys of dials under way
 	pinned    pinned
-	self      map[string]bool // hosts that turned out to be ourselves
-	gone      broker.Traffic  // of routes that ended
+	taken     map[string]time.Time // addresses that have led to servers that are connected, likewise
+	self      map[string]time.Time // addresses that led here, and until when that is remembered
+	gone      broker.Traffic       // of routes that ended
 	lameDuck  bool
 	stopped   bool
 }
@@ -60,7 +61,7 @@ func New(b *broker.Broker, o Options, log *logging.Logger) (*Hub, error) {
 		broker: b, log: log,
 		wake: make(chan struct{}, 1), stopping: make(chan struct{}),
 		peers: make(map[string]*peer), routes: make(map[*Route]struct{}), interests: make(map[string]*interest),
-		dialing: make(map[string]bool), self: make(map[string]bool),
+		dialing: make(map[string]bool), self: make(map[string]time.Time), taken: make(map[string]time.Time),
 		naming: naming{name: o.Name, dynamic: o.Name == ""},
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())

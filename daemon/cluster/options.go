@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type Options struct {
 	ConnectRetries int           // further attempts to dial a server learnt from others: 0
 	ConnectBackoff bool          // the pause between attempts grows
 	RetryPause     time.Duration // between attempts to dial: 1 s
+	// Resolve finds the addresses of a host name; nil: the system's resolver.
+	Resolve func(ctx context.Context, host string) ([]string, error)
 
 	// User and Password are what peers must present; empty: nothing. Peers learnt
 	// from others are presented the same. Verify compares a password with the
@@ -125,6 +128,19 @@ func (o *Options) check() error {
 // configured reports whether u is among the routes to be dialled for ever.
 func (o *Options) configured(u *url.URL) bool {
 	return slices.ContainsFunc(o.Routes, func(r *url.URL) bool { return sameRoute(r, u) })
+}
+
+// instead returns what is configured in place of u: u itself, or the same server with other credentials; nil for nothing.
+func (o *Options) instead(u *url.URL) *url.URL {
+	if o.configured(u) {
+		return u
+	}
+	for _, r := range o.Routes {
+		if strings.EqualFold(r.Host, u.Host) {
+			return r
+		}
+	}
+	return nil
 }
 
 func sameRoute(a, b *url.URL) bool {

@@ -187,7 +187,7 @@ func (h *Hub) dialPinned(accounts []string) {
 		}
 		for _, a := range accounts {
 			if p.accounts[a] == nil {
-				list = append(list, target{url: r.url, explicit: r.explicit, account: a, id: p.id, attempts: lostAttempts})
+				list = append(list, target{url: r.url, explicit: r.explicit, account: a, id: p.id, attempts: lostAttempts, at: r.whereTo()})
 			}
 		}
 	}

@@ -121,6 +121,7 @@ func (r *Route) processConnect(arg []byte) error {
 	if err := json.Unmarshal(arg, &c); err != nil {
 		return fmt.Errorf("CONNECT: %w", err)
 	}
+	r.presented.Store(&[2]string{c.User, c.Pass})
 	adopt, err := r.hs.onConnect(&c, r.naming())
 	if err == nil && adopt != nil {
 		r.hub.rename(*adopt, c.Name)

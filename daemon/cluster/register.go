@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -186,6 +187,10 @@ func (h *Hub) introduce(r *Route, i *info) {
 		r.next = p.count() < len(p.pool) || len(h.unlinked(p)) > 0
 	}
 	next := r.next
+	others := r.explicit && r.solicited && r.choices > 1 && r.at == "" && r.account == ""
+	if others {
+		h.taken[r.remote.String()] = time.Now().Add(selfMemory)
+	}
 	var tell []*Route
 	if once {
 		tell = h.audience(r, i)
@@ -195,6 +200,9 @@ func (h *Hub) introduce(r *Route, i *info) {
 	r.flush()
 	if next {
 		r.ping()
+	}
+	if others { // behind the other addresses of the name there may be others, and nobody else who tells us where
+		h.dial(target{url: r.url, explicit: true, after: rand.N(dialJitter)})
 	}
 	if once {
 		h.gossip(r, i, tell)

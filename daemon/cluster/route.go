@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -58,6 +59,10 @@ type Route struct {
 	key        string // under which it was dialled, until it is registered
 	peer       *peer
 	url        *url.URL
+	own        int    // see target
+	alone      bool   // likewise
+	choices    int    // likewise
+	at         string // likewise
 	explicit   bool
 	retry      bool
 	registered bool // it has its place
@@ -65,6 +70,9 @@ type Route struct {
 	pushed     *Route
 
 	next bool // the next connection to the peer waits for PONG; the reader's, after introduce
+
+	presented   atomic.Pointer[[2]string]           // user and password in the CONNECT of a peer that dialled us
+	certificate atomic.Pointer[tls.ConnectionState] // nil: not encrypted
 
 	settled atomic.Bool // the peer has said something since, so that it has placed us too
 
@@ -99,6 +107,7 @@ func (h *Hub) newRoute(nc net.Conn, t target) *Route {
 	r := &Route{
 		hub: h, rid: h.lastRID.Add(1), remote: nc.RemoteAddr(), start: time.Now(),
 		solicited: t.url != nil, explicit: t.explicit, url: t.url, account: t.account, gossip: t.gossip, key: t.key,
+		own: t.own, alone: t.alone, choices: t.choices, at: t.at,
 		wanted:   make(map[remoteKey]*remote),
 		accounts: make(map[string]*broker.Account), names: make(map[string]string),
 	}
@@ -172,11 +181,13 @@ func (r *Route) run(o *Options) (err error) {
 // secure does the TLS handshake, before anything else.
 func (r *Route) secure(t *transport.TLS) error {
 	if !r.solicited {
-		_, err := r.SecureServer(t, nil)
+		state, err := r.SecureServer(t, nil)
+		r.certificate.Store(state)
 		return err
 	}
 	host := r.url.Hostname()
-	_, err := r.SecureClient(t, host, nil)
+	state, err := r.SecureClient(t, host, nil)
+	r.certificate.Store(state)
 	return err
 }
 
@@ -326,13 +337,24 @@ func (r *Route) ponged() {
 	}
 }
 
+// whereTo is the address at which the peer is found, whatever else is behind the name that was dialled.
+func (r *Route) whereTo() string {
+	if r.solicited {
+		return r.remote.String()
+	}
+	if u, err := r.info.dial(); err == nil {
+		return u.Host
+	}
+	return ""
+}
+
 // dialNext dials the connections to a peer that are still missing, of which the
 // first has shown that we are let in.
 func (r *Route) dialNext() {
 	h := r.hub
 	h.mu.Lock()
 	p := r.peer
-	t := target{url: r.url, explicit: r.explicit, gossip: r.gossip, id: p.id, attempts: 1}
+	t := target{url: r.url, explicit: r.explicit, gossip: r.gossip, id: p.id, attempts: 1, at: r.whereTo()}
 	more := p.count() < len(p.pool)
 	pinned := h.unlinked(p)
 	h.mu.Unlock()
