@@ -75,8 +75,8 @@ func newAccount(b *Broker, name string) *Account {
 // Name returns the account's name.
 func (a *Account) Name() string { return a.name }
 
-// SetLimits changes the limits. Connections beyond the new one are not closed;
-// payloads and subscriptions are limited at once.
+// SetLimits changes the limits. Connections beyond the new one are not closed, see
+// [Account.CloseExcess]; payloads and subscriptions are limited at once.
 func (a *Account) SetLimits(l AccountLimits) {
 	a.mu.Lock()
 	a.limits = l

@@ -1,7 +1,10 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"slices"
 )
 
 // Prepare checks new options and returns what puts them into effect, for
@@ -46,9 +49,52 @@ func (b *Broker) commit(o *Options) {
 	for _, c := range clients {
 		c.applyLimits(o)
 	}
+	b.closeExcess(clients, o, old)
 	if toldChanged(old, o) {
 		b.tellAll()
 	}
+}
+
+// closeExcess closes connections that would not come about with lowered limits and pinned certificates: of those beyond the
+// number allowed the newest.
+func (b *Broker) closeExcess(clients []*Client, o, old *Options) {
+	slices.SortFunc(clients, func(c, d *Client) int { return cmp.Or(c.start.Compare(d.start), cmp.Compare(c.cid, d.cid)) })
+	most := max(o.MaxConnections, 0)
+	if n := len(clients); o.MaxConnections < old.MaxConnections && n > most {
+		for _, c := range clients[most:] {
+			c.errorLine(errTooMany.Error())
+			c.Close(MaxConnectionsExceeded, errTooMany.Error())
+		}
+		b.log.Info(fmt.Sprintf("Closed %d connections to fall within max_connections", n-most))
+		clients = clients[:most]
+	}
+	fewer := orUnlimited(o.MaxSubscriptions) < orUnlimited(old.MaxSubscriptions)
+	pins := o.TLS != nil && old.TLS != nil && !slices.Equal(o.TLS.Options().Pinned, old.TLS.Options().Pinned)
+	if !fewer && !pins {
+		return
+	}
+	unpinned := 0
+	for _, c := range clients {
+		state := c.TLS()
+		switch {
+		case pins && state != nil && !o.TLS.PinAccepts(*state):
+			unpinned++
+			c.Close(TLSHandshakeError, "")
+		case fewer && c.tooManySubscriptions():
+			c.errorLine(errTooManySubs.Error())
+			c.Close(MaxSubscriptionsExceeded, errTooManySubs.Error())
+		}
+	}
+	if unpinned > 0 {
+		b.log.Info(fmt.Sprintf("Disconnect %d clients due to pinned certs reload", unpinned))
+	}
+}
+
+// tooManySubscriptions reports whether the connection has more subscriptions than it may have.
+func (c *Client) tooManySubscriptions() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.subs.n > c.maxSubs
 }
 
 // SetClusterName changes the name of the cluster that clients are told.

@@ -156,8 +156,11 @@ func (b *Broker) commitAccounts(next map[string]*sharing) {
 	}
 	for name, sh := range next {
 		a := b.Account(name)
-		if a.Limits() != sh.options.Limits {
-			a.SetLimits(sh.options.Limits)
+		if was, now := a.Limits(), sh.options.Limits; was != now {
+			a.SetLimits(now)
+			if orUnlimited(now.Connections) < orUnlimited(was.Connections) || orUnlimited(now.Subscriptions) < orUnlimited(was.Subscriptions) {
+				defer a.CloseExcess()
+			}
 		}
 		if old := a.shares.now.Load(); old == nil || !reflect.DeepEqual(old.options, sh.options) {
 			a.share(sh)
