@@ -20,15 +20,9 @@ const (
 // Receive handles what has arrived: see [transport.Handler].
 func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
 	r.heard.Store(time.Now().UnixNano())
-	if e := r.hub.epoch.Load(); e != r.epoch {
-		r.epoch = e
-		r.rejoin()
-	}
+	r.catchUp()
 	if r.known && !r.settled.Load() {
 		r.settled.Store(true)
-	}
-	if r.anew.Load() && r.anew.Swap(false) {
-		r.forgetAccounts()
 	}
 	r.pub.Begin(in)
 	defer r.pub.End()

@@ -106,9 +106,19 @@ func (r *Route) accountName(f *proto.RouteFrame) string {
 	return r.name(f.Account)
 }
 
-// readopt has the reader look at all entries again, since accounts came or went. A
-// peer that says nothing is not read from, so it is asked to.
-func (r *Route) readopt() { r.Out.Send([]byte("PING\r\n")) }
+// readopt has the reader look at all entries again, since accounts came or went.
+func (r *Route) readopt() { r.Wake(r.catchUp) }
+
+// catchUp does what accounts that came or went ask for. It runs on the reader.
+func (r *Route) catchUp() {
+	if e := r.hub.epoch.Load(); e != r.epoch {
+		r.epoch = e
+		r.rejoin()
+	}
+	if r.anew.Load() && r.anew.Swap(false) {
+		r.forgetAccounts()
+	}
+}
 
 // rejoin gives entries to accounts that came, and forgets those that went. It runs
 // on the reader.

@@ -48,6 +48,9 @@ type Conn struct {
 	fresh bool // rest was not shown to the handler yet
 	moved bool // Serve has returned ErrMoved and was not called since
 
+	errands atomic.Pointer[errand] // to be run on the reader, the latest first
+	serving atomic.Bool
+
 	unpack  *unpacker // what becomes src when the handler has returned
 	fail    error     // of src
 	refused bool      // the handler would not go on; set before Serve returns
@@ -109,7 +112,9 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 		c.rest = batch.Copy(first)
 		c.fresh = true
 	}
-	err := c.raw.Read(c.whenReadable)
+	c.serving.Store(true)
+	err := c.read()
+	c.serving.Store(false)
 	result := c.result
 	c.result = nil
 	cause := c.Aborted()
@@ -154,7 +159,7 @@ func (c *Conn) readable() (again bool, err error) {
 	r := reader{c: c}
 	err = r.restore(b)
 	for err == nil {
-		if c.cause.Load() != nil {
+		if c.cause.Load() != nil || c.errands.Load() != nil {
 			r.stash()
 			break
 		}
