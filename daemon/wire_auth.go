@@ -255,7 +255,7 @@ func authRequest(r *broker.AuthRequest) *auth.Request {
 	c := r.Connect
 	return &auth.Request{
 		User: c.User, Password: c.Pass, Token: c.Token, Nkey: c.Nkey, Signature: c.Sig, Nonce: r.Nonce,
-		Type: auth.TypeStandard, Remote: r.Remote, TLS: r.TLS,
+		Type: r.Connection, ClientType: r.Type, Remote: r.Remote, TLS: r.TLS,
 		CID: r.CID, Name: c.Name, Lang: c.Lang, Version: c.Version, Protocol: c.Protocol, JWT: c.JWT,
 		ProxySignature: c.ProxySig,
 	}

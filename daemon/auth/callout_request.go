@@ -75,8 +75,12 @@ func newQuestion(ctx context.Context, d Delegate, c *service, r *Request) (*ques
 
 // describe puts what is known of the connection into a request.
 func (r *Request) describe(claims *jwt.AuthorizationRequestClaims) {
+	kind := r.ClientType
+	if kind == "" {
+		kind = calloutType
+	}
 	claims.ClientInformation = jwt.ClientInformation{
-		Host: hostOf(r.Remote), ID: r.CID, User: r.shownUser(), Name: r.Name, Kind: calloutKind, Type: calloutType,
+		Host: hostOf(r.Remote), ID: r.CID, User: r.shownUser(), Name: r.Name, Kind: calloutKind, Type: kind,
 	}
 	if r.Signature != "" {
 		claims.ClientInformation.Nonce = r.Nonce

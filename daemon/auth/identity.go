@@ -21,6 +21,7 @@ type Request struct {
 	JWT                   string // likewise: of a user, in operator mode
 	Nonce                 string // sent in INFO; empty if none was
 	Type                  string // TypeStandard and so on; empty: TypeStandard
+	ClientType            string // what a service is told of that: "nats", "websocket"; empty: "nats"
 	Remote                net.Addr
 	TLS                   *tls.ConnectionState // nil: not encrypted
 	ProxySignature        string               // of CONNECT: base64 of the nonce signed by a proxy; empty for none

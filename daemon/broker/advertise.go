@@ -76,6 +76,7 @@ func (b *Broker) tellAll() {
 
 // sendInfo sends INFO to one client, behind what is queued for it.
 func (c *Client) sendInfo(i Info) {
+	c.by.door.tells(&i)
 	i.ClientID, i.ClientIP, i.MaxPayload = c.cid, c.address(), int(c.maxPayload.Load())
 	c.Out.Send(i.frame())
 }

@@ -45,6 +45,10 @@ type AuthRequest struct {
 	Nonce   string          // the one sent in INFO; empty if none was
 	Remote  net.Addr
 	TLS     *tls.ConnectionState // nil: not encrypted
+	// Connection and Type are those of the door that the connection came by, and Note
+	// what one of its steps has noted, nil for nothing.
+	Connection, Type string
+	Note             any
 	// Implicit is set for a connection that sent something else than CONNECT
 	// first, where the authenticator may know a user for such.
 	Implicit bool

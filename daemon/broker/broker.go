@@ -21,6 +21,7 @@ type Broker struct {
 	start time.Time
 	opts  atomic.Pointer[Options]
 	hello atomic.Pointer[greeting]
+	front atomic.Pointer[passage] // the door of connections that come by no other
 
 	observer atomic.Pointer[[]*observing]
 
@@ -79,7 +80,7 @@ func New(o Options, log *logging.Logger) (*Broker, error) {
 	}
 	o.Keys = nil
 	b := &Broker{log: log, start: time.Now(), stopping: make(chan struct{}), id: keys.id, xkey: keys.xkey, keys: keys}
-	b.porters.next = make(chan net.Conn)
+	b.porters.next = make(chan newcomer)
 	b.accounts = make(map[string]*Account)
 	b.clients = make(map[uint64]*Client)
 	b.listeners = make(map[*Listener]struct{})
@@ -92,6 +93,7 @@ func New(o Options, log *logging.Logger) (*Broker, error) {
 	b.system = b.addAccount(o.SystemAccount)
 	b.closed.limit = o.MaxClosedClients
 	b.opts.Store(&o)
+	b.front.Store(standardDoor(&o))
 	b.refreshInfo()
 	return b, nil
 }
@@ -220,12 +222,14 @@ func (b *Broker) Stop() {
 }
 
 // Accept serves an established connection.
-func (b *Broker) Accept(nc net.Conn) {
+func (b *Broker) Accept(nc net.Conn) { b.accept(newcomer{nc, b.front.Load()}) }
+
+func (b *Broker) accept(n newcomer) {
 	b.entering.Add(1)
 	b.work.Add(1)
 	select {
-	case b.porters.next <- nc:
+	case b.porters.next <- n:
 	default:
-		b.porters.all.Go(func() { b.port(nc) }) // ends when enough of them are idle, or with the broker
+		b.porters.all.Go(func() { b.port(n) }) // ends when enough of them are idle, or with the broker
 	}
 }

@@ -38,6 +38,8 @@ type peer struct {
 	r  *bufio.Reader
 }
 
+func newPeer(t testing.TB, nc net.Conn) *peer { return &peer{t: t, nc: nc, r: bufio.NewReader(nc)} }
+
 func dial(t testing.TB, addr string) *peer {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)
@@ -45,7 +47,7 @@ func dial(t testing.TB, addr string) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	p := &peer{t: t, nc: nc, r: bufio.NewReader(nc)}
+	p := newPeer(t, nc)
 	if line := p.line(); !strings.HasPrefix(line, "INFO {") {
 		t.Fatalf("greeted with %q", line)
 	}

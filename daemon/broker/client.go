@@ -24,9 +24,9 @@ type Client struct {
 	limits   proto.Limits
 	awaiting bool // nothing but CONNECT is taken
 	arriving int8 // batches that the goroutine of the beginning still handles, see [Broker.serve]
-	opening  *opening
 
 	broker *Broker
+	by     *passage
 	cid    uint64
 	remote net.Addr
 	ip     string
@@ -92,13 +92,13 @@ func (c *Client) traffic() Traffic {
 //
 // What comes at first takes much stack: handshakes, CONNECT, an authenticator. It runs here; then a new goroutine, whose
 // stack is small and stays it for as long as the client is quiet, goes on.
-func (b *Broker) serve(nc net.Conn) {
-	c := b.enter(nc)
+func (b *Broker) serve(nc net.Conn, by *passage) {
+	c, o := b.enter(nc, by)
 	if c == nil {
 		return
 	}
 	c.arriving = arrivalBatches
-	first, err := c.open()
+	first, err := c.open(o)
 	if err != nil {
 		c.teardown(err)
 		return
@@ -135,21 +135,23 @@ func (c *Client) stay() {
 	c.live(nil)
 }
 
-// enter takes a connection into the books; nil if it cannot stay.
-func (b *Broker) enter(nc net.Conn) *Client {
+// enter takes a connection into the books; nil if it cannot stay. The opening is what
+// happens before the first frame, nil for nothing.
+func (b *Broker) enter(nc net.Conn, by *passage) (*Client, *Opening) {
 	defer b.entering.Done()
-	c := &Client{broker: b, cid: b.lastCID.Add(1), start: time.Now()}
+	c := &Client{broker: b, by: by, cid: b.lastCID.Add(1), start: time.Now()}
 	if err := transport.NewConn(&c.Conn, nc); err != nil {
 		b.log.Error(fmt.Sprintf("Client Accept Error: %v", err), logging.Err(err))
 		_ = nc.Close()
-		return nil
+		return nil, nil
 	}
 	c.prepare(nc)
-	if err := c.greet(); err != nil {
+	o, err := c.greet()
+	if err != nil {
 		c.Conn.Close(true)
-		return nil
+		return nil, nil
 	}
-	return c
+	return c, o
 }
 
 // live serves a connection to its end, or until it is frozen.
@@ -188,8 +190,9 @@ func orUnlimited(n int) int {
 	return n
 }
 
-// greet sends INFO and takes the connection into the books.
-func (c *Client) greet() error {
+// greet sends INFO and takes the connection into the books. It returns what is to happen
+// before the first frame, nil for nothing.
+func (c *Client) greet() (o *Opening, err error) {
 	b := c.broker
 	b.totalConn.Add(1)
 	req := b.opts.Load().Authenticator.Requires()
@@ -200,16 +203,17 @@ func (c *Client) greet() error {
 	if c.enabled(logging.Debug) {
 		c.debug("Client connection created")
 	}
-	o := b.opts.Load()
+	d := c.by.door
 	ip := c.ip
-	if o.Proxy.Enabled {
+	if d.Proxy.Enabled {
 		ip = "" // the balancer's, perhaps
 	}
-	hello := b.hello.Load().line(c.cid, ip, c.nonce)
-	if o.TLS != nil || o.Proxy.Enabled {
-		c.opening = &opening{c: c, opts: o, proxy: o.Proxy.trusts(c.remote), hello: hello}
+	hello := b.helloOf(d).line(c.cid, ip, c.nonce)
+	first := len(d.Steps) == 0 && (d.TLS == nil || !d.TLS.Options().First)
+	if d.TLS != nil || d.Proxy.Enabled || len(d.Steps) > 0 {
+		o = &Opening{c: c, door: d, proxy: d.Proxy.trusts(c.remote), hello: hello, greeted: first}
 	}
-	if o.TLS == nil || !o.TLS.Options().First {
+	if first {
 		c.Out.Send(hello)
 	}
 	if err := b.register(c); err != nil {
@@ -218,15 +222,15 @@ func (c *Client) greet() error {
 			c.errorLine(err.Error())
 			b.remember(c, MaxConnectionsExceeded)
 		}
-		return err
+		return nil, err
 	}
 	if err := c.acc.join(c); err != nil {
 		b.unregister(c)
-		return err
+		return nil, err
 	}
 	// What was reloaded before the connection was in the books passed it by.
 	c.applyLimits(b.opts.Load())
-	return nil
+	return o, nil
 }
 
 // watch starts the timers of the connection.

@@ -91,6 +91,7 @@ func (c *Client) authenticate(o *ConnectOptions, implicit bool) (*Identity, erro
 	defer ctx.cancel()
 	return opts.Authenticator.Authenticate(ctx, &AuthRequest{
 		CID: c.cid, Connect: o, Nonce: c.nonce, Remote: c.remote, TLS: c.TLS(), Implicit: implicit,
+		Connection: c.by.door.Connection, Type: c.by.door.Type, Note: c.by.note,
 	})
 }
 

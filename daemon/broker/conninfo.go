@@ -106,7 +106,7 @@ func (c *Client) Describe(ci *ConnInfo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	*ci = ConnInfo{} // field by field: the goroutine that ends a connection has 2 KiB of stack, and no room for a second one
-	ci.CID, ci.Kind, ci.Type, ci.IP, ci.Port, ci.Start = c.cid, "Client", "nats", c.ip, int(c.port), c.start
+	ci.CID, ci.Kind, ci.Type, ci.IP, ci.Port, ci.Start = c.cid, "Client", c.by.door.Type, c.ip, int(c.port), c.start
 	ci.LastActivity, ci.RTT, ci.Pending = time.Unix(0, c.last.Load()), c.ping.rtt, out.Pending
 	ci.InMsgs, ci.InBytes, ci.OutMsgs, ci.OutBytes = c.inMsgs.Load(), c.inBytes.Load(), int64(out.Msgs), int64(out.Bytes)
 	ci.NumSubs, ci.Account, ci.TLS = c.subs.n, c.acc.name, c.tlsInfo

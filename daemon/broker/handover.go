@@ -49,6 +49,12 @@ const (
 
 // movable reports whether another process could and may go on with the connection.
 func (c *Client) movable() bool {
+	c.mu.Lock()
+	standard := c.by.door.standard
+	c.mu.Unlock()
+	if !standard {
+		return false // nobody knows the door there
+	}
 	if c.TLS() != nil {
 		if t := c.broker.opts.Load().TLS; t == nil || !t.Options().Carry {
 			return false

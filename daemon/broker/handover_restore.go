@@ -160,7 +160,7 @@ func (b *Broker) restoreClient(m *movedClient, fd int) restored {
 		_ = unix.Close(fd)
 		return restored{lost: lostDescriptor}
 	}
-	c := &Client{broker: b, cid: m.cid, start: time.Unix(0, m.start)}
+	c := &Client{broker: b, by: b.front.Load(), cid: m.cid, start: time.Unix(0, m.start)}
 	err := transport.Restore(&c.Conn, fd, m.addr(), m.unread, m.unsent, m.tls.transport())
 	switch {
 	case errors.Is(err, transport.ErrSession):
@@ -237,7 +237,8 @@ const readmitTime = 2 * time.Second
 // readmitMoved asks who the connection is by what is configured now.
 func (c *Client) readmitMoved(m *movedClient) (*Identity, error) {
 	by := c.broker.opts.Load().Authenticator
-	r := &AuthRequest{CID: c.cid, Connect: m.connect, Nonce: c.nonce, Remote: c.remote, TLS: c.TLS()}
+	r := &AuthRequest{CID: c.cid, Connect: m.connect, Nonce: c.nonce, Remote: c.remote, TLS: c.TLS(),
+		Connection: c.by.door.Connection, Type: c.by.door.Type, Note: c.by.note}
 	if carrier, ok := by.(Carrier); ok {
 		return carrier.Readmit(r, m.proof)
 	}

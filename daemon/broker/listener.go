@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,6 +17,7 @@ type Listener struct {
 	broker *Broker
 	nl     net.Listener
 	done   chan struct{}
+	by     atomic.Pointer[passage] // nil: as the options say
 }
 
 // Listen opens a TCP address ("host:port"; port 0 for any) or, on network "unix", a
@@ -31,8 +33,13 @@ func (b *Broker) Listen(network, address string) (*Listener, error) {
 
 // Serve serves clients of a listener that is open already, an inherited one for
 // instance. The broker owns it from now on.
-func (b *Broker) Serve(nl net.Listener) (*Listener, error) {
+func (b *Broker) Serve(nl net.Listener) (*Listener, error) { return b.ServeBy(nl, nil) }
+
+// ServeBy is Serve for connections that come by a door of its own; nil: by that which the
+// options describe.
+func (b *Broker) ServeBy(nl net.Listener, d *Door) (*Listener, error) {
 	l := &Listener{broker: b, nl: nl, done: make(chan struct{})}
+	l.SetDoor(d)
 	b.mu.Lock()
 	if b.state != running {
 		b.mu.Unlock()
@@ -41,7 +48,7 @@ func (b *Broker) Serve(nl net.Listener) (*Listener, error) {
 	}
 	b.listeners[l] = struct{}{}
 	b.mu.Unlock()
-	if tcp, ok := nl.Addr().(*net.TCPAddr); ok && b.opts.Load().Port <= 0 {
+	if tcp, ok := nl.Addr().(*net.TCPAddr); ok && d == nil && b.opts.Load().Port <= 0 {
 		o := *b.opts.Load()
 		o.Port = tcp.Port
 		b.opts.Store(&o)
@@ -49,6 +56,17 @@ func (b *Broker) Serve(nl net.Listener) (*Listener, error) {
 	}
 	b.work.Go(l.accept)
 	return l, nil
+}
+
+// SetDoor has the connections that come from now on come by another door.
+func (l *Listener) SetDoor(d *Door) {
+	if d == nil {
+		l.by.Store(nil)
+		return
+	}
+	orDefault(&d.Connection, standardConnection)
+	orDefault(&d.Type, standardType)
+	l.by.Store(&passage{door: d})
 }
 
 // Addr returns the address the listener is bound to.
@@ -80,7 +98,11 @@ func (l *Listener) accept() {
 		nc, err := l.nl.Accept()
 		if err == nil {
 			pause = minAcceptPause
-			l.broker.Accept(nc)
+			by := l.by.Load()
+			if by == nil {
+				by = l.broker.front.Load()
+			}
+			l.broker.accept(newcomer{nc, by})
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {

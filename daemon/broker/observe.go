@@ -125,7 +125,7 @@ func (c *Client) About() *ClientInfo {
 	start := c.start
 	i := &ClientInfo{
 		Start: &start, Host: c.ip, ID: c.cid, Account: c.acc.name,
-		Kind: "Client", ClientType: "nats",
+		Kind: "Client", ClientType: c.by.door.Type,
 	}
 	if o := c.connect; o != nil {
 		i.Name, i.Lang, i.Version, i.User = o.Name, o.Lang, o.Version, o.claimed()

@@ -154,11 +154,11 @@ func (c *Client) processPing() {
 	}
 	// A client that connects takes nothing but PONG at first: only when that is in the
 	// queue, others may send INFO. What they did not send meanwhile is sent here.
-	hello, payload := c.broker.hello.Load(), c.maxPayload.Load()
+	hello, payload := c.broker.helloOf(c.by.door), c.maxPayload.Load()
 	c.replyInfo(hello, payload)
 	c.sender.flush()
 	c.set(flagPonged, true)
-	if h, p := c.broker.hello.Load(), c.maxPayload.Load(); h != hello || p != payload {
+	if h, p := c.broker.helloOf(c.by.door), c.maxPayload.Load(); h != hello || p != payload {
 		c.replyInfo(h, p)
 	}
 }

@@ -56,6 +56,7 @@ func TestPublisherPublishesAsAClient(t *testing.T) {
 			text += fmt.Sprintf("%d: %s", i, got.String())
 			p.nc.Close()
 		}
+		waitFor(t, "the others' end", func() bool { return len(b.Clients()) <= 1 }) // members of the group, too
 		return text
 	}
 	c := connect(t, addr)

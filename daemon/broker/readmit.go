@@ -15,7 +15,8 @@ func (c *Client) AuthRequest() *AuthRequest {
 	if c.who == nil || c.connect == nil {
 		return nil
 	}
-	return &AuthRequest{CID: c.cid, Connect: c.connect, Nonce: c.nonce, Remote: c.remote, TLS: c.tls}
+	return &AuthRequest{CID: c.cid, Connect: c.connect, Nonce: c.nonce, Remote: c.remote, TLS: c.tls,
+		Connection: c.by.door.Connection, Type: c.by.door.Type, Note: c.by.note}
 }
 
 // Readmit replaces what the authenticator said of the connection. The account must

@@ -41,6 +41,7 @@ func (b *Broker) commit(o *Options) {
 	old := b.opts.Load()
 	o.Cluster = old.Cluster // which may have changed since Prepare
 	b.opts.Store(o)
+	b.front.Store(standardDoor(o))
 	b.system = b.addAccount(o.SystemAccount)
 	b.mu.Unlock()
 	b.closed.resize(o.MaxClosedClients)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"runtime/debug"
 	"time"
@@ -14,98 +13,106 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
-// ProxyOptions say whether a load balancer in front tells, by the PROXY protocol,
-// who the client is.
-type ProxyOptions struct {
-	Enabled bool
-	// Trusted are the networks a header is believed from; empty: all. A connection
-	// from elsewhere is taken for a client's own.
-	Trusted []netip.Prefix
+// Opening is what happens on a connection before the first frame, step by step: INFO, a
+// PROXY header, a TLS handshake, and what its door has, in the order in which the options
+// and the peer want them. It does not run on the reader, so that the reader's stack stays
+// small, and it may block: a connection that is closed meanwhile wakes it.
+type Opening struct {
+	// First is what was read and not used. A step takes from it what it uses.
+	First []byte
+
+	c       *Client
+	door    *Door
+	proxy   bool // a PROXY header may come
+	hello   []byte
+	greeted bool
 }
 
-func (p *ProxyOptions) trusts(a net.Addr) bool {
-	if !p.Enabled || len(p.Trusted) == 0 {
-		return p.Enabled
-	}
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return false
-	}
-	for _, n := range p.Trusted {
-		if n.Contains(tcp.AddrPort().Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
+// Step is one step. An error ends the connection: see [Refuse].
+type Step func(*Opening) error
+
+// Refuse is the error of a step that does not let a connection in. The log tells of err,
+// if there is one.
+func Refuse(why Reason, err error) error { return &closeError{why, err} }
+
+// Conn returns the connection.
+func (o *Opening) Conn() *transport.Conn { return &o.c.Conn }
+
+// Read waits for more input and appends it to First. It gives up after limit, if that is
+// positive, with os.ErrDeadlineExceeded.
+func (o *Opening) Read(limit time.Duration) error {
+	more, err := o.c.Await(limit)
+	o.First = append(o.First, more...)
+	return err
 }
 
-// opening is what happens on a connection before the first frame: INFO, a PROXY
-// header, a TLS handshake, in the order in which the options and the peer want
-// them. It lives on a goroutine of its own, so that the reader's stack stays small.
-type opening struct {
-	c     *Client
-	opts  *Options
-	proxy bool // a PROXY header may come
-	hello []byte
-	first []byte // read and not used
+// SetRemote takes the connection for one of another peer, that somebody in between names.
+func (o *Opening) SetRemote(a net.Addr) {
+	o.c.mu.Lock()
+	o.c.setRemote(a)
+	o.c.mu.Unlock()
 }
 
-// run is the part behind INFO, or in front of it if it waits for the handshake.
-func (o *opening) run() (first []byte, err error) {
-	t := o.opts.TLS
-	late := t != nil && t.Options().First // INFO waits for the handshake
-	if late && t.Options().FirstFallback > 0 {
-		if late, err = o.tlsComesFirst(t.Options().FirstFallback); err != nil {
-			return nil, err
-		}
+// Note keeps something for the authenticator: see [AuthRequest].
+func (o *Opening) Note(v any) {
+	o.c.mu.Lock()
+	o.c.by = &passage{o.door, v}
+	o.c.mu.Unlock()
+}
+
+// steps lists what is to be done.
+func (o *Opening) steps() (list []Step) {
+	if t := o.door.TLS; t != nil && !o.greeted && len(o.door.Steps) == 0 && t.Options().FirstFallback > 0 {
+		list = append(list, (*Opening).whoBegins)
 	}
 	if o.proxy {
-		if err := o.proxyHeader(); err != nil {
+		list = append(list, (*Opening).proxyHeader)
+	}
+	if o.door.TLS != nil {
+		list = append(list, (*Opening).secure)
+	}
+	list = append(list, o.door.Steps...)
+	return append(list, (*Opening).greet)
+}
+
+// run does the steps, and returns what was read of the frames already.
+func (o *Opening) run() (first []byte, err error) {
+	for _, step := range o.steps() {
+		if err := step(o); err != nil {
 			return nil, err
 		}
 	}
-	if t == nil {
-		return o.first, nil
-	}
-	if !late && t.Options().AllowPlain {
-		if len(o.first) == 0 {
-			if o.first, err = o.c.Await(t.Options().Timeout); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-				return nil, err
-			}
-		}
-		if !transport.IsTLS(o.first) {
-			return o.first, nil
-		}
-	}
-	if err := o.handshake(t, late); err != nil {
-		return nil, err
-	}
-	if late {
-		o.c.Out.Send(o.hello)
-	}
-	return nil, nil
+	return o.First, nil
 }
 
-// tlsComesFirst waits for a peer that begins with the handshake; one that waits
-// for INFO gets it.
-func (o *opening) tlsComesFirst(delay time.Duration) (bool, error) {
-	var err error
-	if o.first, err = o.c.Await(delay); len(o.first) > 0 {
-		return true, nil
+// greet sends INFO, unless that was sent before.
+func (o *Opening) greet() error {
+	if !o.greeted {
+		o.greeted = true
+		o.c.Out.Send(o.hello)
+	}
+	return nil
+}
+
+// whoBegins waits for a peer that begins with the handshake; one that waits for INFO gets
+// it.
+func (o *Opening) whoBegins() error {
+	err := o.Read(o.door.TLS.Options().FirstFallback)
+	if len(o.First) > 0 {
+		return nil
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) || o.c.Aborted() != nil {
-		return false, err
+		return err
 	}
-	o.c.Out.Send(o.hello)
-	return false, nil
+	return o.greet()
 }
 
 // proxyHeader reads the header, if there is one, and takes the connection for the
 // client's that it names.
-func (o *opening) proxyHeader() error {
+func (o *Opening) proxyHeader() error {
 	c := o.c
-	h, rest, err := c.AwaitProxyHeader(o.first)
-	o.first = rest
+	h, rest, err := c.AwaitProxyHeader(o.First)
+	o.First = rest
 	if errors.Is(err, transport.ErrProxyUnrecognized) {
 		return nil
 	}
@@ -117,18 +124,32 @@ func (o *opening) proxyHeader() error {
 		return &closeError{ProtocolViolation, nil}
 	}
 	if h.Source.IsValid() {
-		c.mu.Lock()
-		c.setRemote(net.TCPAddrFromAddrPort(h.Source))
-		c.mu.Unlock()
+		o.SetRemote(net.TCPAddrFromAddrPort(h.Source))
 	}
 	return nil
 }
 
-func (o *opening) handshake(t *transport.TLS, first bool) error {
+// secure makes the TLS handshake, unless the peer may go without and does.
+func (o *Opening) secure() error {
+	t := o.door.TLS
+	if o.greeted && t.Options().AllowPlain {
+		if len(o.First) == 0 {
+			if err := o.Read(t.Options().Timeout); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+				return err
+			}
+		}
+		if !transport.IsTLS(o.First) {
+			return nil
+		}
+	}
+	return o.handshake(t, !o.greeted && t.Options().First)
+}
+
+func (o *Opening) handshake(t *transport.TLS, first bool) error {
 	c := o.c
 	c.debug("Starting TLS client connection handshake")
-	state, err := c.SecureServer(t, o.first)
-	o.first = nil
+	state, err := c.SecureServer(t, o.First)
+	o.First = nil
 	switch {
 	case err != nil && c.Aborted() != nil:
 		return err // nothing is wrong with the handshake: it is we who do not go on
@@ -165,12 +186,10 @@ func (c *Client) reportHandshake(err error) {
 
 // open brings the connection to where frames are exchanged, and returns what was
 // read of them already.
-func (c *Client) open() ([]byte, error) {
-	o := c.opening
+func (c *Client) open(o *Opening) ([]byte, error) {
 	if o == nil {
 		return nil, nil
 	}
-	c.opening = nil
 	var first []byte
 	err := c.aside(func() (err error) { // Abort wakes it from a read
 		first, err = o.run()

@@ -192,7 +192,7 @@ func (c *Client) about(whole bool) *ClientInfo {
 	start := c.start.UTC()
 	i.Start, i.Host, i.ID = &start, c.ip, c.cid
 	i.Server, i.Cluster = o.ServerName, o.Cluster
-	i.Kind, i.ClientType = "Client", "nats"
+	i.Kind, i.ClientType = "Client", c.by.door.Type
 	if c.connect != nil {
 		i.Name, i.Lang, i.Version = c.connect.Name, c.connect.Lang, c.connect.Version
 	}

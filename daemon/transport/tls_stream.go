@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -105,11 +106,33 @@ func (c *Conn) Await(limit time.Duration) ([]byte, error) {
 		defer func() { _ = c.nc.SetReadDeadline(time.Time{}) }()
 	}
 	b := make([]byte, batch.Small)
+	if c.src != nil {
+		return c.awaitPlain(b)
+	}
 	n, err := c.nc.Read(b)
 	if n > 0 {
 		return b[:n], nil
 	}
 	return nil, err
+}
+
+// awaitPlain is Await on an encrypted connection.
+func (c *Conn) awaitPlain(b []byte) ([]byte, error) {
+	var n int
+	var errno syscall.Errno
+	err := c.raw.Read(func(uintptr) bool {
+		n, errno = c.readFrom(b)
+		return errno != syscall.EAGAIN
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case errno != 0:
+		return nil, c.fail
+	case n == 0:
+		return nil, io.EOF
+	}
+	return b[:n], nil
 }
 
 // AwaitProxyHeader reads the header that a load balancer sends before its
