@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/store"
 )
 
 // CheckWritable reports what a broker with this configuration would have to
@@ -33,7 +35,26 @@ func CheckWritable(cfg *config.Config) error {
 	if r := o.Operator.Resolver; r.Type == config.ResolverFull || r.Type == config.ResolverCache {
 		check("resolver.dir", r.Dir, true)
 	}
+	if dir, _ := storeDir(o); o.JetStream.Enabled {
+		check("jetstream.store_dir", dir, true)
+		if err := foreignStore(dir); err != nil && !o.JetStream.NewStore {
+			list = append(list, fmt.Errorf("jetstream.store_dir: %s: %w", dir, err))
+		}
+	}
 	return errors.Join(list...)
+}
+
+// foreignStore tells what a start would: that there is a store of nats-server
+// and none of ours.
+func foreignStore(dir string) error {
+	theirs, err := os.ReadDir(filepath.Join(dir, store.Foreign))
+	if err != nil || len(theirs) == 0 {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, store.Folder)); err == nil {
+		return nil
+	}
+	return store.ErrForeign
 }
 
 func parent(path string) string {

@@ -18,7 +18,8 @@ what 'nats-broker -t' finds, also what would only show at the start.
 
 ` + subjectFlags + `  --json           write the verdict as a JSON document
   --writable       also say which of the files and directories that the broker
-                   would write to it may not, as the user that asks
+                   would write to it may not, as the user that asks, and
+                   whether a store of nats-server lies where its own would
 
 Exit status:
   0  valid

@@ -62,6 +62,20 @@ refused() {
 	untouched 'sandbox'
 	stranger_ends 'sandbox'
 
+	# Streams stay with the server that can read them, wherever they are.
+	local where
+	for where in /srv/nats /tmp/nats; do
+		theirs "streams-${where//\//}" "jetstream { store_dir: \"$where\" }"
+		pid=$(their_pid)
+		inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/4222; body="{\"name\":\"S\",\"subjects\":[\"s\"],\"storage\":\"file\",\"num_replicas\":1,\"retention\":\"limits\"}"
+			printf "CONNECT {\"verbose\":false,\"user\":\"a\",\"pass\":\"b\"}\r\nSUB reply 1\r\nPUB \$JS.API.STREAM.CREATE.S reply %s\r\n%s\r\nPUB s 2\r\nhi\r\nPING\r\n" ${#body} "$body" >&3; timeout 3 grep -m1 -q stream_create <&3' ||
+			bad 'nats-server makes a stream' "$(inside journalctl -n 10 --no-pager)"
+		seen=$(both 2>&1) && bad "a store of nats-server in $where is not left behind" "$seen" || ok "a store of nats-server in $where is not left behind"
+		matches 'and is named' 'store of nats-server|keeps streams in its own /tmp' "$seen"
+		untouched "streams in $where"
+		stranger_ends "streams in $where"
+	done
+
 	# What only the start itself shows: nats-server is put back.
 	theirs start
 	inside_sh 'mkdir -p /etc/systemd/system/nats-broker.service.d; printf "[Service]\nExecStartPre=/bin/false\n" >/etc/systemd/system/nats-broker.service.d/x.conf'
