@@ -30,7 +30,7 @@ func (d *decoder) checkJetStream(o *Options) {
 		d.wrong("store_dir", "Duplicate 'store_dir' configuration").WithNote(inner, "store_dir is set here")
 	}
 	if j.Enabled && o.Cluster.Enabled() {
-		e := d.unable("jetstream", "jetstream in a cluster is not supported yet by nats-broker: streams are not replicated between servers")
+		e := d.wrong("jetstream", "jetstream in a cluster is not supported yet by nats-broker: streams are not replicated between servers")
 		if at := d.at("cluster"); !at.IsZero() {
 			e.WithNote(at, "the cluster is here")
 		}
