@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
@@ -331,7 +332,7 @@ func (t *tail) sorted(f *subjects.Filter) *cursor {
 		}
 		return true
 	})
-	slices.SortFunc(c.names, func(a, b []byte) int { return slices.Compare(a, b) })
+	slices.SortFunc(c.names, bytes.Compare)
 	for _, name := range c.names {
 		c.totals = append(c.totals, t.totals(name))
 	}

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/subjects"
@@ -9,24 +10,27 @@ import (
 // indexWriter collects what an index holds while pages are made.
 type indexWriter struct {
 	pages []pagePlace
-	n     uint32
-	names subjects.Table      // subjects; totals are the place in lists
-	lists map[uint64][]uint32 // numbers of records
+	n     uint32         // records
+	names subjects.Table // subjects; totals are numbers of records: first and last
+	next  []uint32       // of each record, the next one with the same subject; 0: none
 	order []subjects.Ref
 }
 
 // add notes that the record with the next number has a subject.
 func (w *indexWriter) add(name []byte) {
+	for uint32(len(w.next)) <= w.n {
+		w.next = append(w.next, 0)
+	}
+	at := uint64(w.n)
 	ref, made := w.names.Insert(name)
 	if made {
-		if w.lists == nil {
-			w.lists = map[uint64][]uint32{}
-		}
-		w.names.Set(ref, subjects.Totals{Last: uint64(len(w.order))})
+		w.names.Set(ref, subjects.Totals{First: at, Last: at})
 		w.order = append(w.order, ref)
+	} else {
+		v := w.names.Totals(ref)
+		w.next[v.Last] = w.n
+		w.names.Set(ref, subjects.Totals{First: v.First, Last: at})
 	}
-	i := w.names.Totals(ref).Last
-	w.lists[i] = append(w.lists[i], w.n)
 	w.n++
 }
 
@@ -43,11 +47,17 @@ func (w *indexWriter) addPage(p pagePlace, pg *page) {
 // finish returns body and head of the run of subjects.
 func (w *indexWriter) finish() (body, names []byte) {
 	slices.SortFunc(w.order, func(a, b subjects.Ref) int {
-		return slices.Compare(w.names.Name(a), w.names.Name(b))
+		return bytes.Compare(w.names.Name(a), w.names.Name(b))
 	})
 	var run subjects.RunWriter
+	var numbers []uint32
 	for _, ref := range w.order {
-		run.Add(w.names.Name(ref), w.lists[w.names.Totals(ref).Last])
+		v := w.names.Totals(ref)
+		numbers = append(numbers[:0], uint32(v.First))
+		for i := w.next[v.First]; i != 0; i = w.next[i] {
+			numbers = append(numbers, i)
+		}
+		run.Add(w.names.Name(ref), numbers)
 	}
 	w.names.Release()
 	return run.Finish()

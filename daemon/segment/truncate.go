@@ -55,7 +55,11 @@ func (l *Log) removeBelow(from, next uint64) error {
 			return err
 		}
 		all := selection{all: true, n: r.n, msgs: r.n}
-		for number, ok := all.next(0, r.dead); ok && number < end; number, ok = all.next(number, r.dead) {
+		begin, err := l.numberAt(r, from)
+		if err != nil {
+			begin = 0
+		}
+		for number, ok := all.next(begin, r.dead); ok && number < end; number, ok = all.next(number, r.dead) {
 			seq, err := l.seqAt(r, number)
 			if err != nil {
 				return err
