@@ -36,6 +36,8 @@ type Hub struct {
 	moveMu sync.Mutex // the same for move
 	urlsMu sync.Mutex // the same for tellClients
 
+	toldOthers bool // clients were told of other servers; tellClients'
+
 	mu        sync.Mutex
 	listeners []net.Listener
 	naming    naming
@@ -265,6 +267,10 @@ func (h *Hub) tellClients() {
 	}
 	var others []string
 	h.mu.Lock()
+	if h.stopped { // routes end because this server does: clients are to go to the others
+		h.mu.Unlock()
+		return
+	}
 	for _, p := range h.peers {
 		if !p.lameDuck {
 			others = append(others, p.info.ConnectURLs...)
@@ -273,9 +279,17 @@ func (h *Hub) tellClients() {
 	h.mu.Unlock()
 	slices.Sort(others)
 	others = slices.Compact(others)
-	all := append(slices.Clone(o.ClientURLs), others...)
-	slices.Sort(all)
-	h.broker.SetConnectURLs(slices.Compact(all), others)
+	if h.toldOthers = h.toldOthers || len(others) > 0; !h.toldOthers { // as nats-server: alone, there is nothing to tell
+		h.broker.SetConnectURLs(nil, nil)
+		return
+	}
+	all := slices.Clone(o.ClientURLs) // its own first
+	for _, u := range others {
+		if !slices.Contains(all, u) {
+			all = append(all, u)
+		}
+	}
+	h.broker.SetConnectURLs(all, others)
 }
 
 // SetClientURLs changes where clients find this server, as clients and peers are told. A
