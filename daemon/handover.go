@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -197,6 +198,8 @@ const (
 	// freezeMax is how long connections may take to come to rest: a frame is handled to
 	// its end, somebody's password is being looked at.
 	freezeMax = 500 * time.Millisecond
+	// payUpMax is how long answers may take that clients wait for: a commit on a slow disk.
+	payUpMax = 5 * time.Second
 	// barrierMax is how long the service manager may take to store three descriptors.
 	barrierMax = 5 * time.Second
 )
@@ -220,6 +223,11 @@ func (d *Daemon) bringToRest() {
 	// collecting garbage would find. A memory limit still holds.
 	restCollector()
 	d.succession.frozen = d.broker.Freeze(freezeMax)
+	ctx, cancel := context.WithTimeout(context.Background(), payUpMax)
+	defer cancel()
+	for _, p := range having[owes](d) {
+		p.payUp(ctx)
+	}
 }
 
 // leave leaves the connections to the next process, with the service manager.

@@ -108,6 +108,13 @@ type leaves interface{ lameDuck() }
 // still finds its way.
 type departs interface{ farewell() }
 
+// owes is a part that answers clients some time after they have asked.
+type owes interface {
+	// payUp is called before a handover, when no client says anything any more and answers still reach them: when it returns,
+	// or ctx ends, what was asked is answered.
+	payUp(ctx context.Context)
+}
+
 // counts is a part that has figures of the traffic.
 type counts interface {
 	// count adds them. Any goroutine may ask.

@@ -1,9 +1,16 @@
 package daemon
 
 import (
+	"context"
+
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/jetstream"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+)
+
+var (
+	_ handsOn = (*jetStreamPart)(nil)
+	_ owes    = (*jetStreamPart)(nil)
 )
 
 // jetStreamPart keeps streams, if the configuration says so. It starts before clients are let in, when there are
@@ -48,6 +55,27 @@ func (p *jetStreamPart) prepare(_, new *config.Config) (*change, error) {
 			p.log.Error("JetStream: " + err.Error())
 		}
 	}}, nil
+}
+
+// section implements [handsOn]. Nothing is left but the storage itself, which the next process opens when this one has closed it.
+func (p *jetStreamPart) section() string { return "jetstream" }
+
+// settle implements [handsOn]: the next process has little to read then.
+func (p *jetStreamPart) settle(context.Context) {
+	if p.run != nil {
+		p.run.Checkpoint()
+	}
+}
+
+func (p *jetStreamPart) leave() (*section, error) { return nil, nil }
+
+func (p *jetStreamPart) take(*section) error { return nil }
+
+// payUp implements [owes].
+func (p *jetStreamPart) payUp(ctx context.Context) {
+	if p.run != nil {
+		p.run.Quiet(ctx)
+	}
 }
 
 func (p *jetStreamPart) stop() {
