@@ -49,7 +49,7 @@ func (s *Stream) expire() {
 
 // follow has a change that was accepted committed and applied. mu is held.
 func (s *Stream) follow(c stream.Change, done chan<- stream.Result) {
-	s.notes = append(s.notes, note{change: true, done: done})
+	s.notes.push(note{change: true, done: done})
 	if s.ledger != nil {
 		s.ledger.change(s, c)
 		return

@@ -150,7 +150,7 @@ func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Reason, stream.R
 	s.bufferedBy += size
 	n.change, n.size = true, size
 	m.uses.Add(1)
-	s.notes = append(s.notes, n)
+	s.notes.push(n)
 	return v.Reason, rec
 }
 

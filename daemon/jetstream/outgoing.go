@@ -42,11 +42,11 @@ func (s *Stream) answer(n note) {
 	if n.memory != nil {
 		n.memory.uses.Add(1)
 	}
-	if len(s.notes) == 0 {
+	if s.notes.len() == 0 {
 		s.out = append(s.out, outgoing{note: n}) // it depends on nothing that is pending
 		return
 	}
-	s.notes = append(s.notes, n)
+	s.notes.push(n)
 }
 
 // commit applies changes that are committed, in their order, or takes note that they will not be. mu is held.
@@ -67,23 +67,21 @@ func (s *Stream) commit(c committed) {
 func (s *Stream) apply() {
 	again := s.republish
 	s.reading.Lock()
-	for len(s.notes) > 0 && s.failed == nil {
-		n := s.notes[0]
+	for s.notes.len() > 0 && s.failed == nil {
+		n := s.notes.front()
 		if n.change {
 			if s.committed == 0 {
 				break
 			}
-			s.applyOne(&n, again)
+			s.applyOne(n, again)
 		} else {
-			s.out = append(s.out, outgoing{note: n})
+			s.out = append(s.out, outgoing{note: *n})
 		}
-		s.notes[0] = note{}
-		s.notes = s.notes[1:]
+		if s.notes.len() > 0 { // not if it has failed meanwhile
+			s.notes.pop()
+		}
 	}
 	s.reading.Unlock()
-	if len(s.notes) == 0 {
-		s.notes = nil
-	}
 	s.count()
 	s.schedule()
 	s.settled.Broadcast()
@@ -101,7 +99,7 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) {
 		s.fail(err)
 		return
 	}
-	s.inform(&c)
+	s.inform(c)
 	if c.Kind != stream.Append {
 		if n.done != nil {
 			n.done <- res
@@ -111,7 +109,8 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) {
 	s.buffered--
 	s.bufferedBy -= n.size
 	if again != nil {
-		o.record = &c.Record
+		r := c.Record
+		o.record = &r
 	}
 	if len(n.reply) == 0 && o.record == nil || s.config.Load().NoAck && o.record == nil {
 		n.memory.release()
@@ -121,7 +120,7 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) {
 }
 
 // inform lets consumers know what was applied. mu is held.
-func (s *Stream) inform(c *stream.Change) {
+func (s *Stream) inform(c stream.Change) {
 	switch c.Kind {
 	case stream.Append:
 		s.consumers.tell(s.watched)
@@ -141,13 +140,13 @@ func (s *Stream) fail(err error) {
 	}
 	s.failed = err
 	s.acc.srv.log.Error("Stream " + s.acc.name() + " > " + s.Name() + ": " + err.Error())
-	for i := range s.notes {
-		if n := &s.notes[i]; n.done != nil {
+	for _, n := range s.notes.all() {
+		if n.done != nil {
 			close(n.done)
 		}
-		s.notes[i].memory.release()
+		n.memory.release()
 	}
-	s.notes, s.buffered, s.bufferedBy = nil, 0, 0
+	s.notes, s.buffered, s.bufferedBy = queue[note]{}, 0, 0
 	s.settled.Broadcast()
 }
 

@@ -50,10 +50,10 @@ type Stream struct {
 	input *subject.Transform
 	headersOnly bool
 	closed      bool
-	paused      bool     // a change of the configuration waits until nothing is pending
-	notes       []note   // of what was decided and is not sent, in order
-	waiting     []intake // messages about which nothing can be decided before what is pending is applied
-	buffered    int      // messages accepted and not applied, or waiting
+	paused      bool        // a change of the configuration waits until nothing is pending
+	notes       queue[note] // of what was decided and is not sent, in order
+	waiting     []intake    // messages about which nothing can be decided before what is pending is applied
+	buffered    int         // messages accepted and not applied, or waiting
 	bufferedBy  int64
 	committed   int        // changes that are committed and not applied
 	settled     *sync.Cond // of mu: something was applied

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
@@ -33,7 +34,19 @@ func (l *Log) newBuilder(f *file) *builder {
 	if start == f.fence {
 		start = aligned(start)
 	}
-	return &builder{l: l, f: f, start: start, durable: l.Durable()}
+	b := &builder{l: l, f: f, start: start, durable: l.Durable()}
+	b.buf = *buffers.Get().(*[]byte)
+	return b
+}
+
+// buffers are what builders write from: a run is built for each megabyte.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, spill+128<<10); return &b }}
+
+// done gives the buffer back. The builder is of no use any more.
+func (b *builder) done() {
+	buf := b.buf[:0]
+	b.buf = nil
+	buffers.Put(&buf)
 }
 
 // record is one for a builder: its data is subject, header and payload.
@@ -95,6 +108,7 @@ func (b *builder) finish() (*run, error) {
 		return nil, err
 	}
 	body, names := b.iw.finish()
+	defer b.done()
 	return b.l.writeIndex(b.f, b.start, b.buf, b.iw.pages, body, names, b.bytes)
 }
 

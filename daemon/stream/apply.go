@@ -29,8 +29,9 @@ func (s *Stream) Apply() (Change, Result, error) {
 	if len(p) == 0 {
 		panic("stream: nothing is pending")
 	}
-	c := p[0]
-	res, err := s.apply(&c)
+	at := &p[0]
+	res, err := s.apply(at)
+	c := *at
 	s.over.pop(s.log.Size(len(c.Record.Subject), len(c.Record.Header), len(c.Record.Payload)))
 	return c, res, err
 }

@@ -7,6 +7,7 @@ import "github.com/nats-broker/nats-broker/daemon/subject"
 type overlay struct {
 	changes []Change // a queue; the first ones before head are done
 	head    int
+	high    int // the most that waited since nothing did
 
 	msgs, bytes uint64 // that will be appended
 	removers    int    // changes that take out something
@@ -28,7 +29,13 @@ func (o *overlay) empty() bool { return o.head == len(o.changes) }
 func (o *overlay) pending() []Change { return o.changes[o.head:] }
 
 func (o *overlay) push(c Change, size uint64) {
+	if len(o.changes) == cap(o.changes) && o.head > len(o.changes)/2 {
+		n := copy(o.changes, o.changes[o.head:])
+		clear(o.changes[n:])
+		o.changes, o.head = o.changes[:n], 0
+	}
 	o.changes = append(o.changes, c)
+	o.high = max(o.high, len(o.changes)-o.head)
 	o.count(&c, 1)
 	if c.Kind != Append {
 		return
@@ -72,20 +79,15 @@ func (o *overlay) pop(size uint64) {
 	}
 	*c = Change{}
 	o.head++
-	switch {
-	case o.empty():
+	if o.empty() {
 		o.reset()
-	case o.head >= 1024 && o.head > len(o.changes)/2:
-		n := copy(o.changes, o.changes[o.head:])
-		clear(o.changes[n:])
-		o.changes, o.head = o.changes[:n], 0
 	}
 }
 
 func (o *overlay) reset() {
 	keep := o.changes[:0]
-	if cap(keep) > 4096 {
-		keep = nil
+	if cap(keep) > 1024 && o.high < cap(keep)/4 { // it has not needed so much for a while
+		keep = make([]Change, 0, cap(keep)/2)
 	}
 	clear(o.changes)
 	*o = overlay{changes: keep}
