@@ -249,8 +249,8 @@ func TestNoRoom(t *testing.T) {
 	if err := l.Sync(); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
-	if n := l.Count(nil, 0, seq); n != seq {
-		t.Fatalf("%d messages of %d", n, seq)
+	if n := l.Count(nil, 0, seq); n != seq || !errors.Is(l.Full(), syscall.ENOSPC) {
+		t.Fatalf("%d messages of %d; full: %v", n, seq, l.Full())
 	}
 	room = true
 	for range 50 {

@@ -26,8 +26,9 @@ func FuzzPage(f *testing.F) {
 			return
 		}
 		list := int(binary.LittleEndian.Uint32(b[12:]))
-		binary.LittleEndian.PutUint64(b[pageHead-8:], fuzzKey.sum(1, 64, b[:pageHead-8], b[pageHead:pageHead+list]))
-		p, err := readPage(b, &fuzzKey, 1, 64)
+		binary.LittleEndian.PutUint32(b[pageHead-4:], pageSum(b[:pageHead+list], 1, 64))
+		genuine(b, &fuzzKey, 1, 64)
+		p, err := readPage(b, 1, 64)
 		if err != nil {
 			return
 		}

@@ -16,15 +16,19 @@ import (
 //	 8  records (4), bytes of the list (4), bytes of the data (4)
 //	20  first sequence (8), time of the first record (8), commit of the last one (8)
 //	44  the last commit known durable when it was written (8), keyed sum of all this and the list (8)
-//	60  list: of each record CRC32C of its data (4), sequence and time as differences from the record
+//	60  CRC32C of file number, place, all this and the list (4)
+//	64  list: of each record CRC32C of its data (4), sequence and time as differences from the record
 //	    before, lengths of subject, header and payload; varints
 //	    data: subject, header, payload, record by record
 //
 // The list says where each record is and carries its sum, so that a flipped bit costs a
 // record if it is in the data, and the page if it is before.
+//
+// A page that an index names is verified by its CRC; one that was found by searching must have the
+// keyed sum as well.
 const (
 	pageMagic   = 0x6770424e // "NBpg"
-	pageHead    = 60
+	pageHead    = 64
 	pageVersion = 1
 	pageData    = 64 << 10
 )
@@ -113,9 +117,27 @@ func (w *pageWriter) appendTo(b []byte, k *key, file uint64, off int64, durable 
 	b = binary.LittleEndian.AppendUint64(b, w.commit)
 	b = binary.LittleEndian.AppendUint64(b, durable)
 	b = binary.LittleEndian.AppendUint64(b, k.sum(file, off, b[at:], w.list))
+	b = append(b, 0, 0, 0, 0)
 	b = append(append(b, w.list...), w.data...)
+	binary.LittleEndian.PutUint32(b[at+pageHead-4:], pageSum(b[at:at+pageHead+len(w.list)], file, off))
 	*w = pageWriter{list: w.list[:0], data: w.data[:0], deltas: w.deltas[:0]}
 	return b
+}
+
+// pageSum is the CRC of a page's head and list.
+func pageSum(b []byte, file uint64, off int64) uint32 {
+	var at [16]byte
+	binary.LittleEndian.PutUint64(at[:], file)
+	binary.LittleEndian.PutUint64(at[8:], uint64(off))
+	s := crc32.Checksum(at[:], castagnoli)
+	s = crc32.Update(s, castagnoli, b[:pageHead-4])
+	return crc32.Update(s, castagnoli, b[pageHead:])
+}
+
+// genuine reports whether the page in b was written by the log with a key, at this place.
+func genuine(b []byte, k *key, file uint64, off int64) bool {
+	list := int(binary.LittleEndian.Uint32(b[12:]))
+	return k.sum(file, off, b[:pageHead-12], b[pageHead:pageHead+list]) == binary.LittleEndian.Uint64(b[pageHead-12:])
 }
 
 // pageSize reads the size of a page from its head, which need not be right.
@@ -134,13 +156,13 @@ func pageSize(b []byte) (int, error) {
 }
 
 // readPage reads the page that is all of b and stands at off in a file. The page keeps b.
-func readPage(b []byte, k *key, file uint64, off int64) (*page, error) {
+func readPage(b []byte, file uint64, off int64) (*page, error) {
 	size, err := pageSize(b)
 	if err != nil {
 		return nil, err
 	}
 	list, data := int(binary.LittleEndian.Uint32(b[12:])), int(binary.LittleEndian.Uint32(b[16:]))
-	if size != len(b) || k.sum(file, off, b[:pageHead-8], b[pageHead:pageHead+list]) != binary.LittleEndian.Uint64(b[pageHead-8:]) {
+	if size != len(b) || pageSum(b[:pageHead+list], file, off) != binary.LittleEndian.Uint32(b[pageHead-4:]) {
 		return nil, errPage
 	}
 	n := int(binary.LittleEndian.Uint32(b[8:]))

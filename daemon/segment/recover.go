@@ -13,8 +13,8 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
-// pageAlign is no promise of the format: pages begin anywhere. Where one does not follow the
-// page before, the file is searched byte by byte for the magic.
+// searchStep is how much of a file is looked at at once. Pages begin anywhere: where one does not
+// follow the page before, the next magic is looked for.
 const searchStep = 1 << 20
 
 // searchPages looks through a file for pages with sequences from first through last. It is the
@@ -82,8 +82,8 @@ func (l *Log) eachPage(f *file, fn func(off int64, size int, pg *page) bool) err
 		if err != nil {
 			return err
 		}
-		pg, err := readPage(b, &l.key, f.id, off)
-		if err != nil || len(pg.entries) == 0 {
+		pg, err := readPage(b, f.id, off)
+		if err != nil || len(pg.entries) == 0 || !genuine(b, &l.key, f.id, off) {
 			off++
 			continue
 		}
@@ -214,6 +214,9 @@ func (l *Log) collect(ids []uint64) (kept []oldPage, vouched uint64) {
 			continue
 		}
 		kept = append(kept[:n], p)
+	}
+	if len(kept) > 0 && kept[0].commit > vouched && kept[0].off != fileHead {
+		kept = nil // the first page of its file is missing, and the journal has that
 	}
 	for i := 1; i < len(kept); i++ {
 		if kept[i].commit > vouched && kept[i].first != kept[i-1].last+1 {

@@ -22,3 +22,12 @@ func (l *Log) DropTable() {
 	l.complete = l.msgs == 0
 	l.tellUse()
 }
+
+// Full returns what keeps messages from being written to a file, usually that there is no room;
+// nil: nothing. They stay in memory until it can be done, and Append fails when they are too many;
+// so whoever takes messages in refuses them while there is an error here.
+func (l *Log) Full() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	return l.full
+}

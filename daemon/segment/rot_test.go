@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"path"
 	"slices"
@@ -279,6 +280,109 @@ func TestStateIsGone(t *testing.T) {
 			compareLogs(t, fmt.Sprintf("seed %d, %s", seed, how), h, l, upTo)
 			if e, err := disk.ReadDir("/log/quarantine"); err != nil || len(e) == 0 {
 				t.Fatalf("quarantine: %v, %v", e, err)
+			}
+		}
+	}
+}
+
+// TestPayloadsAreNotStructure stores pages, indexes and states of a log as payloads of another
+// with the same file numbers: when its state is gone and the files are searched, nothing of them is
+// taken for its own.
+func TestPayloadsAreNotStructure(t *testing.T) {
+	w := makeRotten(t)
+	disk := sim.New(9, sim.Options{})
+	var reports []Report
+	o := rotOptions(&reports)
+	o.Random = func(b []byte) { copy(b, "another key.....") }
+	l, err := Open(disk, "/log", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := uint64(0)
+	var all [][]byte
+	for _, e := range w.entries(t) {
+		b, err := vfs.ReadFile(w.disk, path.Join("/log", e.Name), vfs.Other, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	for range 2 {
+		for _, b := range all {
+			for _, cut := range []int{0, 64, len(b) / 2} {
+				seq++
+				l.Begin(seq)
+				if err := l.Append(&stream.Record{Seq: seq, Subject: []byte("evil"), Payload: b[cut:]}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := l.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(l.Close(), disk.Remove("/log/state")); err != nil {
+		t.Fatal(err)
+	}
+	l, err = Open(disk, "/log", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := l.State(); st.Msgs != seq || st.Last != seq || st.Subjects != 1 || len(l.Lost()) != 0 {
+		t.Fatalf("%+v, lost %v; want %d messages", st, l.Lost(), seq)
+	}
+}
+
+// TestForgedPage: a client who knows where its payload will stand in which file writes a page into
+// it, with all but the key. When the page around it rots and the file is searched, it is not found.
+func TestForgedPage(t *testing.T) {
+	for _, k := range []string{"0123456789abcdef", "no idea........."} { // the log's own key shows that the test can fail
+		var at int64
+		for round := range 2 {
+			payload := make([]byte, 3000)
+			if round == 1 {
+				var w pageWriter
+				var forger key
+				copy(forger[:], k)
+				w.add(1, 1, 1, 1, 0, 1, crc32.Checksum([]byte("xy"), castagnoli), []byte("xy"))
+				copy(payload, w.appendTo(nil, &forger, 1, at, 0))
+			}
+			disk := sim.New(1, sim.Options{})
+			var reports []Report
+			l, err := Open(disk, "/log", rotOptions(&reports))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Begin(1)
+			for seq := range uint64(3) {
+				l.Begin(seq + 1)
+				if err := l.Append(&stream.Record{Seq: seq + 1, Subject: []byte("s"), Payload: payload}); err != nil {
+					t.Fatal(err)
+				}
+				if err := l.Sync(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			x, err := l.index(l.runs[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := x.pages[0]
+			at = p.off + int64(p.size) - int64(len(payload))
+			if round == 0 {
+				continue
+			}
+			if err := errors.Join(l.Close(), disk.Remove("/log/state"), disk.Flip("/log/0000000000000001.seg", p.off*8+100)); err != nil {
+				t.Fatal(err)
+			}
+			l, err = Open(disk, "/log", rotOptions(&reports))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r stream.Record
+			forged := l.Load(1, &r) == nil && string(r.Subject) == "x"
+			if own := k == "0123456789abcdef"; forged != own {
+				t.Fatalf("key %q: forged message found: %v", k, forged)
 			}
 		}
 	}

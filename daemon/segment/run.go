@@ -100,7 +100,7 @@ func (l *Log) readPage(r *run, p *pagePlace) (*page, error) {
 	if err != nil {
 		return nil, l.stale(r, err)
 	}
-	pg, err := readPage(b, &l.key, r.file.id, p.off)
+	pg, err := readPage(b, r.file.id, p.off)
 	if err == nil && (len(pg.entries) != int(p.n) || pg.entries[0].seq != p.first || pg.entries[p.n-1].seq != p.last) {
 		err = errPage
 	}
