@@ -123,10 +123,13 @@ func TestUpgradeHandsOnEveryListener(t *testing.T) {
 		if len(before) != want || !slices.Equal(slices.Compact(kinds), []string{"client", "cluster", "monitor", "profile"}) {
 			t.Fatalf("status lists %+v", before)
 		}
-		for range 2 { // the one that took over hands on as well
-			if code, out := verb(t, socket, "upgrade"); code != 0 {
+		// The one that took over hands on as well; and a program that wants a listener elsewhere fails when everything
+		// has been handed to it: then it is the way back.
+		for _, program := range []string{"", "", failing(t, socket)} {
+			code, out := verb(t, socket, "upgrade", "--binary", program)
+			if (code != 0) != (program != "") || program != "" && !strings.Contains(out, "the old one was started again") {
 				text, _ := os.ReadFile(log)
-				t.Fatalf("upgrade exits %d: %s\n%s", code, out, text)
+				t.Fatalf("upgrade to %q exits %d: %s\n%s", program, code, out, text)
 			}
 			after := shownListeners(t, socket)
 			sortListeners(before)
@@ -146,6 +149,24 @@ func TestUpgradeHandsOnEveryListener(t *testing.T) {
 	check(socket, log, true, len(files))
 	socket, log = startBare(t, "http: \"127.0.0.1:-1\"\nprof_port: -1\ncluster { name: x, listen: \"127.0.0.1:-1\" }\n", nil)
 	check(socket, log, false, 4)
+}
+
+// failing is a program that gets ready to take over and then cannot listen.
+func failing(t *testing.T, socket string) string {
+	t.Helper()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() })
+	dir := t.TempDir()
+	config := fmt.Sprintf("config_watch: off\nlisten: \"127.0.0.1:-1\"\ncontrol_socket: %q\nlog_file: %q\nprof_port: %d\n", socket, dir+"/log", taken.Addr().(*net.TCPAddr).Port)
+	for file, text := range map[string]string{"bad.conf": config, "program": fmt.Sprintf("#!/bin/sh\nexec %q -c %q\n", brokertest.Ours(t), dir+"/bad.conf")} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir + "/program"
 }
 
 func sortListeners(list []shownListener) {

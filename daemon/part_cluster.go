@@ -69,7 +69,7 @@ func (p *clusterPart) start(cfg *config.Config) error {
 	}
 	at := clusterPlace(&o.Cluster)
 	list, err := p.core.d.occupy(at, func() (net.Listener, error) {
-		l, err := at.at.open()
+		l, err := at.at.open(p.core.d.stored.Retired()...)
 		if err != nil {
 			return nil, &listenError{at.at.String(), fmt.Sprintf("Error listening on router port: %d - %v", at.at.port, err), err}
 		}

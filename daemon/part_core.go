@@ -93,7 +93,7 @@ func (p *corePart) start(cfg *config.Config) error {
 	}
 	at := clientPlace(o)
 	list, err := p.d.occupy(at, func() (net.Listener, error) {
-		l, err := at.at.open()
+		l, err := at.at.open(p.d.stored.Retired()...)
 		if err != nil {
 			return nil, &listenError{at.at.String(), fmt.Sprintf("Error listening on port: %s, %q", at.at, err), err}
 		}

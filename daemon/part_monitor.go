@@ -124,7 +124,9 @@ func (p *monitorPart) options(o *config.Options) (opts monitor.Options, material
 	m := &o.Monitor
 	at := monitorPlace(o)
 	opts = monitor.Options{
-		Listen:   func(_ string, own ...net.Listener) (net.Listener, error) { return at.at.openHTTP(own...) },
+		Listen: func(_ string, own ...net.Listener) (net.Listener, error) {
+			return at.at.openHTTP(append(own, p.d.stored.Retired()...)...)
+		},
 		BasePath: m.BasePath, Token: m.Token, User: m.User, Password: m.Password,
 		VerifyPassword: auth.VerifySecret,
 	}

@@ -24,7 +24,7 @@ func (p *profilePart) name() string { return "profiler" }
 func (p *profilePart) start(cfg *config.Config) error {
 	setBlockRate(cfg.Options.Process.ProfBlockRate)
 	at := profilePlace(cfg.Options)
-	list, err := p.d.occupy(at, func() (net.Listener, error) { return at.at.openHTTP() })
+	list, err := p.d.occupy(at, func() (net.Listener, error) { return at.at.openHTTP(p.d.stored.Retired()...) })
 	if err != nil {
 		return fmt.Errorf("error starting profiler: %w", err)
 	}

@@ -59,6 +59,7 @@ func (d *Daemon) Run() (int, error) {
 	crashAt("started")
 	d.tellPredecessor(nil)
 	d.resume() // before all that clients need not wait for
+	d.stored.EndRetired()
 	d.endConversation(handover.Message{Kind: handover.Resumed})
 	if act.watch != nil {
 		d.watch(act.watch, act.refused)

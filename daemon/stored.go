@@ -20,7 +20,7 @@ func (d *Daemon) retireStored(o *config.Options) {
 	for _, name := range d.System.Sockets.Names() {
 		delete(own, name)
 	}
-	ended, err := d.stored.Retire(func(name string, at net.Addr) bool {
+	ended, err := d.stored.Retire(d.succession.line != nil, func(name string, at net.Addr) bool {
 		e, ok := own[name]
 		return ok && e.wants(at)
 	})

@@ -31,6 +31,8 @@ type Store struct {
 	held []*Socket  // from the last process, nobody's yet; names without the prefix
 	kept map[string][]net.Listener
 	left []*Socket // from the last process, no listeners; see TakeLeft
+
+	retired []net.Listener // that end when this process serves
 }
 
 // NewStore takes what an earlier process stored out of env.Sockets. The
@@ -62,7 +64,11 @@ func (s *Sockets) takeStored() []*Socket {
 // Retire ends every socket of an earlier process that is not wanted, and all
 // but one of each name. It returns those that listened and no longer do. Call
 // it before anything is opened: an unwanted listener may be in the way.
-func (s *Store) Retire(wanted func(name string, at net.Addr) bool) (ended []*Socket, err error) {
+//
+// With later they go on listening until EndRetired: the process before this one
+// lives still, and has them again if this one fails. Retired gives them to who
+// opens a listener that they are in the way of.
+func (s *Store) Retire(later bool, wanted func(name string, at net.Addr) bool) (ended []*Socket, err error) {
 	if s == nil {
 		return nil, nil
 	}
@@ -76,6 +82,12 @@ func (s *Store) Retire(wanted func(name string, at net.Addr) bool) (ended []*Soc
 			stale[sock.Name] = true
 			if sock.Listening {
 				ended = append(ended, sock)
+			}
+			if later && sock.Listening {
+				if l, err := sock.Listener(); err == nil {
+					s.retired = append(s.retired, l)
+				}
+				continue
 			}
 			sock.shutdown()
 		case chosen[sock.Name]:
@@ -93,6 +105,34 @@ func (s *Store) Retire(wanted func(name string, at net.Addr) bool) (ended []*Soc
 		}
 	}
 	return ended, errors.Join(errs...)
+}
+
+// Retired returns the listeners that end later. They stay the store's.
+func (s *Store) Retired() []net.Listener {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]net.Listener(nil), s.retired...)
+}
+
+// EndRetired makes those listeners stop listening, whoever else holds a copy.
+func (s *Store) EndRetired() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.retired {
+		if c, ok := l.(syscall.Conn); ok {
+			if raw, err := c.SyscallConn(); err == nil {
+				_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
+			}
+		}
+		_ = l.Close()
+	}
+	s.retired = nil
 }
 
 // Holds reports whether an earlier process has left something that nobody has taken.

@@ -2,6 +2,7 @@ package sysd
 
 import (
 	"io"
+	"net"
 	"os"
 	"testing"
 )
@@ -30,7 +31,7 @@ func TestLeftReachesNextProcess(t *testing.T) {
 	leave("old")
 	leave("new")
 	next := NewStore(f.restart(t), n)
-	if ended, err := next.Retire(nil); ended != nil || err != nil {
+	if ended, err := next.Retire(false, nil); ended != nil || err != nil {
 		t.Errorf("retired %v: %v", ended, err)
 	}
 	if next.TakeLeft("other") != nil {
@@ -68,5 +69,40 @@ func TestKeptWithoutManager(t *testing.T) {
 	}
 	if err := s.Keep("client"); err != nil || len(s.kept["client"]) != 0 {
 		t.Errorf("still kept %v: %v", s.kept, err)
+	}
+}
+
+// What another process has handed over and is not wanted goes on listening until this one serves: should it fail, the
+// other one has it still.
+func TestRetireLater(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewStore(&Environment{Sockets: &Sockets{}}, nil)
+	if err := s.Offer("monitor", f); err != nil {
+		t.Fatal(err)
+	}
+	ended, err := s.Retire(true, func(string, net.Addr) bool { return false })
+	if err != nil || len(ended) != 1 || len(s.Retired()) != 1 {
+		t.Fatalf("%v, %v, %v", ended, s.Retired(), err)
+	}
+	nc, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatalf("it ended at once: %v", err)
+	}
+	nc.Close()
+	s.EndRetired()
+	if nc, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		nc.Close()
+		t.Error("it listens still, though we hold no copy that is served")
+	}
+	if len(s.Retired()) != 0 {
+		t.Error("it is still the store's")
 	}
 }

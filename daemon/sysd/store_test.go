@@ -108,7 +108,7 @@ func TestStoredListenerSurvives(t *testing.T) {
 			t.Fatalf("refused between two processes: %v", err)
 		}
 		s := NewStore(f.restart(t), n)
-		if ended, err := s.Retire(func(name string, at net.Addr) bool { return at.String() == first.Addr().String() }); ended != nil || err != nil {
+		if ended, err := s.Retire(false, func(name string, at net.Addr) bool { return at.String() == first.Addr().String() }); ended != nil || err != nil {
 			t.Fatal(ended, err)
 		}
 		if l, err = s.Take("client"); l == nil || err != nil {
@@ -150,7 +150,7 @@ func TestUnwantedListenerIsRetired(t *testing.T) {
 	client.Close()
 	monitor.Close()
 	s := NewStore(f.restart(t), n)
-	ended, err := s.Retire(func(name string, _ net.Addr) bool { return name == "monitor" })
+	ended, err := s.Retire(false, func(name string, _ net.Addr) bool { return name == "monitor" })
 	if err != nil || len(ended) != 1 || ended[0].Name != "client" {
 		t.Fatalf("ended %v, %v", ended, err)
 	}
@@ -180,7 +180,7 @@ func TestDuplicateCopies(t *testing.T) {
 	}
 	f.handle(t, 2)
 	s := NewStore(f.restart(t, f.fds[0]), n)
-	if ended, err := s.Retire(func(string, net.Addr) bool { return true }); ended != nil || err != nil {
+	if ended, err := s.Retire(false, func(string, net.Addr) bool { return true }); ended != nil || err != nil {
 		t.Fatal(ended, err)
 	}
 	taken, err := s.Take("client")
@@ -209,7 +209,7 @@ func TestStoreLeavesOthersAlone(t *testing.T) {
 	env := f.restart(t, &Socket{Name: "client", fd: int(file.Fd())})
 	env.HasStore = false
 	s := NewStore(env, n)
-	if _, err := s.Retire(func(string, net.Addr) bool { return false }); err != nil {
+	if _, err := s.Retire(false, func(string, net.Addr) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	if env.Sockets.Len() != 1 || !dials(l) {
