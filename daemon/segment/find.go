@@ -130,13 +130,16 @@ func (l *Log) next(from uint64, f *subjects.Filter) (uint64, bool, error) {
 
 func (l *Log) nextIn(r *run, from uint64, f *subjects.Filter) (uint64, bool, error) {
 	s, err := l.selectOf(r, f)
-	if err != nil || s.msgs == 0 {
-		return 0, false, l.skipped(r, err)
+	if err != nil {
+		return l.nextBlind(r, from, f, err)
+	}
+	if s.msgs == 0 {
+		return 0, false, nil
 	}
 	l.ready(r)
 	number, err := l.numberAt(r, from)
 	if err != nil {
-		return 0, false, l.skipped(r, err)
+		return l.nextBlind(r, from, f, err)
 	}
 	l.mu.RLock()
 	number, ok := s.next(number, r.dead)
@@ -146,6 +149,27 @@ func (l *Log) nextIn(r *run, from uint64, f *subjects.Filter) (uint64, bool, err
 	}
 	seq, err := l.seqAt(r, number)
 	return seq, err == nil, l.skipped(r, err)
+}
+
+// nextBlind is nextIn for a run whose index can neither be read nor made: one message after the
+// other is read. The first one that cannot be read is taken for one that is asked for, so that whoever
+// asks learns that something is missing, and does not pass over it.
+func (l *Log) nextBlind(r *run, from uint64, f *subjects.Filter, cause error) (uint64, bool, error) {
+	if errors.Is(cause, errStale) {
+		return 0, false, cause
+	}
+	var rec stream.Record
+	for seq := max(from, r.first); seq <= r.last; seq++ {
+		err := l.load(seq, &rec)
+		switch {
+		case errors.Is(err, errStale):
+			return 0, false, err
+		case errors.Is(err, stream.ErrNoMessage), err == nil && !f.Match(rec.Subject):
+		default:
+			return seq, true, nil
+		}
+	}
+	return 0, false, nil
 }
 
 // skipped is called with the error for which a run takes no part in a search. Everything in

@@ -1,13 +1,19 @@
 package segment
 
 import (
+	"errors"
 	"slices"
+	"syscall"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
 
 // lose notes that messages of a run cannot be read. Its file is not written anew from then on.
+// What fails for want of descriptors or memory is not lost.
 func (l *Log) lose(r *run, from, to uint64, err error) {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
+		return
+	}
 	l.mu.Lock()
 	r.file.keep = true
 	from = max(from, l.first)

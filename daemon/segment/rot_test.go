@@ -8,9 +8,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/subjects"
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 	"github.com/nats-broker/nats-broker/daemon/vfs/sim"
 )
@@ -384,6 +386,78 @@ func TestForgedPage(t *testing.T) {
 			if own := k == "0123456789abcdef"; forged != own {
 				t.Fatalf("key %q: forged message found: %v", k, forged)
 			}
+		}
+	}
+}
+
+// TestFileIsGone takes a whole segment away: its messages cannot be read, which is said, nobody passes
+// over them without learning it, and the others are there. Without descriptors nothing is lost.
+func TestFileIsGone(t *testing.T) {
+	for _, cause := range []error{nil, syscall.EMFILE} {
+		w := makeRotten(t)
+		var reports []Report
+		l, err := Open(w.disk, "/log", rotOptions(&reports))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := l.runs[1]
+		costs := map[uint64]bool{}
+		for seq := range w.want {
+			if r := l.runAt(l.runs, seq); r != nil && r.file == gone.file {
+				costs[seq] = true
+			}
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if cause == nil {
+			err = w.disk.Remove(gone.file.name)
+		} else {
+			w.disk.Hook(func(o sim.Op) sim.Fault {
+				if o.Call == sim.Open && o.Name == gone.file.name {
+					return sim.Fault{Err: cause}
+				}
+				return sim.Fault{}
+			})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err = Open(w.disk, "/log", rotOptions(&reports))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := subjects.NewFilter("s.3.v")
+		var r stream.Record
+		for seq := uint64(1); seq <= w.last; seq++ {
+			want, there := w.want[seq]
+			err := l.Load(seq, &r)
+			if there && costs[seq] != errors.Is(err, stream.ErrUnreadable) || there && !costs[seq] && err != nil {
+				t.Fatalf("message %d: %v", seq, err)
+			}
+			if next, ok := l.Next(seq, f); there && (costs[seq] || f.Match(want.Subject)) && (!ok || next > seq) {
+				t.Fatalf("Next(%d) passes over it to %d", seq, next)
+			}
+			if cause == nil && there && costs[seq] && !covered(l.Lost(), seq, seq) {
+				t.Fatalf("message %d is not said to be lost", seq)
+			}
+		}
+		if len(costs) == 0 || cause != nil && len(l.Lost()) != 0 {
+			t.Fatal(costs, l.Lost())
+		}
+		if st := l.State(); st.Msgs != uint64(len(w.want)) {
+			t.Fatalf("%+v", st)
+		}
+		w.disk.Hook(nil)
+		if cause != nil {
+			for seq := range w.want {
+				if err := l.Load(seq, &r); err != nil {
+					t.Fatalf("message %d, with descriptors again: %v", seq, err)
+				}
+			}
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
