@@ -57,7 +57,7 @@ func (j *Journal) take() (pieces []piece, sync, ok bool) {
 		if len(j.pieces) > 0 {
 			return j.pieces, sync, true
 		}
-		if !j.nextFile() {
+		if !j.nextFile(false) {
 			return nil, false, false
 		}
 	}
@@ -167,7 +167,7 @@ func (j *Journal) vouch(flags uint32) {
 	if j.failed() {
 		return
 	}
-	if j.current().room() < Block && !j.nextFile() {
+	if j.current().room() < Block && !j.nextFile(false) {
 		return
 	}
 	if err := j.write(head{flags: flagClosing | flags}, nil, true); err != nil {
@@ -259,7 +259,7 @@ func (j *Journal) carry(f *file, n int64) (*file, error) {
 	j.mu.Lock()
 	f.failed, f.last = true, max(j.durable.number, f.h.first-1)
 	j.mu.Unlock()
-	g, err := j.fresh(n)
+	g, err := j.fresh(n, false)
 	if err != nil {
 		return nil, err
 	}

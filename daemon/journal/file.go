@@ -21,10 +21,14 @@ type file struct {
 	needs  uint64 // it is needed until this commit is released
 	failed bool   // a write or sync failed: nothing more is written to it
 	rotten bool   // something in it could not be read: it is kept
+	stale  bool   // between its commits may be what it held before
 }
 
 // capacity is how large a commit can be in an empty file of a size.
 func capacity(size int64) int64 { return size - 2*Block }
+
+// holds reports whether there is a commit in it.
+func (f *file) holds() bool { return f.last >= f.h.first }
 
 // room is how large the next commit can be.
 func (f *file) room() int64 { return f.size - Block - f.at }
@@ -50,8 +54,13 @@ func makeFile(fs vfs.FS, name string, size int64, k key) (*file, error) {
 	if err == nil && !mutated("folder sync left out") {
 		err = fs.SyncDir(filepath.Dir(name))
 	}
+	if e := v.Close(); err == nil {
+		err = e
+	}
+	if err == nil { // under the name that errors shall tell
+		f.f, err = fs.Open(name, vfs.Write, vfs.Journal)
+	}
 	if err != nil {
-		_ = v.Close()
 		return nil, err
 	}
 	return f, nil
@@ -66,7 +75,11 @@ func (f *file) fill(k key) error {
 			return err
 		}
 	}
-	f.h = header{size: f.size}
+	// A header that says that nothing is in it must not be there before nothing is.
+	if err := f.f.Sync(); err != nil {
+		return err
+	}
+	f.h, f.stale = header{size: f.size}, false
 	if err := f.writeHeader(k); err != nil {
 		return err
 	}
@@ -95,6 +108,7 @@ func (f *file) writeHeader(k key) error {
 // use begins a use of the file; h says all but the size.
 func (f *file) use(h header, store key) error {
 	h.size = f.size
+	f.stale = f.stale || f.h.file != 0
 	f.h, f.k = h, store.with(h.salt)
 	f.at, f.last, f.needs = Block, h.first-1, 0
 	f.failed, f.rotten = false, false
@@ -143,6 +157,7 @@ func (f *file) readHeader(store key) (whole bool, err error) {
 	}
 	f.k = store.with(f.h.salt)
 	f.at, f.last = Block, f.h.first-1
+	f.stale = f.h.file != 0
 	if f.h.size != f.size { // somebody shortened it, or added something
 		f.rotten = true
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -475,14 +476,37 @@ func TestLargerThanTheJournal(t *testing.T) {
 	must(t, j.Close())
 }
 
+// TestStartsOnAFullDisk asks that a start needs no room, however often it is repeated.
+func TestStartsOnAFullDisk(t *testing.T) {
+	d := sim.New(1, sim.Options{Capacity: 40 << 20})
+	j := begin(t, d, Options{})
+	j.Append(frame(1, 1, 100, nil))
+	j.Flush()
+	f, err := d.Open("/fill", vfs.Write|vfs.Create, vfs.Other)
+	must(t, err)
+	space, err := d.Space("/")
+	must(t, err)
+	must(t, f.Allocate(0, int64(space.Free)))
+	for range 6 {
+		d.Restart()
+		g, _, err := recovered(d, Options{})
+		if err != nil || fmt.Sprint(g.frames) != "[1/1]" || len(g.Lost) > 0 {
+			t.Fatal(g, err)
+		}
+	}
+}
+
 func TestRecoveryErrors(t *testing.T) {
 	d, list := sample(t, true)
-	// Another store's key: the files have no header that counts.
-	j, err := Open(d.Copy(), "/journal", [16]byte{9}, Options{})
+	// Another store's key: the files are somebody else's, and are left alone.
+	c := d.Copy()
+	j, err := Open(c, "/journal", [16]byte{9}, Options{})
 	must(t, err)
-	r, err := j.Recover(func(uint64, *Frame) error { return nil })
-	if err != nil || len(r.Quarantined) == 0 || r.Frames != 0 {
-		t.Errorf("%+v %v", r, err)
+	if _, err = j.Recover(func(uint64, *Frame) error { return nil }); err == nil || !strings.Contains(err.Error(), "/journal: none of ") {
+		t.Errorf("%v", err)
+	}
+	if g, _, err := recovered(c, Options{}); err != nil || len(g.frames) != len(all(list)) {
+		t.Error(g, err)
 	}
 	// An error of the caller ends it.
 	j, err = Open(d.Copy(), "/journal", testKey, Options{})
@@ -493,7 +517,7 @@ func TestRecoveryErrors(t *testing.T) {
 	// The end cannot be read: it may be there the next time.
 	d, list = sample(t, false)
 	last := list[len(list)-1]
-	c := d.Copy()
+	c = d.Copy()
 	c.Hook(func(o sim.Op) sim.Fault {
 		if o.Call == sim.Read && o.Name == last.file && o.Off+o.Len > last.at && o.Off <= last.at {
 			return sim.Fault{Err: syscall.EIO}
@@ -519,5 +543,69 @@ func TestRecoveryErrors(t *testing.T) {
 	g, _, err = recovered(c, Options{})
 	if err != nil || len(g.Lost) != 1 || !g.Lost[0].Unknown || g.Lost[0].From != mid.head.number || g.Lost[0].To != mid.head.number {
 		t.Error(g, err)
+	}
+}
+
+// TestWipe looks for the bytes of a message in every file, also when it is repeated after a cut at
+// any call.
+func TestWipe(t *testing.T) {
+	secret := []byte("nobody shall read this any more")
+	holds := func(d *sim.Disk) (in []string) {
+		list, err := (*sim.Peeker)(d).ReadDir("/journal")
+		must(t, err)
+		for _, e := range list {
+			b := make([]byte, e.Size)
+			if (*sim.Peeker)(d).Peek("/journal/"+e.Name, b, 0); bytes.Contains(b, secret) {
+				in = append(in, e.Name)
+			}
+		}
+		return in
+	}
+	wipe := func(j *Journal) error {
+		upTo, err := j.Roll()
+		if err != nil {
+			return err
+		}
+		j.Release(upTo)
+		return j.Wipe()
+	}
+	for cutAt := 0; ; cutAt++ {
+		d := sim.New(uint64(cutAt), sim.Options{})
+		j := begin(t, d, Options{})
+		f := frame(1, 1, 0, nil)
+		f.Body = [][]byte{secret}
+		j.Append(f)
+		j.Flush()
+		if len(holds(d)) != 1 {
+			t.Fatal(holds(d))
+		}
+		at := d.Ops() + 1 + cutAt
+		d.Hook(func(o sim.Op) sim.Fault { return sim.Fault{Cut: cutAt > 0 && o.N == at} })
+		err := wipe(j)
+		d.Hook(nil)
+		if err == nil {
+			if in := holds(d); len(in) > 0 {
+				t.Fatalf("it is in %v", in)
+			}
+			j.Append(frame(1, 2, 10, nil))
+			j.Flush()
+			must(t, j.Sync())
+		}
+		d.Off()
+		d = d.Cut(uint64(cutAt), sim.Any)
+		g, j, e := recovered(d, Options{})
+		if e != nil || len(g.Lost)+len(g.Quarantined) > 0 {
+			t.Fatalf("cut at %d: %+v %v", cutAt, g, e)
+		}
+		if err != nil {
+			must(t, wipe(j))
+		}
+		if in := holds(d); len(in) > 0 {
+			t.Fatalf("cut at %d: it is in %v", cutAt, in)
+		}
+		if err == nil && cutAt > 0 {
+			t.Logf("%d calls", cutAt)
+			return // there are no more calls
+		}
 	}
 }

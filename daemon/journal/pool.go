@@ -10,8 +10,9 @@ import (
 
 var errFull = errors.New("no file is free until what the journal holds is released")
 
-// nextFile goes on in the next file and reports whether there is one. The caller is the committer.
-func (j *Journal) nextFile() bool {
+// nextFile goes on in the next file and reports whether there is one. If clean is set it is one that
+// holds nothing else, made if need be, whatever the journal may take. The caller is the committer.
+func (j *Journal) nextFile(clean bool) bool {
 	f := j.current()
 	if j.durable != j.written {
 		if err := j.syncFile(f); err != nil {
@@ -22,13 +23,13 @@ func (j *Journal) nextFile() bool {
 			return true
 		}
 	}
-	g, err := j.fresh(0)
+	g, err := j.fresh(0, clean)
 	if err != nil {
 		return j.full(f, err)
 	}
 	if err := j.begin(g, j.next); err != nil {
 		j.report(Report{What: FileGivenUp, File: g.name, Err: err})
-		g, e := j.fresh(0)
+		g, e := j.fresh(0, clean)
 		if e == nil {
 			e = j.begin(g, j.next)
 		}
@@ -63,7 +64,7 @@ func (j *Journal) full(f *file, err error) bool {
 		j.report(Report{What: Full, File: f.name, Err: err})
 	}
 	j.ask(f.last)
-	return !blocked && j.nextFile()
+	return !blocked && j.nextFile(false)
 }
 
 // ended notes that the last part of a frame is in a commit; mu is held.
@@ -90,7 +91,7 @@ func (j *Journal) free() bool {
 	n := 0
 	for n < len(j.live)-1 {
 		f := j.live[n]
-		if f.needs > j.released || f.last > j.released || f.h.file >= held {
+		if f.needs > j.released || f.holds() && f.last > j.released || f.h.file >= held {
 			break
 		}
 		if f.failed || f.rotten {
@@ -116,10 +117,13 @@ func (j *Journal) bytes() int64 {
 
 // fresh returns a file that is not in use, in which a commit of n bytes has room. It is made if
 // there is none, as far as the disk may be used.
-func (j *Journal) fresh(n int64) (*file, error) {
+func (j *Journal) fresh(n int64, clean bool) (*file, error) {
 	j.mu.Lock()
 	best := -1
 	for i, f := range j.spare {
+		if clean && (f.stale || f.h.file != 0) {
+			continue
+		}
 		if capacity(f.size) >= n && (best < 0 || f.size > j.spare[best].size) {
 			best = i
 		}
@@ -131,7 +135,9 @@ func (j *Journal) fresh(n int64) (*file, error) {
 		return f, nil
 	}
 	size := j.sizes.next(j.live[len(j.live)-1].size)
-	if n > 0 { // a commit that failed waits: nothing is as important
+	if clean {
+		size = minFile
+	} else if n > 0 { // a commit that failed waits: nothing is as important
 		size = max(minFile, (n+2*Block+minFile-1)/minFile*minFile)
 	} else if j.bytes()+size > j.sizes.total && len(j.open) == 0 {
 		size = minFile
@@ -297,4 +303,98 @@ func (j *Journal) dropSmall() {
 		}
 		j.retire(f)
 	}
+}
+
+// Roll goes on in a file that holds nothing else and returns the last commit in those before: once that is
+// released they can be wiped.
+func (j *Journal) Roll() (upTo uint64, err error) {
+	j.enter()
+	defer j.leave()
+	for j.round() {
+	}
+	if err := j.standing(); err != nil {
+		return 0, err
+	}
+	if f := j.current(); (f.holds() || f.stale) && !j.nextFile(true) {
+		return 0, errors.Join(errFull, j.standing())
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, f := range j.live[:len(j.live)-1] {
+		if f.holds() {
+			upTo = max(upTo, f.last)
+		}
+	}
+	return upTo, nil
+}
+
+// Wipe overwrites the files that were released, so that none holds a byte of what was in them. What
+// shall be gone from the journal goes by [Journal.Roll], a checkpoint, Release and Wipe; that it
+// shall go must be known elsewhere until Wipe has returned nil, and is done again after a crash.
+func (j *Journal) Wipe() error {
+	list, err := j.setAside()
+	for _, f := range list {
+		if e := j.wipe(f); e != nil {
+			err = errors.Join(err, e, f.f.Close())
+			continue
+		}
+		j.mu.Lock()
+		late := j.state == closed
+		if !late {
+			j.spare = append(j.spare, f)
+			j.blocked = false
+		}
+		j.mu.Unlock()
+		if late {
+			err = errors.Join(err, f.f.Close())
+		}
+	}
+	j.signal()
+	return err
+}
+
+// wipe fills a file anew, under the name of one that is not complete: if that is not finished the
+// next start takes it away.
+func (j *Journal) wipe(f *file) error {
+	if err := j.fs.Rename(f.name, f.name+unfinished); err != nil {
+		return err
+	}
+	if err := j.fs.SyncDir(j.dir); err != nil {
+		return err
+	}
+	if err := f.fill(j.key); err != nil {
+		return errors.Join(err, j.fs.Remove(f.name+unfinished))
+	}
+	if err := j.fs.Rename(f.name+unfinished, f.name); err != nil {
+		return err
+	}
+	return j.fs.SyncDir(j.dir)
+}
+
+// setAside takes out the files that were released, when a header on the disk says that they are not
+// needed.
+func (j *Journal) setAside() ([]*file, error) {
+	j.enter()
+	defer j.leave()
+	var list []*file
+	j.mu.Lock()
+	j.spare = slices.DeleteFunc(j.spare, func(f *file) bool {
+		if f.h.file > 0 {
+			list = append(list, f)
+		}
+		return f.h.file > 0
+	})
+	known := !slices.ContainsFunc(list, func(f *file) bool { return !j.forgotten(f) })
+	running := j.state == running
+	j.mu.Unlock()
+	if running && (known || j.nextFile(true)) {
+		return list, nil
+	}
+	j.mu.Lock()
+	j.spare = append(j.spare, list...)
+	j.mu.Unlock()
+	if err := j.standing(); err != nil {
+		return nil, err
+	}
+	return nil, errFull
 }

@@ -111,6 +111,7 @@ func (r *recovering) open() error {
 	if err != nil {
 		return err
 	}
+	var headless, unfilled []string
 	for _, e := range list {
 		slot, ok := slotOf(strings.TrimSuffix(e.Name, unfinished))
 		if !ok || e.Dir {
@@ -119,9 +120,7 @@ func (r *recovering) open() error {
 		j.slot = max(j.slot, slot)
 		name := filepath.Join(j.dir, e.Name)
 		if strings.HasSuffix(name, unfinished) {
-			if err := j.fs.Remove(name); err != nil {
-				return err
-			}
+			unfilled = append(unfilled, name)
 			continue
 		}
 		f, whole, err := openFile(j.fs, name, j.key)
@@ -134,10 +133,21 @@ func (r *recovering) open() error {
 			continue
 		}
 		_ = f.f.Close()
+		headless = append(headless, name)
+	}
+	if len(r.files) == 0 && len(headless) > 0 {
+		return fmt.Errorf("%s: none of %d files has a header of this store: they are another's, or all are damaged; nothing was changed", j.dir, len(headless))
+	}
+	for _, name := range unfilled {
+		if err := j.fs.Remove(name); err != nil {
+			return err
+		}
+	}
+	for _, name := range headless {
 		if err := j.quarantine(name); err != nil {
 			return err
 		}
-		r.report.Quarantined = append(r.report.Quarantined, e.Name)
+		r.report.Quarantined = append(r.report.Quarantined, filepath.Base(name))
 	}
 	slices.SortFunc(r.files, func(a, b *file) int { return cmp.Compare(a.h.file, b.h.file) })
 	for i := 1; i < len(r.files); i++ {
@@ -311,7 +321,7 @@ func (r *recovering) begin(used []*file) error {
 	if len(keep) > 0 {
 		h.oldest = keep[0].h.file
 	}
-	f, err := j.startFile()
+	f, err := r.startFile(used, keep)
 	if err != nil {
 		return err
 	}
@@ -319,7 +329,7 @@ func (r *recovering) begin(used []*file) error {
 		return errors.Join(err, f.f.Close())
 	}
 	for _, e := range used {
-		if !slices.Contains(keep, e) {
+		if e != f && !slices.Contains(keep, e) {
 			j.spare = append(j.spare, e) // nothing is in it, and nothing depends on its header any more
 		}
 	}
@@ -329,12 +339,19 @@ func (r *recovering) begin(used []*file) error {
 	return nil
 }
 
-// startFile returns a file that a start can use.
-func (j *Journal) startFile() (*file, error) {
+// startFile returns a file that a start can use: a spare one; else one in which there is no commit,
+// so that on a full disk a start that was used for nothing does not cost a file; else a new one.
+func (r *recovering) startFile(used, keep []*file) (*file, error) {
+	j := r.j
 	if n := len(j.spare); n > 0 {
 		f := j.spare[n-1]
 		j.spare = j.spare[:n-1]
 		return f, nil
+	}
+	for _, f := range used {
+		if !slices.Contains(keep, f) {
+			return f, nil
+		}
 	}
 	return j.makeFile(minFile)
 }
