@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
 // accountOptions translates accounts, what they share and how they map
@@ -27,6 +29,7 @@ func accountOptions(o *config.Options) []broker.AccountOptions {
 	}
 	for _, name := range []string{broker.GlobalAccount, system} {
 		if !seen[name] {
+			seen[name] = true
 			list = append(list, broker.AccountOptions{Name: name})
 		}
 	}
@@ -52,6 +55,10 @@ func addSystemShares(a *broker.AccountOptions, system string) {
 // addSystemServices adds what an account imports of the system account without saying
 // so, unless it says something else of the same subject.
 func addSystemServices(a *broker.AccountOptions, system string) {
+	if _, err := strconv.Atoi(strings.TrimPrefix(a.Name, "$")); err == nil || !subject.ValidStrict(a.Name, false) || !subject.IsLiteral(a.Name) ||
+		strings.HasPrefix(a.Name, "{{") {
+		return // its name is no part of a subject: nats-server starts without them, too
+	}
 	said := make(map[string]bool)
 	for _, s := range a.Services {
 		said[cmp.Or(s.Local, s.Subject)] = true

@@ -64,6 +64,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // check is -t: the verdict on the configuration.
 func check(id daemon.Identity, inv *config.Invocation, stderr io.Writer) int {
+	if inv.ConfigFile == "" {
+		fmt.Fprintf(stderr, "%s: must specify [-c, --config] option to check configuration file syntax\n", id.Name)
+		return exitFail
+	}
 	cfg, warnings, err := config.Load(config.LoadRequest{File: inv.ConfigFile, Invocation: inv, Environ: os.Environ()})
 	if err := config.Verdict(warnings, err); err != nil {
 		complain(id, err, stderr)

@@ -22,7 +22,7 @@ func (o *Options) advertised() (host string, port int, err error) {
 	if text == "" {
 		port, err = o.Port, nil
 	}
-	if err != nil || port < -1 || port > 65535 {
+	if err != nil {
 		return "", 0, fmt.Errorf("client advertise %q: invalid port", a)
 	}
 	if port <= 0 {

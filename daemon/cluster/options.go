@@ -76,7 +76,7 @@ type Options struct {
 
 const (
 	defaultPool     = 3
-	maxPool         = 128
+	maxPool         = 1024
 	maxPing         = 30 * time.Second
 	maxBackoffPause = 30 * time.Second
 	noOrigin        = "_" // a cluster name that the protocol uses for itself
@@ -120,7 +120,7 @@ func (o *Options) check() error {
 	case o.Name == noOrigin:
 		return errors.New(`cluster name "_" is reserved`)
 	case o.PoolSize > maxPool:
-		return errors.New("cluster pool_size is larger than 128")
+		return errors.New("cluster pool_size is larger than 1024")
 	}
 	return nil
 }

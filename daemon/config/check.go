@@ -3,6 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-broker/nats-broker/confparse"
@@ -63,8 +66,13 @@ func (d *decoder) wrong(path, format string, args ...any) *confparse.Error {
 	return e
 }
 
-// unable notes a mistake that keeps the broker from starting but that -t does not look at.
+// unable notes a mistake with which nats-server does not start, and which its -t finds since 2.15.3.
 func (d *decoder) unable(path, format string, args ...any) *confparse.Error {
+	return d.wrong(path, format, args...)
+}
+
+// atStart notes a mistake that only a start finds.
+func (d *decoder) atStart(path, format string, args ...any) *confparse.Error {
 	e := d.wrong(path, format, args...)
 	e.Hint = startMark
 	return e
@@ -84,14 +92,36 @@ func (d *decoder) checkStart(o *Options) {
 	d.checkPorts(o)
 	d.checkNoAuthUser(o)
 	d.checkClusterStart(o)
+	d.checkAdvertised("client_advertise", o.ClientAdvertise)
+	d.checkAdvertised("cluster.advertise", o.Cluster.Advertise)
+	if name := o.SystemAccount; name != "" && !o.Operator.Enabled() && name != SystemAccountName && name != globalAccount && o.account(name) == nil {
+		d.atStart("system_account", "error resolving system account: account missing")
+	}
 	if (o.Monitor.HTTPSPort != 0) && !o.TLS.Defined {
-		d.unable(d.said("https_port", "https"), "monitoring over HTTPS needs a tls block with a certificate")
+		d.atStart(d.said("https_port", "https"), "monitoring over HTTPS needs a tls block with a certificate")
 	}
 	if o.Monitor.Port != 0 && o.Monitor.HTTPSPort != 0 {
-		e := d.unable(d.said("https_port", "https"), "can't specify both HTTP (%d) and HTTPS (%d) ports", o.Monitor.Port, o.Monitor.HTTPSPort)
+		e := d.atStart(d.said("https_port", "https"), "can't specify both HTTP (%d) and HTTPS (%d) ports", o.Monitor.Port, o.Monitor.HTTPSPort)
 		if p := d.said("http_port", "http"); !d.at(p).IsZero() {
 			e.WithNote(d.at(p), "the HTTP port is here")
 		}
+	}
+}
+
+// checkAdvertised holds that an address told to others is a host, or a host and a number.
+func (d *decoder) checkAdvertised(path, addr string) {
+	if addr == "" {
+		return
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if e := (*net.AddrError)(nil); errors.As(err, &e) && strings.HasPrefix(e.Err, "missing port") {
+		return
+	}
+	if err == nil && port != "" {
+		_, err = strconv.Atoi(port)
+	}
+	if err != nil {
+		d.atStart(path, "error setting server INFO with %s value of %s, err=%v", path, addr, err)
 	}
 }
 
@@ -120,7 +150,7 @@ func (d *decoder) checkPorts(o *Options) {
 	for i, a := range all {
 		path := d.said(a.Paths...)
 		if a.Port < -1 || a.Port > 65535 {
-			d.unable(path, "%s must be from 1 to 65535, or -1 for a free one, found %d", a.What, a.Port)
+			d.atStart(path, "%s must be from 1 to 65535, or -1 for a free one, found %d", a.What, a.Port)
 			continue
 		}
 		for _, b := range all[:i] {
@@ -137,7 +167,7 @@ func (d *decoder) samePort(path, other string, a, b *Listener) {
 	if d.at(at).IsZero() {
 		at = other
 	}
-	e := d.unable(at, "%s and %s are both %d", b.What, a.What, a.Port)
+	e := d.atStart(at, "%s and %s are both %d", b.What, a.What, a.Port)
 	if other != at && !d.at(other).IsZero() {
 		e.WithNote(d.at(other), "%s is set here", b.What)
 	}

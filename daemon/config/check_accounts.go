@@ -36,6 +36,8 @@ func (d *decoder) checkAccounts(o *Options) {
 // nats-server takes them.
 func (d *decoder) checkAccountName(o *Options, a *Account) {
 	switch {
+	case a.Name == "": // $G goes by no name in many places
+		d.atStart("accounts", "an account needs a name")
 	case !subject.FitsLine(strings.ReplaceAll(a.Name, " ", "")):
 		d.wrong(join("accounts", a.Name), "the name of an account cannot hold tabs or ends of lines: %q", a.Name)
 	case o.Cluster.Defined && !subject.FitsLine(a.Name):

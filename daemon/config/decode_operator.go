@@ -150,7 +150,7 @@ func (d *decoder) checkOperator(o *Options) {
 	d.checkOperatorAlone(o)
 	d.checkSystemAccount(o)
 	if op.Resolver.Type == ResolverURL && len(op.Preload) > 0 {
-		d.unable("resolver_preload", "resolver preloads only available for writeable resolver types MEM/DIR/CACHE_DIR")
+		d.atStart("resolver_preload", "resolver preloads only available for writeable resolver types MEM/DIR/CACHE_DIR")
 	}
 	for _, key := range op.Pinned {
 		if !nkeys.IsValidPublicAccountKey(key) {

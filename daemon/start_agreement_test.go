@@ -1,0 +1,52 @@
+package daemon_test
+
+import (
+	"os/exec"
+	"testing"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// What nats-server starts with we start with, and what it refuses we refuse: names, numbers and places that look odd.
+func TestStartsAsNatsServerDoes(t *testing.T) {
+	for _, config := range []string{
+		"system_account: NOPE",
+		"system_account: \"$G\"",
+		"system_account: A\naccounts { A { users: [ {user: a, password: b} ] } }",
+		"accounts { \"*\": {} }",
+		"accounts { \">\": {} }",
+		"accounts { \"$1\": {} }",
+		"accounts { \"a..b\": {} }",
+		"accounts { \"a b\": {} }",
+		"client_advertise: \"x:99999\"",
+		"client_advertise: \"x:-5\"",
+		"client_advertise: \"x\"",
+		"client_advertise: \"a:b\"",
+		"client_advertise: \"a:b:c\"",
+		"client_advertise: \"::1\"",
+		"client_advertise: \"[::1]:4\"",
+		"cluster { name: C, port: -1, pool_size: 200 }",
+		"cluster { name: C, port: -1, advertise: \"bad:port:1\" }",
+		"cluster { name: C, port: -1, advertise: \"x:1\" }",
+	} {
+		theirs, refused := brokertest.Refuses(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: config})
+		ours, ourRefused := brokertest.Refuses(t, brokertest.Options{Config: config})
+		if refused != ourRefused {
+			t.Errorf("%s\nnats-server refuses: %v: %s\nnats-broker: %v: %s", config, refused, theirs, ourRefused, ours)
+		}
+	}
+	// An account without a name is the exception: $G goes by none in many places.
+	if said, refused := brokertest.Refuses(t, brokertest.Options{Config: "accounts { \"\": {} }"}); !refused {
+		t.Errorf("an account without a name is accepted: %s", said)
+	}
+}
+
+// -t wants a file to look at.
+func TestCheckNeedsAFile(t *testing.T) {
+	for want, bin := range map[string]string{"nats-broker": brokertest.Ours(t), "nats-server": brokertest.NATSServer(t)} {
+		out, err := exec.Command(bin, "-t").CombinedOutput()
+		if err == nil || string(out) != want+": must specify [-c, --config] option to check configuration file syntax\n" {
+			t.Errorf("%s -t: %v, %q", bin, err, out)
+		}
+	}
+}
