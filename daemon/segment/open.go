@@ -142,7 +142,7 @@ func (l *Log) restore(s *state, found *found) {
 		}
 	}
 	if n := len(l.runs); n > 0 {
-		if f := l.runs[n-1].file; f.size < l.o.Segment && !f.keep && !missing[f] {
+		if f := l.runs[n-1].file; f.size < l.segment() && !f.keep && !missing[f] {
 			l.cur = f
 		}
 	}

@@ -11,8 +11,8 @@ type Options struct {
 	// Node is what logs share; nil: this one has its own.
 	Node *Node
 
-	// Segment is how large a file becomes. Default 64 MiB; 8 MiB suits a stream whose messages
-	// go one by one and not from the front.
+	// Segment is how large a file becomes. Default: a sixteenth of what the log holds, but 4 MiB at
+	// least and 64 MiB at most, so that a small log takes little room that is not its messages'.
 	Segment int64
 
 	// Tail is how many bytes of records wait in memory for a file. Default 1 MiB. When they cannot
@@ -47,9 +47,6 @@ func (o *Options) defaults() {
 	if o.Node == nil {
 		o.Node = NewNode(NodeOptions{})
 	}
-	if o.Segment == 0 {
-		o.Segment = 64 << 20
-	}
 	if o.Tail == 0 {
 		o.Tail = 1 << 20
 	}
@@ -65,4 +62,12 @@ func (o *Options) defaults() {
 	if o.Random == nil {
 		o.Random = func(b []byte) { rand.Read(b) } //nolint:errcheck // never fails
 	}
+}
+
+// segment returns how large a file becomes now.
+func (l *Log) segment() int64 {
+	if l.o.Segment > 0 {
+		return l.o.Segment
+	}
+	return min(max(int64(l.bytes/16), 4<<20), 64<<20)
 }

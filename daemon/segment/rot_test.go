@@ -461,3 +461,72 @@ func TestFileIsGone(t *testing.T) {
 		}
 	}
 }
+
+// TestScrub flips a bit at each kind of place: a scrub finds it before anybody asks, whatever the
+// cache holds; an index that is damaged is written anew by the next sync.
+func TestScrub(t *testing.T) {
+	w := makeRotten(t)
+	done := map[string]int{}
+	for _, p := range w.places {
+		if done[p.what]++; done[p.what] > 25 || p.to == p.from || p.what == "state" || p.what == "deletions" || p.what == "file's head" {
+			continue
+		}
+		disk := w.disk.Copy()
+		var reports []Report
+		l, err := Open(disk, "/log", rotOptions(&reports))
+		if err != nil {
+			t.Fatal(err)
+		}
+		scrub := func() (calls int) {
+			for from, more := uint64(0), true; more; calls++ {
+				from, more = l.Scrub(from, 2000)
+			}
+			return calls
+		}
+		if calls := scrub(); calls < 3 || len(reports) != 0 {
+			t.Fatalf("%d calls, %v", calls, reports)
+		}
+		if err := disk.Flip(p.file, (p.from+p.to)/2*8+3); err != nil {
+			t.Fatal(err)
+		}
+		scrub()
+		var want []uint64
+		for _, seq := range p.costs {
+			if _, there := w.want[seq]; there {
+				want = append(want, seq)
+			}
+		}
+		var got []uint64
+		for _, r := range l.Lost() {
+			for seq := r.From; seq <= r.To; seq++ {
+				got = append(got, seq)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s in %s: lost %v, want %v", p.what, p.file, got, want)
+		}
+		index := strings.HasPrefix(p.what, "index")
+		if (len(want) > 0 || index) != (len(reports) > 0) {
+			t.Fatalf("%s in %s: reported %v", p.what, p.file, reports)
+		}
+		if index {
+			l.Begin(1000)
+			cur := l.cur
+			if err := l.Skip(w.last + 1); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := disk.Stat(p.file); (cur == nil || cur.name != p.file) == (err == nil) {
+				t.Fatalf("%s in %s: not written anew: %v", p.what, p.file, err)
+			}
+			if lost := w.check(t, p.what, l, nil); len(lost) != 0 {
+				t.Fatal(lost)
+			}
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

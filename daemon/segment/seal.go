@@ -104,7 +104,7 @@ func (l *Log) seal() error {
 	l.setRuns(runs)
 	l.tail.release()
 	l.mu.Unlock()
-	if l.cur.size >= l.o.Segment {
+	if l.cur.size >= l.segment() {
 		return l.finishFile()
 	}
 	return nil

@@ -54,7 +54,7 @@ func (l *Log) sparse() []*run {
 		lo, hi, live := i, i, uses[i].live
 		joins := func(j int) bool {
 			u := &uses[j]
-			return u.f != nil && (u.rate < 2*l.o.Rewrite || u.f.size < l.o.Segment/8) && live+u.live <= uint64(l.o.Segment)
+			return u.f != nil && (u.rate < 2*l.o.Rewrite || u.f.size < l.segment()/8) && live+u.live <= uint64(l.segment())
 		}
 		for lo > 0 && joins(lo-1) {
 			lo--
@@ -98,6 +98,9 @@ func (l *Log) uses() []fileUse {
 				n, live = n+r.n-int(number), live+r.live
 			}
 			u.rate = float64(live) / float64(max(n, 1))
+		}
+		if slices.ContainsFunc(u.runs, func(r *run) bool { return r.remade.Load() != nil }) {
+			u.rate = 0 // its index is damaged, and nothing else
 		}
 		if u.f == l.cur || u.f.keep {
 			u.f = nil

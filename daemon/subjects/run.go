@@ -212,3 +212,24 @@ func (d *decoder) bytes(n int) []byte {
 	d.b = d.b[n:]
 	return b
 }
+
+// Verify reads all leaves of the run from src, which holds the same bytes as the run's own
+// source, and checks their sums.
+func (r *Run) Verify(src Source) error {
+	for i := range r.leaves {
+		l := &r.leaves[i]
+		b, err := src.View(l.off, l.entries)
+		if err == nil {
+			_, err = checked(b)
+		}
+		if err == nil && l.postings > 0 {
+			if b, err = src.View(l.off+int64(l.entries), l.postings); err == nil {
+				_, err = checked(b)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("leaf %d: %w", i, err)
+		}
+	}
+	return nil
+}
