@@ -35,8 +35,8 @@ func TestAccounts(t *testing.T) {
 				user := nats.UserInfo(tk.name[:1], "p")
 				a, b := newPeer(t, theirs, user), newPeer(t, ours, user)
 				if tk.name[0] == 'N' || tk.name[0] == 'S' {
-					talks++
-					if want, got := a.play(tk, storage, talks), b.play(tk, storage, talks); want != got {
+					n := int(talks.Add(1))
+					if want, got := a.play(tk, storage, n), b.play(tk, storage, n); want != got {
 						t.Errorf("%s", diff(want, got))
 					}
 					return

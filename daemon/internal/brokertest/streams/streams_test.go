@@ -5,7 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
@@ -25,25 +29,55 @@ func pair(t testing.TB, more string) (theirs, ours *peer) {
 var storages = []string{"memory", "file"}
 
 // talks counts the conversations of this run.
-var talks int
+var talks atomic.Int64
 
 // hold holds one talk with both and compares.
 func hold(t *testing.T, theirs, ours *peer, tk talk, storage string) {
 	theirs.t, ours.t = t, t
-	talks++
-	want, got := theirs.play(tk, storage, talks), ours.play(tk, storage, talks)
-	if want != got {
-		t.Errorf("%s", diff(want, got))
+	n := int(talks.Add(1))
+	var said [2]string
+	var both sync.WaitGroup
+	for i, p := range []*peer{theirs, ours} {
+		both.Go(func() { said[i] = p.play(tk, storage, n) })
 	}
-	want, got = theirs.tidy(), ours.tidy()
-	if want != got {
-		t.Errorf("in the end:\n%s", diff(want, got))
+	both.Wait()
+	if said[0] != said[1] {
+		t.Errorf("%s", diff(said[0], said[1]))
 	}
+	for i, p := range []*peer{theirs, ours} {
+		both.Go(func() { said[i] = p.tidy() })
+	}
+	both.Wait()
+	if said[0] != said[1] {
+		t.Errorf("in the end:\n%s", diff(said[0], said[1]))
+	}
+}
+
+// desks is how many talks are held at one time, each in an account of its own.
+const desks = 8
+
+// desk is an account with a connection to each broker.
+type desk struct{ theirs, ours *peer }
+
+func openDesks(t *testing.T) chan desk {
+	var accounts strings.Builder
+	for i := range desks {
+		fmt.Fprintf(&accounts, "  A%d { jetstream: enabled, users [{user: u%d, password: p}] }\n", i, i)
+	}
+	more := "accounts {\n" + accounts.String() + "}\n"
+	theirs := brokertest.Start(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: config(t, "") + more})
+	ours := brokertest.Start(t, brokertest.Options{Config: config(t, "") + more})
+	free := make(chan desk, desks)
+	for i := range desks {
+		user := nats.UserInfo(fmt.Sprintf("u%d", i), "p")
+		free <- desk{newPeer(t, theirs, user), newPeer(t, ours, user)}
+	}
+	return free
 }
 
 // TestTalks holds the written talks and those made from rows, each with streams in memory and in files.
 func TestTalks(t *testing.T) {
-	theirs, ours := pair(t, "")
+	free := openDesks(t)
 	list := rowTalks()
 	files, err := filepath.Glob("testdata/*.talk")
 	if err != nil || len(files) == 0 {
@@ -59,13 +93,27 @@ func TestTalks(t *testing.T) {
 			list = append(list, tk)
 		}
 	}
-	for i, tk := range list {
-		for j, storage := range storages {
-			if tk.once && (i+j)%2 == 1 {
-				continue
+	t.Run("all", func(t *testing.T) {
+		for i, tk := range list {
+			for j, storage := range storages {
+				if tk.once && (i+j)%2 == 1 {
+					continue
+				}
+				t.Run(tk.name+"/"+storage, func(t *testing.T) {
+					t.Parallel()
+					d := <-free
+					defer func() { free <- d }()
+					hold(t, d.theirs, d.ours, tk, storage)
+				})
 			}
-			t.Run(tk.name+"/"+storage, func(t *testing.T) { hold(t, theirs, ours, tk, storage) })
+		}
+	})
+	seen := map[int]bool{}
+	for range desks {
+		for code := range (<-free).theirs.seen {
+			seen[code] = true
 		}
 	}
-	t.Logf("%d conversations, of %d scripts; nats-server has sent %d error codes", talks, len(list), len(theirs.seen))
+	t.Logf("%d conversations, of %d scripts; nats-server has sent %d error codes", talks.Load(), len(list), len(seen))
+	checkSeen(t, seen)
 }

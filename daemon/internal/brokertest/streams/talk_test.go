@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 //	pub SUBJECT [BODY]              a message without a reply subject
 //	silent SUBJECT [BODY]           a request that nobody answers
 //	head NAME: VALUE                a header of the next request or message; several stand in no order
+//	long N                          a header of N bytes for the next request
 //	hear SUBJECT                    subscribes
 //	heard N                         the next N messages of that
 //	wait N                          lets N milliseconds pass
@@ -107,6 +109,11 @@ func (p *peer) play(tk talk, storage string, number int) string {
 				head = nats.Header{}
 			}
 			head[name] = append(head[name], value)
+			continue
+		case "long": // a header of so many bytes
+			n, err := strconv.Atoi(rest)
+			p.must(err)
+			head = nats.Header{"X": {strings.Repeat("x", n)}}
 			continue
 		case "req":
 			p.request(m)
