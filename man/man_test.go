@@ -26,6 +26,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/monitor"
 )
 
@@ -38,6 +39,7 @@ var tables = []struct {
 }{
 	{"nats-broker-metrics.7", "metrics", monitor.MetricsMdoc},
 	{"nats.conf.5", "option tables", config.MdocTables},
+	{"nats-broker-jetstream.7", "errors", api.ErrorsMdoc},
 }
 
 // A page whose table has fallen behind the program documents options or

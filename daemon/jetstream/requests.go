@@ -187,6 +187,9 @@ func (a *account) answer(r *request) {
 	a.handle(r)
 }
 
+// notHere is the cause of errors of what is not built.
+const notHere = "not available in this version of nats-broker"
+
 // handle does what is asked.
 func (a *account) handle(r *request) {
 	switch r.op {
@@ -210,8 +213,10 @@ func (a *account) handle(r *request) {
 		a.deleteMessage(r)
 	case api.MsgGetOp:
 		a.getMessage(r)
-	case api.SnapshotOp, api.RestoreOp:
-		a.fail(r, api.BadRequest.Error())
+	case api.SnapshotOp:
+		a.fail(r, api.Snapshot.Error(notHere))
+	case api.RestoreOp:
+		a.fail(r, api.Restore.Error(notHere))
 	default:
 		a.consumers(r)
 	}

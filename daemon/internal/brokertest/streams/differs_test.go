@@ -1,0 +1,106 @@
+package streams
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// differs are the differences that nats-broker-jetstream(7) lists, each with a talk whose last answers are others.
+var differs = []struct {
+	what         string // as in the manual
+	steps        []string
+	theirs, ours string // parts of what is said
+}{
+	{"a message larger than max_bytes, discard old", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","max_bytes":100}`, `req S one`, `req S ` + strings.Repeat("x", 200), `req $JS.API.STREAM.INFO.S`,
+	}, `"messages":0,"bytes":0,"first_seq":3,`, `{"error":{"code":503,"err_code":10077,"description":"message too large"},"stream":"S`},
+	{"a stream with features that are not in this version", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","retention":"workqueue"}`, `req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","retention":"interest"}`,
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","allow_msg_ttl":true}`, `req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","allow_atomic":true}`,
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","sources":[{"name":"T"}]}`, `req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","mirror":{"name":"T"}}`,
+	}, `"did_create":true`, `"err_code":10052,"description":"mirror is not available in this version of nats-broker"`},
+	{"snapshot and restore", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `req $JS.API.STREAM.SNAPSHOT.S {"deliver_subject":"x"}`, `req $JS.API.STREAM.RESTORE.T {"config":{"name":"T"},"state":{}}`,
+	}, `"deliver_subject":"$JS.SNAPSHOT.RESTORE.`, `"err_code":10062`},
+}
+
+// elsewhere are the differences that other tests show.
+var elsewhere = map[string]string{
+	"deleted_details of a stream in files that never had a message":   "masked in TestTalks; TestUnused",
+	"a stream in files that is made again right after it was deleted": "TestMadeAgain",
+	"a domain named API, ACK, FC, SNAPSHOT or EVENT":                  "TestReservedDomains",
+	"when data is synced, if nothing is said":                         "the power cuts of the journal",
+}
+
+// TestDiffersOnPurpose holds the manual's list against what both say.
+func TestDiffersOnPurpose(t *testing.T) {
+	page, err := os.ReadFile(brokertest.Root() + "/man/nats-broker-jetstream.7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(page), ".\\\" differs: begin\n")
+	list, _, _ = strings.Cut(list, ".\\\" differs: end\n")
+	rows := strings.Count(list, "\n")
+	if rows != len(differs)+len(elsewhere) {
+		t.Errorf("%d rows in the manual, %d here", rows, len(differs)+len(elsewhere))
+	}
+	for what := range elsewhere {
+		if !strings.Contains(list, fmt.Sprintf("%q Ta", what)) {
+			t.Errorf("the manual does not say %q", what)
+		}
+	}
+	theirs, ours := pair(t, "")
+	for _, d := range differs {
+		if !strings.Contains(list, fmt.Sprintf("%q Ta", d.what)) {
+			t.Errorf("the manual does not say %q", d.what)
+		}
+		for _, storage := range storages {
+			n := int(talks.Add(1))
+			a, b := theirs.play(talk{steps: d.steps}, storage, n), ours.play(talk{steps: d.steps}, storage, n)
+			theirs.tidy()
+			ours.tidy()
+			if !strings.Contains(a, d.theirs) || strings.Contains(a, d.ours) {
+				t.Errorf("%s: nats-server says\n%s", d.what, a)
+			}
+			if !strings.Contains(b, d.ours) || strings.Contains(b, d.theirs) {
+				t.Errorf("%s: nats-broker says\n%s", d.what, b)
+			}
+		}
+	}
+}
+
+// TestUnused looks at a stream in files that never had a message.
+func TestUnused(t *testing.T) {
+	ours := newPeer(t, brokertest.Start(t, brokertest.Options{Config: config(t, "")}))
+	said := ours.play(talk{steps: []string{`req $JS.API.STREAM.CREATE.S {"name":"S"}`, `req $JS.API.STREAM.INFO.S {"deleted_details":true}`}}, "file", 1)
+	if strings.Contains(said, "deleted\":") {
+		t.Error(said)
+	}
+}
+
+// TestMadeAgain deletes a stream in files and makes it again, many times.
+func TestMadeAgain(t *testing.T) {
+	ours := newPeer(t, brokertest.Start(t, brokertest.Options{Config: config(t, "")}))
+	for range 50 {
+		for _, step := range [][2]string{{"$JS.API.STREAM.CREATE.S", `{"name":"S"}`}, {"S", "x"}, {"$JS.API.STREAM.DELETE.S", ""}} {
+			r, err := ours.nc.Request(step[0], []byte(step[1]), patience)
+			if err != nil || strings.Contains(string(r.Data), "error") || step[0] == "S" && !strings.Contains(string(r.Data), `"seq":1}`) {
+				t.Fatalf("%s: %s, %v", step[0], r.Data, err)
+			}
+		}
+	}
+}
+
+// TestReservedDomains starts with domains that other subjects of JetStream have in their place.
+func TestReservedDomains(t *testing.T) {
+	for _, d := range []string{"API", "ACK", "FC", "SNAPSHOT", "EVENT"} {
+		said, refuses := brokertest.Refuses(t, brokertest.Options{Config: fmt.Sprintf("jetstream { domain: %s, store_dir: %q }\n", d, t.TempDir())})
+		if !refuses || !strings.Contains(said, "JetStream domain cannot be a word") {
+			t.Errorf("%s: %s", d, said)
+		}
+	}
+}
