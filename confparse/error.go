@@ -71,6 +71,16 @@ func (l Errors) Unwrap() []error {
 	return list
 }
 
+// Syntax returns the first mistake of syntax, nil if there is none.
+func (l Errors) Syntax() *Error {
+	for _, e := range l {
+		if e.syntax {
+			return e
+		}
+	}
+	return nil
+}
+
 // Sort orders l by source in order of reading, then by place; errors of no
 // place come first.
 func (l Errors) Sort() {

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
@@ -48,5 +49,19 @@ func TestCheckNeedsAFile(t *testing.T) {
 		if err == nil || string(out) != want+": must specify [-c, --config] option to check configuration file syntax\n" {
 			t.Errorf("%s -t: %v, %q", bin, err, out)
 		}
+	}
+}
+
+// Tools that drive nats-server wait for these words.
+func TestSyntaxErrorsAreCalledParseErrors(t *testing.T) {
+	for name, bin := range map[string]string{"nats-broker": brokertest.Ours(t), "nats-server": brokertest.NATSServer(t)} {
+		said, refused := brokertest.Refuses(t, brokertest.Options{Binary: bin, Config: "debug: true\nauthorization { user: a b\n"})
+		if !refused || !strings.Contains(said, "Parse error on line 2") {
+			t.Errorf("%s: refused %v: %s", name, refused, said)
+		}
+	}
+	said, refused := brokertest.Refuses(t, brokertest.Options{Config: "no_such_option: 1"})
+	if !refused || strings.Contains(said, "Parse error") {
+		t.Errorf("what is no mistake of syntax: refused %v: %s", refused, said)
 	}
 }

@@ -104,7 +104,11 @@ func serve(id daemon.Identity, inv *config.Invocation, stderr io.Writer) int {
 func complain(id daemon.Identity, err error, stderr io.Writer) {
 	var mistakes confparse.Errors
 	if errors.As(err, &mistakes) {
-		fmt.Fprintf(stderr, "%s: the configuration is not valid\n", id.Name)
+		why := ""
+		if e := mistakes.Syntax(); e != nil { // the words by which tools that drive nats-server know it
+			why = fmt.Sprintf(": Parse error on line %d", e.Span.Start().Line)
+		}
+		fmt.Fprintf(stderr, "%s: the configuration is not valid%s\n", id.Name, why)
 		mistakes.Render(stderr, isTerminal(stderr))
 		return
 	}
