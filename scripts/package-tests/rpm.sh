@@ -66,7 +66,9 @@ check 'it serves' probe
 
 check 'the compat package' dnf_in install nats-broker-compat
 matches 'the program answers to its old name' '^nats-server: ' "$(inside nats-server --version)"
+check 'the broker is known to run' active
 check 'compat is removed' dnf_in remove nats-broker-compat
+check 'it runs on' active
 
 check 'dnf remove' dnf_in remove nats-broker
 refuse 'the broker is gone' inside pgrep -x nats-broker
@@ -80,7 +82,7 @@ same 'it is disabled' disabled "$(inside systemctl is-enabled nats-broker.servic
 refuse 'it is not started then' active
 
 # nats-server's configuration is taken over, from the first moment, and outlives the compat package.
-inside_sh 'rm -r /etc/systemd/system-preset; rm -f /etc/nats/nats.conf*
+inside_sh 'rm -r /etc/systemd/system-preset; rm -f /etc/nats/nats.conf /etc/nats/nats.conf.rpm*
 	printf "port: 4222\nauthorization { user: a, password: b }\n" >/etc/nats-server.conf'
 dnf_in remove nats-broker >/dev/null
 scripts/box run "$box" probe stranger 127.0.0.1:4222 >"$work/stranger.json" 2>&1 &

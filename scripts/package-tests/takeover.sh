@@ -135,6 +135,21 @@ taken() {
 	check 'it serves' serves
 	stranger_ends 'taken'
 
+	# Without any nats-server there are names to take and nothing else; the broker goes on under both.
+	new_box plain || return
+	scripts/box push "$box" "$(deb new)" /var/tmp/nats-broker.deb
+	scripts/box push "$box" "$new_dir/nats-broker-compat_$new-1_all.deb" /var/tmp/compat.deb
+	inside_sh 'chmod 644 /var/tmp/*.deb'
+	check 'on a machine without nats-server' both
+	check 'the broker is known to run' active
+	check 'under the old name, too' is active nats-server.service
+	check 'it serves' probe
+	check 'compat is removed' apt_get remove nats-broker-compat
+	check 'it runs on' active
+	check 'nats-broker is removed' apt_get remove nats-broker
+	refuse 'and gone' inside pgrep -x nats-broker
+	scripts/box down "$box"
+
 	# Removed before: its configuration is left.
 	theirs removed
 	check 'nats-server is removed' apt_get remove nats-server
