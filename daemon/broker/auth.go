@@ -7,35 +7,28 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
 // ConnectOptions is what a client says in CONNECT, as described at
 // https://docs.nats.io/reference/reference-protocols/nats-protocol#connect. The
 // defaults before a CONNECT are those of [defaultConnect].
 type ConnectOptions struct {
-	Echo         bool   `json:"echo"`
-	Verbose      bool   `json:"verbose"`
-	Pedantic     bool   `json:"pedantic"`
-	TLSRequired  bool   `json:"tls_required"`
+	proto.ConnectInfo
 	Nkey         string `json:"nkey,omitempty"`
 	JWT          string `json:"jwt,omitempty"`
 	Sig          string `json:"sig,omitempty"`
 	Token        string `json:"auth_token,omitempty"`
-	User         string `json:"user,omitempty"`
-	Pass         string `json:"pass,omitempty"`
-	Name         string `json:"name"`
-	Lang         string `json:"lang"`
 	Version      string `json:"version"`
 	Protocol     int    `json:"protocol"`
 	Account      string `json:"account,omitempty"`
 	NewAccount   bool   `json:"new_account,omitempty"`
-	Headers      bool   `json:"headers,omitempty"`
 	NoResponders bool   `json:"no_responders,omitempty"`
 	ProxySig     string `json:"proxy_sig,omitempty"`
 }
 
 func defaultConnect() ConnectOptions {
-	return ConnectOptions{Echo: true, Verbose: true, Pedantic: true}
+	return ConnectOptions{ConnectInfo: proto.ConnectInfo{Echo: true, Verbose: true, Pedantic: true}}
 }
 
 // AuthRequest is what an [Authenticator] decides on.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
 // Broker is a message broker: make one by [New], give it listeners by [Broker.Listen]
@@ -151,12 +152,13 @@ func (b *Broker) info() Info {
 func (b *Broker) infoOf(urls []string) Info {
 	o := b.opts.Load()
 	host, port, _ := o.advertised() // was checked
-	i := Info{
+	var i Info
+	i.ServerInfo = proto.ServerInfo{
 		ServerID: b.id, ServerName: o.ServerName, Version: o.Version, Proto: ProtocolLevel,
 		GitCommit: o.GitCommit, Go: o.GoVersion, Host: host, Port: port, Headers: !o.NoHeaders,
-		AuthRequired: o.Authenticator.Requires().Told, MaxPayload: o.MaxPayload, Cluster: o.Cluster,
-		APILevel: apiLevel, XKey: b.xkey, JetStream: o.JetStream, Domain: o.Domain,
+		AuthRequired: o.Authenticator.Requires().Told, MaxPayload: o.MaxPayload,
 	}
+	i.Cluster, i.APILevel, i.XKey = o.Cluster, apiLevel, b.xkey
 	if o.TLS != nil {
 		t := o.TLS.Options()
 		i.TLSRequired, i.TLSAvailable, i.TLSVerify = !t.AllowPlain, t.AllowPlain, t.Verify

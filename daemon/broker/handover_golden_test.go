@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/internal/fieldstest"
+	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -34,9 +35,10 @@ func movedClientSamples() []movedClient {
 		cid: 7, socket: 1 << 33, network: "tcp", remote: "127.0.0.1:4000", start: 1700000000000000001, last: 1700000000000000002,
 		heard: 1700000000000000003, nonce: "nonce", connected: true, ponged: true,
 		connect: &ConnectOptions{
-			Echo: true, Verbose: true, Pedantic: true, TLSRequired: true, Nkey: "U", JWT: "jwt", Sig: "sig", Token: "token",
-			User: "user", Pass: "pass", Name: "name", Lang: "go", Version: "1.2", Protocol: 1, Account: "A", NewAccount: true,
-			Headers: true, NoResponders: true, ProxySig: "proxy",
+			ConnectInfo: proto.ConnectInfo{Echo: true, Verbose: true, Pedantic: true, TLSRequired: true,
+				User: "user", Pass: "pass", Name: "name", Lang: "go", Headers: true},
+			Nkey: "U", JWT: "jwt", Sig: "sig", Token: "token", Version: "1.2", Protocol: 1, Account: "A", NewAccount: true,
+			NoResponders: true, ProxySig: "proxy",
 		},
 		account: "A", proof: []byte{1, 0, 2}, traffic: Traffic{8, 9, 10, 11}, pings: 2, pinged: 1700000000000000004, rtt: 123456,
 		unread: []byte("PUB a 5\r\nhe"), unsent: []byte("lo\r\n"),

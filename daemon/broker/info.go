@@ -4,40 +4,23 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
 // Info is what a server tells a client about itself. Fields and their order are
 // those of nats-server 2.15.3.
 type Info struct {
-	ServerID      string   `json:"server_id"`
-	ServerName    string   `json:"server_name"`
-	Version       string   `json:"version"`
-	Proto         int      `json:"proto"`
-	GitCommit     string   `json:"git_commit,omitempty"`
-	Go            string   `json:"go"`
-	Host          string   `json:"host"`
-	Port          int      `json:"port"`
-	Headers       bool     `json:"headers"`
-	AuthRequired  bool     `json:"auth_required,omitempty"`
-	TLSRequired   bool     `json:"tls_required,omitempty"`
-	TLSVerify     bool     `json:"tls_verify,omitempty"`
-	TLSAvailable  bool     `json:"tls_available,omitempty"`
-	MaxPayload    int      `json:"max_payload"`
-	JetStream     bool     `json:"jetstream,omitempty"`
-	ClientID      uint64   `json:"client_id,omitempty"`
-	ClientIP      string   `json:"client_ip,omitempty"`
-	Nonce         string   `json:"nonce,omitempty"`
-	Cluster       string   `json:"cluster,omitempty"`
-	Dynamic       bool     `json:"cluster_dynamic,omitempty"`
-	Domain        string   `json:"domain,omitempty"`
-	ConnectURLs   []string `json:"connect_urls,omitempty"`
-	WSConnectURLs []string `json:"ws_connect_urls,omitempty"`
-	LameDuck      bool     `json:"ldm,omitempty"`
-	ConnectInfo   bool     `json:"connect_info,omitempty"`
-	Account       string   `json:"remote_account,omitempty"`
-	IsSystem      bool     `json:"acc_is_sys,omitempty"`
-	APILevel      int      `json:"api_lvl,omitempty"`
-	XKey          string   `json:"xkey,omitempty"`
+	proto.ServerInfo
+	ClientID uint64 `json:"client_id,omitempty"`
+	ClientIP string `json:"client_ip,omitempty"`
+	Nonce    string `json:"nonce,omitempty"`
+	proto.ClusterInfo
+	ConnectInfo bool   `json:"connect_info,omitempty"`
+	Account     string `json:"remote_account,omitempty"`
+	IsSystem    bool   `json:"acc_is_sys,omitempty"`
+	APILevel    int    `json:"api_lvl,omitempty"`
+	XKey        string `json:"xkey,omitempty"`
 }
 
 // frame is the INFO line: nats-server puts a blank before its end.

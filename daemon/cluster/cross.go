@@ -32,7 +32,7 @@ func (h *Hub) push(have, r *Route) bool {
 
 // precedes reports whether the server that dialled has the lesser id.
 func (h *Hub) precedes(r *Route) bool {
-	return r.solicited == (h.broker.ID() < r.info.ID)
+	return r.solicited == (h.broker.ID() < r.info.ServerID)
 }
 
 // noPlace reports whether the peer told of itself before it knew whom it has dialled,

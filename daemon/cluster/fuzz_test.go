@@ -115,7 +115,7 @@ func FuzzHello(f *testing.F) {
 		}
 		var again info
 		frame := i.frame()
-		if err := json.Unmarshal(frame[len("INFO "):len(frame)-3], &again); err != nil || again.ID != i.ID || again.IP != i.IP || again.PoolSize != i.PoolSize {
+		if err := json.Unmarshal(frame[len("INFO "):len(frame)-3], &again); err != nil || again.ServerID != i.ServerID || again.IP != i.IP || again.PoolSize != i.PoolSize {
 			t.Errorf("%s is passed on as %s: %v", body, frame, err)
 		}
 	})

@@ -18,7 +18,7 @@ func (h *Hub) audience(r *Route, i *info) (list []*Route) {
 		return nil
 	}
 	for id, p := range h.peers {
-		if id == i.ID {
+		if id == i.ServerID {
 			continue
 		}
 		to := p.first()
@@ -66,11 +66,11 @@ func (i *info) locate(from net.Addr) {
 func (h *Hub) learn(i *info, noPool bool) {
 	o := h.opts.Load()
 	u, err := i.dial()
-	if err != nil || u.Host == "" || i.ID == h.broker.ID() {
+	if err != nil || u.Host == "" || i.ServerID == h.broker.ID() {
 		return
 	}
 	h.mu.Lock()
-	p := h.peers[i.ID]
+	p := h.peers[i.ServerID]
 	known := p != nil && (i.Account == "" && p.count() > 0 || i.Account != "" && p.accounts[i.Account] != nil)
 	strange := i.Account != "" && !h.pins(i.Account)
 	accounts := slices.Sorted(maps.Keys(h.pinned.ours))
@@ -81,10 +81,10 @@ func (h *Hub) learn(i *info, noPool bool) {
 	if i.AuthRequired && o.User != "" {
 		u.User = url.UserPassword(o.User, o.Password)
 	}
-	h.dial(target{url: u, account: i.Account, gossip: i.Gossip, id: i.ID, attempts: o.ConnectRetries + 1})
+	h.dial(target{url: u, account: i.Account, gossip: i.Gossip, id: i.ServerID, attempts: o.ConnectRetries + 1})
 	if noPool && i.Account == "" {
 		for _, a := range accounts { // nobody else will tell of those
-			h.dial(target{url: u, account: a, gossip: i.Gossip, id: i.ID, attempts: o.ConnectRetries + 1})
+			h.dial(target{url: u, account: a, gossip: i.Gossip, id: i.ServerID, attempts: o.ConnectRetries + 1})
 		}
 	}
 }

@@ -88,9 +88,9 @@ func (h *handshake) mayEnter(c *connect) bool {
 // onInfo judges the first INFO.
 func (h *handshake) onInfo(i *info, ours naming) (adopt *naming, err error) {
 	theirs := naming{i.Cluster, i.Dynamic}
-	h.isSelf = i.ID == h.id
+	h.isSelf = i.ServerID == h.id
 	switch {
-	case i.ID == "":
+	case i.ServerID == "":
 		return nil, &refusal{reason: "Protocol Violation", log: "INFO without a server_id: not a route port?"}
 	case h.isSelf:
 		return nil, &refusal{reason: "Duplicate Route"}
@@ -104,14 +104,14 @@ func (h *handshake) onInfo(i *info, ours naming) (adopt *naming, err error) {
 		}
 		adopt = &theirs
 	}
-	if !h.solicited && i.Name == h.name {
-		text := fmt.Sprintf("Remote server has a duplicate name: %q", i.Name)
+	if !h.solicited && i.ServerName == h.name {
+		text := fmt.Sprintf("Remote server has a duplicate name: %q", i.ServerName)
 		return nil, &refusal{reason: "Duplicate Server Name", tell: text, log: text}
 	}
 	if h.solicited && i.PoolIdx != 0 {
 		text := fmt.Sprintf("Route pool index should not be set but is set to %v", i.PoolIdx)
 		return nil, &refusal{reason: "Protocol Violation", tell: text, log: text}
 	}
-	h.peer = i.ID
+	h.peer = i.ServerID
 	return adopt, nil
 }

@@ -4,7 +4,8 @@ import "testing"
 
 // What is let in, what is not and what the peer is told: the handshake alone.
 func TestHandshake(t *testing.T) {
-	good := connect{Name: "PEER", Cluster: "C", User: "u", Pass: "p"}
+	good := connect{Cluster: "C"}
+	good.Name, good.User, good.Pass = "PEER", "u", "p"
 	with := func(change func(*connect)) connect { c := good; change(&c); return c }
 	for name, c := range map[string]struct {
 		ours   naming
@@ -36,7 +37,8 @@ func TestHandshake(t *testing.T) {
 }
 
 func TestHandshakeInfo(t *testing.T) {
-	good := info{ID: "PEER", Name: "peer", Cluster: "C", PoolSize: 3}
+	good := info{PoolSize: 3}
+	good.ServerID, good.ServerName, good.Cluster = "PEER", "peer", "C"
 	with := func(change func(*info)) info { i := good; change(&i); return i }
 	for name, c := range map[string]struct {
 		solicited, connected bool
@@ -46,10 +48,10 @@ func TestHandshakeInfo(t *testing.T) {
 		"we dialled":             {true, false, good, "", ""},
 		"we were dialled":        {false, true, with(func(i *info) { i.PoolIdx = 2 }), "", ""},
 		"no CONNECT":             {false, false, good, "", "Protocol Violation"},
-		"ourselves":              {true, false, with(func(i *info) { i.ID = "ME" }), "", "Duplicate Route"},
+		"ourselves":              {true, false, with(func(i *info) { i.ServerID = "ME" }), "", "Duplicate Route"},
 		"no server":              {true, false, info{}, "", "Protocol Violation"},
 		"other name":             {true, false, with(func(i *info) { i.Cluster = "D" }), "", "Cluster Name Conflict"},
-		"our server name":        {false, true, with(func(i *info) { i.Name = "me" }), `Remote server has a duplicate name: "me"`, "Duplicate Server Name"},
+		"our server name":        {false, true, with(func(i *info) { i.ServerName = "me" }), `Remote server has a duplicate name: "me"`, "Duplicate Server Name"},
 		"index from the dialled": {true, false, with(func(i *info) { i.PoolIdx = 1 }), "Route pool index should not be set but is set to 1", "Protocol Violation"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
 // Hub is this server's place in a cluster. Make one by [New], give it a listener and
@@ -199,13 +200,15 @@ func (h *Hub) registeredLocked() []*Route {
 func (h *Hub) ownInfo(r *Route) *info {
 	o := h.opts.Load()
 	i := &info{
-		ID: h.broker.ID(), Name: o.ServerName, Version: o.Version, Proto: routeProto, GitCommit: o.GitCommit, Go: o.GoVersion,
-		Host: o.Host, Port: o.Port, Headers: o.Headers, AuthRequired: o.User != "", MaxPayload: o.MaxPayload,
-		TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil, PoolSize: h.pool(), SmallerPool: true, Entries: true,
-		Import: o.Import, Export: o.Export,
+		ServerInfo: proto.ServerInfo{
+			ServerID: h.broker.ID(), ServerName: o.ServerName, Version: o.Version, Proto: routeProto,
+			GitCommit: o.GitCommit, Go: o.GoVersion, Host: o.Host, Port: o.Port, Headers: o.Headers,
+			AuthRequired: o.User != "", MaxPayload: o.MaxPayload, TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil,
+		},
+		PoolSize: h.pool(), SmallerPool: true, Entries: true, Import: o.Import, Export: o.Export,
 	}
-	if i.Name == "" {
-		i.Name = i.ID
+	if i.ServerName == "" {
+		i.ServerName = i.ServerID
 	}
 	if o.Advertise != "" {
 		i.Host, i.Port = splitAdvertised(o.Advertise, o.Port)

@@ -5,35 +5,19 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+
+	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
 // info is what a server tells a peer about itself, or about a third one. The fields
 // are those of nats-server 2.15.3 that mean something on routes; what has no field
 // here is not passed on.
 type info struct {
-	ID           string   `json:"server_id"`
-	Name         string   `json:"server_name"`
-	Version      string   `json:"version"`
-	Proto        int      `json:"proto"`
-	GitCommit    string   `json:"git_commit,omitempty"`
-	Go           string   `json:"go,omitempty"`
-	Host         string   `json:"host"`
-	Port         int      `json:"port"`
-	Headers      bool     `json:"headers"`
-	AuthRequired bool     `json:"auth_required,omitempty"`
-	TLSRequired  bool     `json:"tls_required,omitempty"`
-	TLSVerify    bool     `json:"tls_verify,omitempty"`
-	MaxPayload   int      `json:"max_payload"`
-	JetStream    bool     `json:"jetstream,omitempty"`
-	IP           string   `json:"ip,omitempty"` // the URL by which to dial it
-	Nonce        string   `json:"nonce,omitempty"`
-	Cluster      string   `json:"cluster,omitempty"`
-	Dynamic      bool     `json:"cluster_dynamic,omitempty"`
-	Domain       string   `json:"domain,omitempty"`
-	ConnectURLs  []string `json:"connect_urls,omitempty"`
-	WSURLs       []string `json:"ws_connect_urls,omitempty"`
-	LameDuck     bool     `json:"ldm,omitempty"`
-	Compression  string   `json:"compression,omitempty"`
+	proto.ServerInfo
+	IP    string `json:"ip,omitempty"` // the URL by which to dial it
+	Nonce string `json:"nonce,omitempty"`
+	proto.ClusterInfo
+	Compression string `json:"compression,omitempty"`
 
 	Import *Rules `json:"import,omitempty"`
 	Export *Rules `json:"export,omitempty"`
@@ -83,19 +67,11 @@ func (i *info) dial() (*url.URL, error) { return url.Parse(i.IP) }
 
 // connect is what the side that dials presents.
 type connect struct {
-	Echo     bool   `json:"echo"`
-	Verbose  bool   `json:"verbose"`
-	Pedantic bool   `json:"pedantic"`
-	User     string `json:"user,omitempty"`
-	Pass     string `json:"pass,omitempty"`
-	TLS      bool   `json:"tls_required"`
-	Headers  bool   `json:"headers"`
-	Name     string `json:"name"` // the server's id
-	Cluster  string `json:"cluster"`
-	Dynamic  bool   `json:"cluster_dynamic,omitempty"`
+	proto.ConnectInfo
+	Cluster string `json:"cluster"`
+	Dynamic bool   `json:"cluster_dynamic,omitempty"`
 
-	Lang    string `json:"lang,omitempty"`    // clients say it, servers do not
-	Gateway string `json:"gateway,omitempty"` // so do gateways
+	Gateway string `json:"gateway,omitempty"` // gateways say it
 }
 
 func (c *connect) frame() []byte { return jsonFrame("CONNECT ", c, "\r\n") }

@@ -140,14 +140,14 @@ func (r *Route) processInfo(i *info) error {
 	}
 	h := r.hub
 	if adopt != nil {
-		h.rename(*adopt, i.ID)
+		h.rename(*adopt, i.ServerID)
 	}
 	if r.renewed, err = r.negotiate(i.Compression); err != nil || r.renewed {
 		return err
 	}
 	i.locate(r.remote)
 	if err := h.register(r, i); err != nil {
-		h.log.Debug(fmt.Sprintf("%s - Detected duplicate remote route %q", r.label, i.ID))
+		h.log.Debug(fmt.Sprintf("%s - Detected duplicate remote route %q", r.label, i.ServerID))
 		return err
 	}
 	r.known = true
@@ -162,7 +162,7 @@ func (r *Route) processInfo(i *info) error {
 		own.Compression = h.opts.Load().Compression.told(r.mode())
 		r.Out.Send(own.frame())
 	}
-	h.log.Debug(fmt.Sprintf("%s - Registering remote route %q", r.label, i.ID))
+	h.log.Debug(fmt.Sprintf("%s - Registering remote route %q", r.label, i.ServerID))
 	h.introduce(r, i)
 	r.mu.Lock()
 	r.timer.Reset(firstPing)
@@ -182,7 +182,7 @@ func (r *Route) processNews(i *info) error {
 		return nil // about what we do not take part in
 	case i.ReqID != "":
 		r.processMove(i)
-	case i.ID != r.info.ID:
+	case i.ServerID != r.info.ServerID:
 		h.learn(i, r.noPool)
 	case i.LameDuck:
 		h.mu.Lock()

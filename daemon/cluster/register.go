@@ -38,9 +38,9 @@ func (h *Hub) register(r *Route, i *info) error {
 			return &refusal{reason: "Missing Account", tell: text, log: text}
 		}
 	}
-	p := h.peers[i.ID]
+	p := h.peers[i.ServerID]
 	if p == nil {
-		p = &peer{id: i.ID, name: i.Name, info: i, accounts: make(map[string]*Route)}
+		p = &peer{id: i.ServerID, name: i.ServerName, info: i, accounts: make(map[string]*Route)}
 	}
 	r.info, r.placed = i, time.Now()
 	var err *refusal
@@ -54,7 +54,7 @@ func (h *Hub) register(r *Route, i *info) error {
 	if err != nil {
 		return err
 	}
-	h.peers[i.ID] = p
+	h.peers[i.ServerID] = p
 	if r.url == nil {
 		r.url, _ = i.dial() // for when it turns out that we should dial
 	}

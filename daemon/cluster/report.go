@@ -56,7 +56,7 @@ func (h *Hub) report(r *Route, why error, registered bool) {
 	fields := []logging.Field{logging.String(logging.FieldRemote, r.remote.String()), logging.String(logging.FieldReason, cause)}
 	line := r.label + " - Router connection closed: " + reason
 	if registered {
-		name := r.info.Name
+		name := r.info.ServerName
 		line += " - Remote: " + name
 		fields = append(fields, logging.String(logging.FieldRoute, name))
 	}

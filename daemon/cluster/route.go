@@ -201,7 +201,10 @@ func (r *Route) greet(o *Options) {
 		return
 	}
 	name, dynamic := r.hub.Name()
-	c := connect{Echo: true, Headers: o.Headers, Name: r.hub.broker.ID(), Cluster: name, Dynamic: dynamic, TLS: o.TLS != nil}
+	c := connect{
+		ConnectInfo: proto.ConnectInfo{Echo: true, Headers: o.Headers, Name: r.hub.broker.ID(), TLSRequired: o.TLS != nil},
+		Cluster:     name, Dynamic: dynamic,
+	}
 	if u := r.url.User; u != nil {
 		c.User = u.Username()
 		c.Pass, _ = u.Password()
