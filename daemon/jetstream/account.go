@@ -150,7 +150,7 @@ func (a *account) fits(c *api.StreamConfig, more, whole int64) *api.Error {
 	if c.Storage == api.Memory {
 		full, most = api.NoMemory, l.MaxMemory
 	}
-	if most >= 0 && whole > most-a.reserved(c.Storage, c.Name) || !a.srv.room(c.Storage, more) {
+	if most >= 0 && whole > most-a.reserved(c.Storage, c.Name) || !a.srv.room(c.Storage, more) || more > 0 && c.Storage == api.File && a.srv.crowded() {
 		return full.Error()
 	}
 	return nil

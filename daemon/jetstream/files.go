@@ -38,6 +38,8 @@ type files struct {
 
 	checkpoints sync.Mutex // one at a time
 	behind      sync.WaitGroup
+	ended       chan struct{} // closed with the storage
+	room        *store.Room
 	clean       bool // the process before wrote everything
 	closing     atomic.Bool
 }
@@ -81,6 +83,7 @@ func openFiles(v vfs.FS, o *Options, log *logging.Logger) (_ *files, err error) 
 	if err := f.prepareFolder(); err != nil {
 		return nil, err
 	}
+	f.room, f.ended = f.dir.Room(), make(chan struct{})
 	jo := journal.Options{Checkpoint: f.checkpointSoon, Committed: f.told, Report: f.report}
 	if o.SyncInterval > 0 {
 		jo.Mode, jo.Interval = journal.Interval, o.SyncInterval
@@ -174,6 +177,7 @@ func (f *files) release() {
 // close ends the use of the storage, after all streams have been closed.
 func (f *files) close() error {
 	f.closing.Store(true)
+	close(f.ended)
 	f.behind.Wait()
 	err := f.journal.Sync()
 	if err == nil {

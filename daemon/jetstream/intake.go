@@ -196,7 +196,8 @@ func (s *Stream) hand(f *frame) {
 type quota Stream
 
 func (q *quota) Server() stream.Reason {
-	if q.acc.srv.full(q.config.Load().Storage) {
+	k := q.config.Load().Storage
+	if q.acc.srv.full(k) || k == api.File && q.acc.srv.crowded() {
 		return stream.ServerFull
 	}
 	return stream.Accepted

@@ -58,6 +58,8 @@ func (s *Server) Start() (err error) {
 		if s.files, err = openFiles(s.fs, o, s.log); err != nil {
 			return err
 		}
+		s.lookAtRoom()
+		s.files.behind.Go(s.watchRoom)
 	}
 	return s.Update()
 }

@@ -1,0 +1,69 @@
+package jetstream
+
+import (
+	"fmt"
+	"time"
+)
+
+// Messages are accepted while the disk has room for them and for what is stored already. Below that what is read, removed and
+// acknowledged goes on, and so do messages when there is room again.
+
+// roomEvery is how often the disk is asked.
+const roomEvery = time.Second
+
+// watchRoom asks the disk until the storage is closed.
+func (s *Server) watchRoom() {
+	f := s.files
+	tick := time.NewTicker(roomEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-f.ended:
+			return
+		case <-tick.C:
+			s.lookAtRoom()
+		}
+	}
+}
+
+// lookAtRoom asks the disk once, and tells when the answer is another.
+func (s *Server) lookAtRoom() {
+	changed, err := s.files.room.Look()
+	switch {
+	case err != nil:
+		s.log.Warn("JetStream: the disk's room is not known: " + err.Error())
+	case !changed:
+	case s.files.room.Enough():
+		s.log.Info(fmt.Sprintf("JetStream: the disk has room again (%d bytes): messages are stored in files", s.files.room.Free()))
+	default:
+		s.log.Error(fmt.Sprintf("JetStream: the disk has no room (%d bytes are left): messages for streams in files are refused", s.files.room.Free()))
+		s.outOfStorage()
+	}
+}
+
+// spaceEvent tells the system account that the disk is full.
+type spaceEvent struct {
+	event
+	Server   string `json:"server"`
+	ServerID string `json:"server_id"`
+	Cluster  string `json:"cluster"`
+	Domain   string `json:"domain,omitempty"`
+}
+
+func (s *Server) outOfStorage() {
+	if sys := s.lookup(s.systemName()); sys != nil {
+		if to := advisories + "SERVER.OUT_OF_STORAGE"; sys.broker.Interested(to) {
+			sys.advise(to, &spaceEvent{newEvent("server_out_of_space"), s.serverName(), s.broker.ID(), s.broker.Options().Cluster, s.options().Domain})
+		}
+	}
+}
+
+func (s *Server) systemName() string {
+	if sys := s.broker.System(); sys != nil {
+		return sys.Name()
+	}
+	return ""
+}
+
+// crowded reports whether streams in files take no messages for want of room.
+func (s *Server) crowded() bool { return s.files != nil && !s.files.room.Enough() }

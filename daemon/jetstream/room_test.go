@@ -1,0 +1,91 @@
+package jetstream
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/vfs"
+)
+
+// crowdedDisk is a disk that says of itself how full it is.
+type crowdedDisk struct {
+	vfs.FS
+	free atomic.Uint64
+}
+
+func (d *crowdedDisk) Space(string) (vfs.Space, error) {
+	return vfs.Space{Total: 1 << 34, Free: d.free.Load()}, nil
+}
+
+// A full disk costs what is published into streams in files, and nothing else, and only as long as it is full.
+func TestDiskWithoutRoom(t *testing.T) {
+	disk := &crowdedDisk{FS: vfs.OS}
+	disk.free.Store(1 << 33)
+	n := newNodeOn(t, disk, t.TempDir())
+	ask := func(subject, body string) string {
+		t.Helper()
+		r, err := n.nc.Request(subject, []byte(body), patience)
+		if err != nil {
+			t.Fatal(subject, err)
+		}
+		return string(r.Data)
+	}
+	ask("$JS.API.STREAM.CREATE.F", `{"name":"F","storage":"file"}`)
+	ask("$JS.API.STREAM.CREATE.M", `{"name":"M","storage":"memory"}`)
+	ask("F", "one")
+	ask("F", "two")
+	disk.free.Store(1 << 20)
+	n.server.lookAtRoom()
+	for subject, want := range map[string]string{
+		"F": `"err_code":10023`, "M": `"seq":1`, "$JS.API.STREAM.INFO.F": `"messages":2`,
+	} {
+		if got := ask(subject, "x"); !strings.Contains(got, want) {
+			t.Errorf("%s on a full disk: %s", subject, got)
+		}
+	}
+	if got := ask("$JS.API.STREAM.CREATE.G", `{"name":"G","storage":"file"}`); !strings.Contains(got, `"err_code":10047`) {
+		t.Errorf("a stream is made on a full disk: %s", got)
+	}
+	if got := ask("$JS.API.STREAM.MSG.DELETE.F", `{"seq":1}`); !strings.Contains(got, `"success":true`) {
+		t.Errorf("nothing is deleted on a full disk: %s", got)
+	}
+	if got := ask("$JS.API.STREAM.PURGE.F", ``); !strings.Contains(got, `"purged":1`) {
+		t.Errorf("nothing is purged on a full disk: %s", got)
+	}
+	disk.free.Store(1 << 32)
+	n.server.lookAtRoom()
+	if got := ask("F", "three"); !strings.Contains(got, `"seq":3`) {
+		t.Errorf("the disk has room again: %s", got)
+	}
+}
+
+// The system account hears of a full disk.
+func TestDiskWithoutRoomIsAnnounced(t *testing.T) {
+	disk := &crowdedDisk{FS: vfs.OS}
+	disk.free.Store(1 << 33)
+	n := newNodeOn(t, disk, t.TempDir())
+	heard := make(chan *nats.Msg, 1)
+	sys := n.server.broker.System()
+	sub, err := sys.SubscribeInternal(advisories+"SERVER.OUT_OF_STORAGE", "", hear(heard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Unsubscribe()
+	disk.free.Store(1 << 20)
+	n.server.lookAtRoom()
+	var e struct{ Type, Server, ServerID string }
+	if err := json.Unmarshal((<-heard).Data, &e); err != nil || e.Type != "io.nats.jetstream.advisory.v1.server_out_of_space" || e.Server != "alpha" {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// hear has a part of the broker pass on what it hears.
+func hear(to chan<- *nats.Msg) broker.Callback {
+	return func(m *broker.Message) { to <- &nats.Msg{Data: bytes.Clone(m.Payload)} }
+}
