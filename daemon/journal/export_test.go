@@ -2,7 +2,7 @@ package journal
 
 // For the tests that drive a whole store.
 var (
-	Forge       = forge
+	Directed    = directed
 	RaceEnabled = raceEnabled
 )
 

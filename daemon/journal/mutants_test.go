@@ -56,8 +56,10 @@ func hunt(seed uint64) (err error) {
 		}
 	}()
 	if seed%8 == 0 {
-		if err := journal.Forge(seed); err != nil {
-			return err
+		for _, play := range journal.Directed {
+			if err := play(seed); err != nil {
+				return err
+			}
 		}
 	}
 	return simulate(seed, func(string, ...any) {})
