@@ -2,10 +2,14 @@ package daemon
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
 
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/jetstream"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/store"
 )
 
 var (
@@ -32,7 +36,8 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 	if !o.JetStream.Enabled {
 		return nil
 	}
-	if dir, given := storeDir(o); !given {
+	dir, lasts := storeDir(o, p.d.System.StateDir)
+	if !lasts {
 		p.log.Warn("Temporary storage directory used, data could be lost on system reboot: " + dir)
 	}
 	js := jetstream.New(p.d.broker, p.d.jetStreamOptions(o), p.log)
@@ -41,7 +46,41 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 		return err
 	}
 	p.run = js
+	p.announce(o, dir)
 	return nil
+}
+
+// announce says what is kept where, and what an acknowledgement means.
+func (p *jetStreamPart) announce(o *config.Options, dir string) {
+	opts := p.d.jetStreamOptions(o)
+	p.log.Info("Starting JetStream")
+	p.log.Info(fmt.Sprintf("  Max Memory:      %s", readable(opts.MaxMemory)))
+	p.log.Info(fmt.Sprintf("  Max Storage:     %s", readable(opts.MaxStore)))
+	p.log.Info(fmt.Sprintf("  Store Directory: %q", filepath.Join(dir, store.Folder)))
+	if o.JetStream.Domain != "" {
+		p.log.Info("  Domain:          " + o.JetStream.Domain)
+	}
+	if i := o.JetStream.SyncInterval; i > 0 {
+		p.log.Warn(fmt.Sprintf("  Acknowledged messages are synced to the disk every %v only: a power cut may lose the last of them", i))
+		return
+	}
+	p.log.Info("  Acknowledged messages are on the disk")
+}
+
+// readable is a number of bytes for people.
+func readable(n int64) string {
+	if n < 0 {
+		return "unlimited"
+	}
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	v, i := float64(n), 0
+	for v >= 1024 && i < len(units)-1 {
+		v, i = v/1024, i+1
+	}
+	if i == 0 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64) + " " + units[i]
 }
 
 // prepare follows limits and accounts; the core has changed before.

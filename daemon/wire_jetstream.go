@@ -13,10 +13,14 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 )
 
-// storeDir is the directory of the storage, and whether it was given.
-func storeDir(o *config.Options) (dir string, given bool) {
+// storeDir is the directory of the storage, and whether it lasts: the one that was given, or what the service manager has made
+// for this instance, state; without either one for temporary files.
+func storeDir(o *config.Options, state string) (dir string, lasts bool) {
 	if o.JetStream.StoreDir != "" {
 		return o.JetStream.StoreDir, true
+	}
+	if state != "" {
+		return state, true
 	}
 	return filepath.Join(os.TempDir(), "nats"), false
 }
@@ -32,11 +36,12 @@ func jetStreamDomain(o *config.Options) string {
 // jetStreamOptions translates the configuration for JetStream.
 func (d *Daemon) jetStreamOptions(o *config.Options) jetstream.Options {
 	j := &o.JetStream
-	dir, _ := storeDir(o)
+	dir, _ := storeDir(o, d.System.StateDir)
 	out := jetstream.Options{
 		StoreDir: dir, Empty: j.NewStore, HowEmpty: "set jetstream.new_store to true", MaxMemory: j.MaxMemory, MaxStore: j.MaxStore, SyncInterval: j.SyncInterval,
 		Domain: j.Domain, Strict: j.Strict, MaxWindow: j.Limits.DuplicateWindow, MaxBuffered: j.MaxBufferedMsgs,
 		MaxBufferedBy: j.MaxBufferedSize, Requests: j.RequestQueueLimit, Infos: j.InfoQueueLimit,
+		MaxAckPending: j.Limits.MaxAckPending, MaxRequestBatch: j.Limits.MaxRequestBatch, MaxConsumers: j.Limits.DefaultMaxConsumers,
 		Accounts: map[string]api.AccountLimits{},
 	}
 	if out.MaxMemory < 0 {

@@ -35,7 +35,7 @@ func CheckWritable(cfg *config.Config) error {
 	if r := o.Operator.Resolver; r.Type == config.ResolverFull || r.Type == config.ResolverCache {
 		check("resolver.dir", r.Dir, true)
 	}
-	if dir, _ := storeDir(o); o.JetStream.Enabled {
+	if dir := o.JetStream.StoreDir; o.JetStream.Enabled && dir != "" {
 		check("jetstream.store_dir", dir, true)
 		if err := foreignStore(dir); err != nil && !o.JetStream.NewStore {
 			list = append(list, fmt.Errorf("jetstream.store_dir: %s: %w", dir, err))

@@ -28,12 +28,17 @@ type JetStream struct {
 type JetStreamLimits struct {
 	// DuplicateWindow is the longest one of a stream; 0: any.
 	DuplicateWindow time.Duration
+	// MaxAckPending and MaxRequestBatch are what a consumer may ask for; 0: anything.
+	MaxAckPending, MaxRequestBatch int
+	// DefaultMaxConsumers is how many consumers a stream may have, where neither it nor the account says a number; -1: any.
+	DefaultMaxConsumers int
 }
 
 // define switches JetStream on: a block says that it is wanted.
 func (j *JetStream) define() {
 	*j = JetStream{
 		Enabled: true, Strict: true, MaxMemory: -1, MaxStore: -1, RequestQueueLimit: 10_000, MaxBufferedSize: 128 << 20, MaxBufferedMsgs: 100_000,
+		Limits: JetStreamLimits{DefaultMaxConsumers: 1000},
 	}
 }
 

@@ -20,7 +20,7 @@ func jetStreamBlock() []*Option {
 		{Name: "strict", Kind: Boolean, Default: "true", Doc: "Refuse requests with unknown fields.",
 			bind: field(func(j *JetStream) *bool { return &j.Strict })},
 		{Name: "store_dir", Aliases: []string{"store", "storedir"}, Kind: Path, Class: Restart,
-			Doc:  "Directory of the storage; the streams are in nats-broker below it.",
+			Doc:  "Directory of the storage; the streams are in nats-broker below it. Under systemd the state directory of the service by default.",
 			bind: field(func(j *JetStream) *string { return &j.StoreDir })},
 		{Name: "new_store", Kind: Boolean, Default: "false", Class: Restart, Since: sinceOurs,
 			Doc:  "Begin with an empty storage where there is one of nats-server, which is left alone; without it that is an error.",
@@ -62,10 +62,13 @@ func jetStreamBlock() []*Option {
 
 func jetStreamLimits() []*Option {
 	return []*Option{
-		{Name: "max_ack_pending", Kind: Integer, Feature: Consumers, Doc: "Unacknowledged messages of a consumer."},
+		{Name: "max_ack_pending", Kind: Integer, Doc: "Unacknowledged messages of a consumer at most.",
+			bind: field(func(j *JetStreamLimits) *int { return &j.MaxAckPending })},
 		{Name: "max_ha_assets", Kind: Integer, Feature: Replication, Doc: "Replicated streams and consumers."},
-		{Name: "max_request_batch", Kind: Integer, Feature: Consumers, Doc: "Messages of one request."},
-		{Name: "default_max_consumers", Kind: Integer, Feature: Consumers, Doc: "Consumers of a stream."},
+		{Name: "max_request_batch", Kind: Integer, Doc: "Messages of one request at most.",
+			bind: field(func(j *JetStreamLimits) *int { return &j.MaxRequestBatch })},
+		{Name: "default_max_consumers", Kind: Integer, Default: "1000", Doc: "Consumers of a stream, where neither it nor the account says a number; -1 is unlimited.",
+			bind: field(func(j *JetStreamLimits) *int { return &j.DefaultMaxConsumers })},
 		{Name: "duplicate_window", Kind: Span, Doc: "Longest window of duplicate detection.",
 			bind: field(func(j *JetStreamLimits) *time.Duration { return &j.DuplicateWindow })},
 		{Name: "batch", Kind: Block, Feature: Batches, Doc: "Limits of batches.", fields: func() []*Option {
