@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
@@ -170,4 +171,52 @@ func TestOpenReadsTheSame(t *testing.T) {
 			t.Fatalf("%+v, want %+v", got, want)
 		}
 	}
+}
+
+// TestQuietLogIsSmall: a log with a few messages that nobody uses takes little memory, opened or
+// just synced.
+func TestQuietLogIsSmall(t *testing.T) {
+	const logs = 60
+	dir := t.TempDir()
+	node := NewNode(NodeOptions{})
+	for _, again := range []bool{false, true} {
+		var open []*Log
+		before := heap()
+		for i := range logs {
+			l, err := Open(vfs.OS, filepath.Join(dir, fmt.Sprint(i)), Options{Node: node})
+			if err != nil {
+				t.Fatal(err)
+			}
+			open = append(open, l)
+			for seq := uint64(1); seq <= 3 && !again; seq++ {
+				l.Begin(seq)
+				if err := l.Append(&stream.Record{Seq: seq, Subject: fmt.Append(nil, "orders.", seq), Payload: make([]byte, 100)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !again {
+				if err := l.Sync(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		per := (heap() - before) / logs
+		t.Logf("%d bytes a log, opened again: %v", per, again)
+		if per > 4096 {
+			t.Errorf("%d bytes a log, opened again: %v", per, again)
+		}
+		for _, l := range open {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
