@@ -37,6 +37,13 @@
 // gone the log is made anew from the pages. Everything that is found by searching carries a
 // sum with a key that clients do not know.
 //
+// # What is not here yet
+//
+// A deleted record is a bit: its bytes stay until the file is written anew or removed. Erasing
+// them means to write anew at once, and not to wait for the next state, the files of what was removed: Tidy does
+// the first for any group of runs. Pages are neither compressed nor encrypted; their flags
+// are there, and a page with an unknown one is refused.
+//
 // # Locks
 //
 // syncing (one Sync), then writing (one change), then mu, then those of the node. Readers take
