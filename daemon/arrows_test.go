@@ -302,7 +302,7 @@ func productFiles(t *testing.T) []string {
 func TestTopLevel(t *testing.T) {
 	allowed := []string{
 		"cmd", "daemon", "confparse", "packaging", "systemd", "man", "scripts", "nfpm.yaml", "go.mod", "go.sum",
-		"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", ".ci", ".gitignore",
+		"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", ".ci", ".gitignore",
 	}
 	built := []string{".git", "dist"} // never committed
 	entries, err := os.ReadDir("..")

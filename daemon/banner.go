@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"runtime"
 	"time"
 
@@ -14,7 +15,7 @@ func (d *Daemon) banner(cfg *config.Config) {
 	id := d.Identity
 	d.log.Info("Starting " + id.Name)
 	d.log.Info("  Version:  " + id.Version)
-	d.log.Info("  Git:      [" + gitRevision() + "]")
+	d.log.Info("  Git:      [" + cmp.Or(id.Commit, "not set") + "]")
 	d.log.Debug("  Go build: " + runtime.Version())
 	if cfg.Options.Cluster.Enabled() {
 		d.log.Info("  Cluster:  " + d.cluster.clusterName())

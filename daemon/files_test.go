@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -207,10 +209,10 @@ func TestSendSignal(t *testing.T) {
 }
 
 func TestIdentity(t *testing.T) {
-	if id := IdentityFor("/usr/bin/nats-broker", "1.2.3"); id.VersionLine() != "nats-broker: v1.2.3" {
+	if id := IdentityFor("/usr/bin/nats-broker", Build{"1.2.3", "abc1234"}); id.VersionLine() != "nats-broker: v1.2.3 (commit abc1234, "+runtime.Version()+", like nats-server "+CompatVersion+")" {
 		t.Errorf("%+v: %s", id, id.VersionLine())
 	}
-	if id := IdentityFor("/usr/bin/nats-server", "1.2.3"); id.VersionLine() != "nats-server: v"+CompatVersion || id.Own != "1.2.3" {
+	if id := IdentityFor("/usr/bin/nats-server", Build{"1.2.3", "abc1234"}); id.VersionLine() != "nats-server: v"+CompatVersion || id.Own != "1.2.3" {
 		t.Errorf("%+v: %s", id, id.VersionLine())
 	}
 }
@@ -349,5 +351,27 @@ func TestOnlyRegularFilesAreReplaced(t *testing.T) {
 	}
 	if err := f.remove(); err != nil || text(t, f.path) != "y" {
 		t.Errorf("error %v; it holds %q", err, text(t, f.path))
+	}
+}
+
+// A build says what it was built from: by what the linker was told, or by what the go command has noted.
+func TestBuild(t *testing.T) {
+	checkout := &debug.BuildInfo{Main: debug.Module{Version: "v0.1.1-0.20261128194118-233b7371234a+dirty"},
+		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "233b7371234abcdef"}}}
+	bare := &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}
+	for _, c := range []struct {
+		version, commit string
+		info            *debug.BuildInfo
+		want            Build
+	}{
+		{"", "", checkout, Build{"0.1.1-0.20261128194118-233b7371234a+dirty", "233b737"}},
+		{"0.1.0", "", checkout, Build{"0.1.0", "233b737"}},
+		{"0.1.0", "abcdef0", checkout, Build{"0.1.0", "abcdef0"}},
+		{"", "", bare, Build{"0.0.0-dev", ""}},
+		{"0.1.0", "abcdef0", bare, Build{"0.1.0", "abcdef0"}},
+	} {
+		if got := buildOf(c.version, c.commit, c.info); got != c.want {
+			t.Errorf("buildOf(%q, %q, %+v) = %+v, want %+v", c.version, c.commit, c.info.Main, got, c.want)
+		}
 	}
 }

@@ -115,3 +115,21 @@ func TestKeepAlive(t *testing.T) {
 		}
 	}
 }
+
+// The kernel calls 0.0.0.0 [::]; people are shown what they wrote.
+func TestAddressOfEverywhere(t *testing.T) {
+	l, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	open := &listening{name: "client", listener: l}
+	if got, want := open.anywhere(place{at: endpoint{"0.0.0.0", 0}}), "0.0.0.0:"+port; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	open.inherited = true
+	if got := open.anywhere(place{at: endpoint{"0.0.0.0", 0}}); got != l.Addr().String() {
+		t.Errorf("an inherited one is shown as %s", got)
+	}
+}

@@ -65,6 +65,15 @@ func (l *listening) shown(p place) string {
 	return displayAddr(p.at.host, l.listener.Addr())
 }
 
+// anywhere is the address of a socket; one that stands for all addresses is written as
+// the configuration has it, since the kernel calls 0.0.0.0 [::].
+func (l *listening) anywhere(p place) string {
+	if a, ok := l.listener.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		return l.shown(p)
+	}
+	return l.listener.Addr().String()
+}
+
 // errUnusedSockets names inherited sockets nobody asked for.
 func (d *Daemon) errUnusedSockets() error {
 	socks := d.System.Sockets

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -178,8 +179,16 @@ func (d *Daemon) status() *control.Status {
 // listeners are the addresses listened on.
 func (d *Daemon) listeners() []control.Listener {
 	var list []control.Listener
-	for _, l := range d.listening() {
-		list = append(list, control.Listener{Name: l.name, Addr: l.listener.Addr().String(), Inherited: l.inherited})
+	o := d.active.Load().cfg.Options
+	for _, p := range having[listens](d) {
+		places := p.places(o)
+		for _, l := range p.listening() {
+			addr := l.listener.Addr().String()
+			if i := slices.IndexFunc(places, func(p place) bool { return p.name == l.name }); i >= 0 {
+				addr = l.anywhere(places[i])
+			}
+			list = append(list, control.Listener{Name: l.name, Addr: addr, Inherited: l.inherited})
+		}
 	}
 	return list
 }

@@ -111,7 +111,7 @@ func systemBench(t testing.TB) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(Params{Identity: IdentityFor("nats-broker", "test"), Invocation: inv, System: &sysd.Environment{Sockets: &sysd.Sockets{}}})
+	d, err := New(Params{Identity: IdentityFor("nats-broker", Build{Version: "test"}), Invocation: inv, System: &sysd.Environment{Sockets: &sysd.Sockets{}}})
 	if err != nil {
 		t.Fatal(err)
 	}

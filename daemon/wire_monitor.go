@@ -48,7 +48,7 @@ func (s serverSource) Varz(v *monitor.Varz) {
 	o, act := b.Options(), s.d.active.Load()
 	v.ID, v.Name = s.Identity()
 	v.Version, v.Proto = o.Version, broker.ProtocolLevel
-	v.Build = monitor.Build{Version: s.d.Identity.Own, Commit: gitCommit()}
+	v.Build = monitor.Build{Version: s.d.Identity.Own, Commit: s.d.Identity.Commit}
 	v.GitCommit = o.GitCommit
 	v.Host, v.Port = o.Host, s.clientPort(o.Port)
 	if host, _, err := net.SplitHostPort(o.ClientAdvertise); err == nil {

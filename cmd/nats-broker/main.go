@@ -19,8 +19,9 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/sysd"
 )
 
-// version is set when the command is linked (-X main.version=…).
-var version = "0.0.0-dev"
+// version and commit are set when the command is linked (-X main.version=…), or
+// left to what the go command notes of a build.
+var version, commit string
 
 func main() {
 	concealArguments()
@@ -30,17 +31,20 @@ func main() {
 // run is main with everything it depends on as an argument; it returns the
 // exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	id := daemon.IdentityFor(args[0], version)
-	args = args[1:]
+	argv0, args := args[0], args[1:]
 	if v, ok := findVerb(args); ok {
 		return v.run(args[1:], stdin, stdout, stderr)
 	}
+	id := daemon.IdentityFor(argv0, daemon.ThisBuild(version, commit))
 	inv, err := config.ParseArgs(args)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", id.Name, err)
 		if usage := (*config.UsageError)(nil); errors.As(err, &usage) {
 			fmt.Fprintf(stderr, "Try '%s --help'.\n", id.Name)
 			return exitUsage
+		}
+		if unknown := (*config.CommandError)(nil); errors.As(err, &unknown) && !id.Compatible() {
+			fmt.Fprint(stderr, hint(id.Name, unknown.Command, verbs))
 		}
 		return exitFail
 	}

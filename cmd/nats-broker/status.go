@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -47,7 +48,7 @@ func runStatus(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 }
 
 func printStatus(w io.Writer, s *control.Status) {
-	fmt.Fprintf(w, "%s: %s\n", s.State, s.Text)
+	fmt.Fprintf(w, "%s: %s\n", s.State, strings.TrimPrefix(s.Text, s.State+"; ")) // a state that is not "running" is in the text
 	for _, p := range s.Problems {
 		fmt.Fprintf(w, "PROBLEM: %s\n", p)
 	}
@@ -71,7 +72,7 @@ func printStatus(w io.Writer, s *control.Status) {
 		row("configuration", "%s, loaded %s", s.Config.File, s.Config.Loaded.Format(time.DateTime))
 		if len(s.Config.Files) > 1 {
 			for _, f := range s.Config.Files[1:] {
-				row("", "%s", f)
+				row("also read", "%s", f)
 			}
 		}
 		row("watching files", "%s", onOff(s.Config.Watching))

@@ -1,6 +1,11 @@
 package main
 
-import "io"
+import (
+	"fmt"
+	"io"
+
+	"github.com/nats-broker/nats-broker/daemon/config"
+)
 
 // A verb is a word of the command line that does something else than run the
 // broker: `nats-broker VERB ...`.
@@ -44,6 +49,19 @@ func findVerb(args []string) (verb, bool) {
 		}
 	}
 	return verb{}, false
+}
+
+// hint helps who has named a command that is in no list: command is what the list is of.
+func hint(command, word string, list []verb) string {
+	names := make([]string, len(list))
+	for i, v := range list {
+		names[i] = v.name
+	}
+	try := fmt.Sprintf("Try '%s --help'.\n", command)
+	if name := config.Closest(word, names); name != "" {
+		return fmt.Sprintf("Did you mean '%s %s'? %s", command, name, try)
+	}
+	return try
 }
 
 // verbHelp is the list of verbs in --help.

@@ -57,7 +57,8 @@ func runGroup(name string, list []verb, help string, args []string, stdin io.Rea
 			return v.run(args[1:], stdin, stdout, stderr)
 		}
 	}
-	return misused(stderr, name, fmt.Sprintf("unknown command %q", args[0]))
+	fmt.Fprintf(stderr, "nats-broker %s: unknown command %q\n%s", name, args[0], hint("nats-broker "+name, args[0], list))
+	return exitUsage
 }
 
 // summaries lists verbs, a line each.

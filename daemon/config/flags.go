@@ -39,6 +39,11 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 // Unwrap gives the reason.
 func (e *UsageError) Unwrap() error { return e.Err }
 
+// A CommandError is a word that is no command. nats-server exits with status 1 on it.
+type CommandError struct{ Command string }
+
+func (e *CommandError) Error() string { return fmt.Sprintf("unrecognized command: %q", e.Command) }
+
 // A given is one flag as it was given.
 type given struct {
 	spec  *Flag
@@ -48,7 +53,7 @@ type given struct {
 
 // ParseArgs understands a command line, without the name of the program. The flags are nats-server's: one dash or two,
 // "-flag value" or "-flag=value". An error is a [*UsageError] for flags that do not exist or whose values have the wrong
-// form, and a plain error for a word that is no command.
+// form, and a [*CommandError] for a word that is none.
 func ParseArgs(args []string) (*Invocation, error) {
 	var seen []given
 	fs := flag.NewFlagSet("nats-broker", flag.ContinueOnError)
@@ -73,7 +78,7 @@ func ParseArgs(args []string) (*Invocation, error) {
 	case "help":
 		inv.Help = true
 	default:
-		return nil, fmt.Errorf("unrecognized command: %q", fs.Arg(0))
+		return nil, &CommandError{fs.Arg(0)}
 	}
 	// The switches that stand for several are applied last, as in nats-server: -V=false -DV traces.
 	for _, late := range []bool{false, true} {

@@ -2,6 +2,9 @@ package config
 
 import "strings"
 
+// Closest returns the candidate that word most probably was meant to be, or "" if none is near. Candidates are in lower case.
+func Closest(word string, candidates []string) string { return closest(word, candidates) }
+
 // closest returns the candidate that key most probably was meant to be, or "" if none is near: at most two edits (one
 // for short words), where swapping neighbours is one edit.
 func closest(key string, candidates []string) string {
