@@ -17,7 +17,7 @@ import (
 
 // Patience is how long anything here waits for a process before the test
 // fails. It bounds failures only: no test passes or fails by a shorter time.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // PortMark in Options.Config or Options.Args is replaced by the client port.
 const PortMark = "%PORT%"
