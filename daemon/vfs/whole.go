@@ -31,15 +31,20 @@ func ReadFile(v FS, name string, kind Kind, limit int64) ([]byte, error) {
 
 // Replace puts a file in the place of the one with that name, or makes it, such that after a
 // crash at any moment the name has the old content or the new one, whole. When it has returned
-// nil the new one lasts. It uses the name with ".new" behind it; of the several goroutines that
+// nil the new one lasts. It uses the name with ".new" and ".old" behind it; of the several goroutines that
 // might replace one file the caller admits one at a time.
 func Replace(v FS, name string, kind Kind, pieces ...[]byte) error {
 	next := name + ".new"
 	if mutated("replaced in place") {
-		next = name
+		return writeNew(v, name, kind, pieces)
 	}
 	if err := writeNew(v, next, kind, pieces); err != nil {
 		_ = v.Remove(next) // it is of no use, and in the way of nobody
+		return err
+	}
+	old := name + ".old"
+	if err := keepOld(v, name, old); err != nil {
+		_ = v.Remove(next)
 		return err
 	}
 	if err := v.Rename(next, name); err != nil {
@@ -49,18 +54,37 @@ func Replace(v FS, name string, kind Kind, pieces ...[]byte) error {
 	if mutated("folder sync left out") {
 		return nil
 	}
-	return v.SyncDir(filepath.Dir(name))
+	if err := v.SyncDir(filepath.Dir(name)); err != nil {
+		return err
+	}
+	_ = v.Remove(old) // the new one lasts; what stays goes the next time
+	return nil
+}
+
+// keepOld gives the file that is to be replaced one more name. A file system without a journal of
+// its names may use a file's inode and blocks for others as soon as its last name has gone, which is
+// before the folder on the disk knows: then neither the old content is there nor the new one.
+func keepOld(v FS, name, old string) error {
+	if err := v.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := v.Link(name, old); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrUnsupported) {
+		return err
+	}
+	return nil
 }
 
 func writeNew(v FS, name string, kind Kind, pieces [][]byte) error {
-	f, err := v.Open(name, Write|Create, kind)
+	// One may be left from a crash. It is not written on: on a file system without a journal of its
+	// names the name may have come to stand for another file.
+	if err := v.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := v.Open(name, Write|Create|Exclusive, kind)
 	if err != nil {
 		return err
 	}
-	err = f.Truncate(0) // one may be left from a crash
-	if err == nil {
-		_, err = f.WriteVec(pieces, 0)
-	}
+	_, err = f.WriteVec(pieces, 0)
 	if err == nil && !mutated("renamed before the sync") {
 		err = f.SyncAll()
 	}
