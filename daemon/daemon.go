@@ -30,18 +30,19 @@ type Daemon struct {
 	logs   *logging.Manager
 	log    *logging.Logger
 
-	broker   *broker.Broker
-	parts    []part // in the order of their start
-	core     *corePart
-	cluster  *clusterPart
-	operator *operatorPart
-	system   *systemPart
-	gate     *gate
-	monitor  *monitorPart
-	profile  *profilePart
-	control  *controlPart
-	watcher  *watch.Watcher
-	trap     *trap
+	broker    *broker.Broker
+	parts     []part // in the order of their start
+	core      *corePart
+	cluster   *clusterPart
+	operator  *operatorPart
+	jetStream *jetStreamPart
+	system    *systemPart
+	gate      *gate
+	monitor   *monitorPart
+	profile   *profilePart
+	control   *controlPart
+	watcher   *watch.Watcher
+	trap      *trap
 
 	limits  limits
 	started time.Time
@@ -193,6 +194,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.logs.Logger("cluster")); err != nil {
 		return err
 	}
+	d.jetStream = newJetStreamPart(d)
 	d.operator.connect(d)
 	d.profile = &profilePart{d: d, log: d.log}
 	d.monitor = newMonitorPart(d)
@@ -206,7 +208,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 		authPart,
 		d.monitor, // before clients, so that a start can be watched
 		d.system,  // before clients, whose first request may be to it; it asks the monitor
-		newJetStreamPart(d),
+		d.jetStream,
 		d.core,
 		d.cluster, // clients are told of peers, peers of clients
 		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},

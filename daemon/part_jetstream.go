@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"sync"
 
+	"github.com/nats-broker/nats-broker/daemon/auth"
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/jetstream"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/store"
 )
@@ -23,6 +26,10 @@ type jetStreamPart struct {
 	d   *Daemon
 	log *logging.Logger
 	run *jetstream.Server // nil: there are no streams
+
+	mu     sync.Mutex // guards claims, and that run takes them
+	claims map[string]jetstream.Claim
+	ready  bool // run takes claims
 }
 
 func newJetStreamPart(d *Daemon) *jetStreamPart {
@@ -41,11 +48,16 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 		p.log.Warn("Temporary storage directory used, data could be lost on system reboot: " + dir)
 	}
 	js := jetstream.New(p.d.broker, p.d.jetStreamOptions(o), p.log)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for account, c := range p.claims {
+		js.Claim(account, c)
+	}
 	if err := js.Start(); err != nil {
 		js.Stop()
 		return err
 	}
-	p.run = js
+	p.run, p.ready = js, true
 	p.announce(o, dir)
 	return nil
 }
@@ -81,6 +93,40 @@ func readable(n int64) string {
 		return strconv.FormatInt(n, 10) + " B"
 	}
 	return strconv.FormatFloat(v, 'f', 2, 64) + " " + units[i]
+}
+
+// claimed is told of an account that came as a JWT, on whatever goroutine it came.
+func (p *jetStreamPart) claimed(a *auth.SharedAccount) {
+	var c jetstream.Claim
+	if s := a.JetStream; s != nil {
+		c = jetstream.Claim{Enabled: true, Limits: storageLimits(s)}
+		for name, t := range s.Tiers {
+			if c.Tiers == nil {
+				c.Tiers = map[string]api.AccountLimits{}
+			}
+			c.Tiers[name] = storageLimits(&t)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.claims == nil {
+		p.claims = map[string]jetstream.Claim{}
+	}
+	p.claims[a.ID] = c
+	if !p.ready {
+		return
+	}
+	p.run.Claim(a.ID, c)
+	if err := p.run.Update(); err != nil {
+		p.log.Error("JetStream: " + err.Error())
+	}
+}
+
+func storageLimits(s *auth.SharedStorage) api.AccountLimits {
+	return api.AccountLimits{
+		MaxMemory: s.Memory, MaxStore: s.Disk, MaxStreams: s.Streams, MaxConsumers: s.Consumers, MaxAckPending: s.Pending,
+		MemoryMaxStreamBytes: s.MemoryStreamMax, StoreMaxStreamBytes: s.DiskStreamMax, MaxBytesRequired: s.SizeRequired,
+	}
 }
 
 // prepare follows limits and accounts; the core has changed before.

@@ -34,7 +34,7 @@ func newOperatorPart(cfg *config.Config, log *logging.Logger) *operatorPart {
 		return p
 	}
 	keys, strict := op.Trusted()
-	p.core = &claimedAccounts{log: log, joined: func(*broker.Account) {}}
+	p.core = &claimedAccounts{log: log, joined: func(*broker.Account) {}, stores: func(*auth.SharedAccount) {}}
 	p.book = auth.NewBook(auth.Trust{Keys: keys, Strict: strict}, resolver.NewMemory(nil), p.core, log)
 	return p
 }
@@ -44,7 +44,7 @@ func (p *operatorPart) connect(d *Daemon) {
 	if p.book == nil {
 		return
 	}
-	p.core.broker, p.core.recheck = d.broker, d.gate.recheck
+	p.core.broker, p.core.recheck, p.core.stores = d.broker, d.gate.recheck, d.jetStream.claimed
 	if hub := d.cluster.hub; hub != nil {
 		p.core.joined = hub.Join
 	}

@@ -36,6 +36,7 @@ type claimedAccounts struct {
 	log     *logging.Logger
 	joined  func(*broker.Account) // tells the cluster of one that is new
 	recheck func(*broker.Client)
+	stores  func(*auth.SharedAccount) // tells JetStream what the account may store
 }
 
 // Share makes accounts be as described.
@@ -52,6 +53,7 @@ func (c *claimedAccounts) Share(list []*auth.SharedAccount) {
 	}
 	for _, a := range list {
 		c.joined(c.broker.Account(a.ID))
+		c.stores(a)
 	}
 }
 

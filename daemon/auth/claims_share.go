@@ -20,6 +20,16 @@ type SharedAccount struct {
 	Services      []SharedService // exported
 	Imports       []SharedImport  // those that the exporting accounts agree to
 	Mappings      []SharedMapping
+	JetStream     *SharedStorage // nil: the account has no JetStream
+}
+
+// SharedStorage is what an account may store; -1: no limit.
+type SharedStorage struct {
+	Memory, Disk                   int64
+	Streams, Consumers, Pending    int // Pending: unacknowledged messages of a consumer
+	MemoryStreamMax, DiskStreamMax int64
+	SizeRequired                   bool
+	Tiers                          map[string]SharedStorage // by the number of replicas, "R1"; the limits above do not count then
 }
 
 // SharedService is how requests to an exported service are answered.
@@ -56,7 +66,7 @@ type SharedWay struct {
 // share describes an account to the core, but for its imports.
 func (a *ClaimAccount) share() *SharedAccount {
 	l := &a.claims.Limits
-	s := &SharedAccount{ID: a.ID, Connections: limitOf(l.Conn), Subscriptions: limitOf(l.Subs), Payload: limitOf(l.Payload)}
+	s := &SharedAccount{ID: a.ID, Connections: limitOf(l.Conn), Subscriptions: limitOf(l.Subs), Payload: limitOf(l.Payload), JetStream: storageOf(&a.claims.Limits)}
 	for _, e := range a.claims.Exports {
 		if e.Type != jwt.Service || !subject.ValidStrict(string(e.Subject), false) {
 			continue
@@ -258,4 +268,35 @@ func starred(s string) string {
 		}
 	}
 	return strings.Join(tokens, ".")
+}
+
+// storageOf reads what an account may store; nil: nothing.
+func storageOf(l *jwt.OperatorLimits) *SharedStorage {
+	if !l.IsJSEnabled() {
+		return nil
+	}
+	if len(l.JetStreamTieredLimits) == 0 {
+		s := sharedStorage(&l.JetStreamLimits)
+		return &s
+	}
+	s := &SharedStorage{Tiers: map[string]SharedStorage{}}
+	for name, t := range l.JetStreamTieredLimits {
+		s.Tiers[name] = sharedStorage(&t)
+	}
+	return s
+}
+
+func sharedStorage(l *jwt.JetStreamLimits) SharedStorage {
+	return SharedStorage{
+		Memory: l.MemoryStorage, Disk: l.DiskStorage, SizeRequired: l.MaxBytesRequired, Streams: int(l.Streams), Consumers: int(l.Consumer),
+		Pending: int(orNone(l.MaxAckPending)), MemoryStreamMax: orNone(l.MemoryMaxStreamBytes), DiskStreamMax: orNone(l.DiskMaxStreamBytes),
+	}
+}
+
+// orNone reads a limit where 0 is none.
+func orNone(n int64) int64 {
+	if n == 0 {
+		return -1
+	}
+	return n
 }

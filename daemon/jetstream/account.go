@@ -23,8 +23,7 @@ type account struct {
 	changing sync.Mutex
 
 	mu      sync.RWMutex
-	enabled bool
-	limits  api.AccountLimits
+	claim   Claim
 	streams map[string]*Stream
 	subs    []*broker.InternalSubscription
 
@@ -33,8 +32,8 @@ type account struct {
 }
 
 // newAccount begins to answer in an account. One that has no JetStream is told so.
-func (s *Server) newAccount(b *broker.Account, l api.AccountLimits, enabled bool) (*account, error) {
-	a := &account{srv: s, broker: b, enabled: enabled, limits: l, streams: map[string]*Stream{}}
+func (s *Server) newAccount(b *broker.Account, c Claim) (*account, error) {
+	a := &account{srv: s, broker: b, claim: c, streams: map[string]*Stream{}}
 	a.queue.answer = a.answer
 	a.outlet.Leads(a)
 	if err := a.load(); err != nil {
@@ -56,17 +55,31 @@ func (s *Server) newAccount(b *broker.Account, l api.AccountLimits, enabled bool
 
 func (a *account) name() string { return a.broker.Name() }
 
-func (a *account) setLimits(l api.AccountLimits, enabled bool) {
+func (a *account) setLimits(c Claim) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.limits, a.enabled = l, enabled
+	a.claim = c
 }
 
 // allowed returns the limits; ok is false where there is no JetStream.
 func (a *account) allowed() (l api.AccountLimits, ok bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return a.limits, a.enabled
+	if a.claim.Tiers != nil {
+		return a.claim.Tiers[tier], a.claim.Enabled
+	}
+	return a.claim.Limits, a.claim.Enabled
+}
+
+// tier is that of streams with one replica: others there are not.
+const tier = "R1"
+
+// tiers returns the limits by the number of replicas; none says that there are such, but none for one replica.
+func (a *account) tiers() (tiers map[string]api.AccountLimits, none bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	_, ok := a.claim.Tiers[tier]
+	return a.claim.Tiers, a.claim.Tiers != nil && !ok
 }
 
 // stop ends requests and streams.
@@ -142,16 +155,28 @@ func (a *account) reserved(k api.Storage, but string) (n int64) {
 
 // fits checks what limits of account and server say of a stream: more is by how much its reservation grows, whole what it is then.
 func (a *account) fits(c *api.StreamConfig, more, whole int64) *api.Error {
-	l, _ := a.allowed()
-	if c.MaxConsumers > 0 && l.MaxConsumers > 0 && c.MaxConsumers > l.MaxConsumers {
-		return api.TooManyConsumers.Error()
+	if err := a.fitsConsumers(c); err != nil {
+		return err
 	}
+	l, _ := a.allowed()
 	full, most := api.NoStorage, l.MaxStore
 	if c.Storage == api.Memory {
 		full, most = api.NoMemory, l.MaxMemory
 	}
 	if most >= 0 && whole > most-a.reserved(c.Storage, c.Name) || !a.srv.room(c.Storage, more) || more > 0 && c.Storage == api.File && a.srv.crowded() {
 		return full.Error()
+	}
+	return nil
+}
+
+// fitsConsumers checks what limits there are, and how many consumers a stream may have.
+func (a *account) fitsConsumers(c *api.StreamConfig) *api.Error {
+	l, _ := a.allowed()
+	if _, none := a.tiers(); none {
+		return api.NoLimits.Error()
+	}
+	if c.MaxConsumers > 0 && l.MaxConsumers > 0 && c.MaxConsumers > l.MaxConsumers {
+		return api.TooManyConsumers.Error()
 	}
 	return nil
 }

@@ -134,5 +134,16 @@ func (a *account) info() *api.AccountInfo {
 		i.Consumers += s.consumers.count()
 	}
 	i.API = api.Requests{Level: api.Level, Total: a.answered.Load(), Errors: a.failed.Load()}
+	if tiers, _ := a.tiers(); tiers != nil {
+		i.Limits, i.Tiers = api.AccountLimits{}, map[string]api.Tier{}
+		for name, l := range tiers {
+			t := api.Tier{Limits: l}
+			if name == tier {
+				t = i.Tier
+				t.Limits = l
+			}
+			i.Tiers[name] = t
+		}
+	}
 	return i
 }

@@ -59,6 +59,13 @@ func (a *account) mayCreate(r *request, c *api.StreamConfig) *api.Error {
 			return api.TooManyStreams.Error()
 		}
 	}
+	// What says nothing of the storage is not measured yet.
+	var said struct {
+		Storage *api.Storage `json:"storage"`
+	}
+	if api.Decode(r.body, false, &said) != nil || said.Storage == nil {
+		return a.fitsConsumers(c)
+	}
 	return a.fits(c, reserves(c.MaxBytes), reserves(c.MaxBytes))
 }
 

@@ -33,6 +33,13 @@ type Options struct {
 	Accounts map[string]api.AccountLimits
 }
 
+// Claim is what an account that came as a JWT may store.
+type Claim struct {
+	Enabled bool
+	Limits  api.AccountLimits
+	Tiers   map[string]api.AccountLimits // by the number of replicas, "R1"; Limits do not count then
+}
+
 // Defaults of what may wait.
 const (
 	defaultBuffered   = 100_000

@@ -27,6 +27,7 @@ type Server struct {
 
 	mu       sync.Mutex // before those of accounts
 	accounts map[string]*account
+	claims   map[string]Claim
 	stopped  bool
 
 	stored   [2]atomic.Int64 // bytes, by api.Storage
@@ -64,6 +65,16 @@ func (s *Server) Start() (err error) {
 	return s.Update()
 }
 
+// Claim says what an account that came as a JWT may store. It is in effect after the next [Server.Update].
+func (s *Server) Claim(account string, c Claim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.claims == nil {
+		s.claims = map[string]Claim{}
+	}
+	s.claims[account] = c
+}
+
 // Configure changes what may be changed while it runs: limits, strictness, accounts.
 func (s *Server) Configure(o Options) error {
 	o = o.withDefaults()
@@ -87,15 +98,19 @@ func (s *Server) Update() error {
 	for _, b := range s.broker.Accounts() {
 		there[b.Name()] = true
 		l, enabled := o.Accounts[b.Name()]
+		c, claimed := s.claims[b.Name()]
+		if !claimed {
+			c = Claim{Enabled: enabled, Limits: l}
+		}
 		a := s.accounts[b.Name()]
 		if a != nil && a.broker == b {
-			a.setLimits(l, enabled)
+			a.setLimits(c)
 			continue
 		}
 		if a != nil {
 			a.stop()
 		}
-		a, err := s.newAccount(b, l, enabled)
+		a, err := s.newAccount(b, c)
 		if err != nil {
 			return fmt.Errorf("account %q: %w", b.Name(), err)
 		}

@@ -215,11 +215,16 @@ func (s *Stream) refuses(c *conditions, r *Record, size uint64) Reason {
 		return TooManyOfSubject
 	}
 	st := s.log.State()
-	switch {
-	case cfg.MaxMsgs > 0 && st.Msgs+s.over.msgs >= cfg.MaxMsgs && !full:
+	if cfg.MaxMsgs > 0 && st.Msgs+s.over.msgs >= cfg.MaxMsgs && !full {
 		return s.unless(TooManyMessages)
-	case cfg.MaxBytes > 0 && st.Bytes+s.over.bytes+size > cfg.MaxBytes && (!full || s.sizeOf(of.First) < size):
-		return s.unless(TooManyBytes)
+	}
+	if cfg.MaxBytes > 0 && st.Bytes+s.over.bytes+size > cfg.MaxBytes {
+		switch {
+		case s.unless(TooManyBytes) == Wait: // which message it would take the place of is not known either
+			return Wait
+		case !full || s.sizeOf(of.First) < size:
+			return TooManyBytes
+		}
 	}
 	return Accepted
 }
