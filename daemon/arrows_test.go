@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -331,5 +332,69 @@ func TestEveryPackageIsDocumented(t *testing.T) {
 		if !ok {
 			t.Errorf("package %s has no package comment", dir)
 		}
+	}
+}
+
+// TestArchitectureIsTrue: the plan of the house names every room, and where it says that
+// something is in a file, that file and the functions named with it are there.
+func TestArchitectureIsTrue(t *testing.T) {
+	data, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := func(name string) string {
+		_, rest, ok := strings.Cut(string(data), "\n## "+name+"\n")
+		if !ok {
+			t.Fatalf("there is no section %q", name)
+		}
+		text, _, _ := strings.Cut(rest, "\n## ")
+		return text
+	}
+	plan := strings.Fields(section("Rooms"))
+	for _, r := range rooms {
+		name := strings.TrimSuffix(r.path, "/...")
+		if base := filepath.Base(name); !slices.ContainsFunc(plan, func(w string) bool {
+			w = strings.TrimSuffix(w, "/")
+			return w == name || w == base || w == "internal/"+base
+		}) {
+			t.Errorf("room %s is not in the plan", name)
+		}
+	}
+	quoted := regexp.MustCompile("`([^`]+)`")
+	named, questions := 0, 0
+	for _, line := range strings.Split(section("Where is …"), "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) != 4 || strings.HasPrefix(cells[1], "---") || strings.TrimSpace(cells[1]) == "question" {
+			continue
+		}
+		questions++
+		dir, text := ".", ""
+		for _, m := range quoted.FindAllStringSubmatch(cells[2], -1) {
+			word := m[1]
+			switch {
+			case strings.HasSuffix(word, ".go"):
+				if strings.Contains(word, "/") || dir == "." {
+					dir = filepath.Dir(word)
+				}
+				list, _ := filepath.Glob(filepath.Join(dir, filepath.Base(word)))
+				if len(list) == 0 {
+					t.Errorf("%s: there is no %s", strings.TrimSpace(cells[1]), word)
+					continue
+				}
+				named++
+				source, err := os.ReadFile(list[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = string(source)
+			case regexp.MustCompile(`^[A-Za-z]+$`).MatchString(word) && text != "":
+				if !regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type )` + word + `\b`).MatchString(text) {
+					t.Errorf("%s: %s is not in %s", strings.TrimSpace(cells[1]), word, dir)
+				}
+			}
+		}
+	}
+	if questions < 25 || named < 40 {
+		t.Errorf("only %d questions with %d files were found", questions, named)
 	}
 }
