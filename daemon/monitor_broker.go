@@ -113,17 +113,24 @@ func (s subscriptionSource) accounts(name string) []*broker.Account {
 	return nil
 }
 
-// IndexStats adds the figures of the indexes up. Each message received is one
+// indexCounts are what the index of an account has counted. Each message received is one
 // look-up; those that found no plan in the connection's cache are counted.
+func indexCounts(st *broker.AccountStats) monitor.IndexCounts {
+	lookups := max(uint64(st.InMsgs), st.Misses)
+	return monitor.IndexCounts{Inserts: st.Inserts, Removes: st.Removes, Matches: lookups, CacheHits: lookups - st.Misses}
+}
+
+// IndexStats adds the figures of the indexes up.
 func (s subscriptionSource) IndexStats(account string) monitor.IndexStats {
 	var sum monitor.IndexStats
 	for _, a := range s.accounts(account) {
 		st := a.Stats()
+		n := indexCounts(&st)
 		sum.Subs += uint32(st.Subscriptions)
-		sum.Inserts += st.Inserts
-		sum.Removes += st.Removes
-		sum.Matches += max(uint64(st.InMsgs), st.Misses)
-		sum.CacheHits += max(uint64(st.InMsgs), st.Misses) - st.Misses
+		sum.Inserts += n.Inserts
+		sum.Removes += n.Removes
+		sum.Matches += n.Matches
+		sum.CacheHits += n.CacheHits
 		most, receivers, patterns := a.MaxFanout()
 		sum.MaxFanout = max(sum.MaxFanout, uint32(most))
 		sum.TotalFanout += receivers
@@ -170,7 +177,7 @@ func (s accountSource) EachAccount(f func(*monitor.AccountRow) bool) {
 		row := monitor.AccountRow{
 			Name: st.Name, Tag: s.label(st.Name), Clients: st.Connections, Subs: uint32(st.Subscriptions),
 			Sent: monitor.Traffic{Msgs: st.OutMsgs, Bytes: st.OutBytes}, Received: monitor.Traffic{Msgs: st.InMsgs, Bytes: st.InBytes},
-			SlowConsumers: st.SlowConsumers, System: st.Name == system,
+			SlowConsumers: st.SlowConsumers, Index: indexCounts(&st), System: st.Name == system,
 		}
 		if !f(&row) {
 			return

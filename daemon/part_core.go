@@ -91,6 +91,7 @@ func (p *corePart) start(cfg *config.Config) error {
 	if err := p.d.takeOver(); err != nil {
 		return fmt.Errorf("taking over connections: %w", err)
 	}
+	p.d.monitor.countOn()
 	at := clientPlace(o)
 	list, err := p.d.occupy(at, func() (net.Listener, error) {
 		l, err := at.at.open(p.d.stored.Retired()...)

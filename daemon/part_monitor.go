@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"net"
@@ -16,6 +17,7 @@ import (
 var (
 	_ listens  = (*monitorPart)(nil)
 	_ presents = (*monitorPart)(nil)
+	_ handsOn  = (*monitorPart)(nil)
 )
 
 // monitorPart serves HTTP monitoring when a port or a socket is configured.
@@ -24,6 +26,7 @@ type monitorPart struct {
 	run       *monitor.Monitor
 	inherited []net.Listener
 	tls       atomic.Pointer[transport.TLS] // that is shown; nil: none
+	counted   []byte                        // by the process before this one; nil: there was none
 }
 
 // monitorGrace is how long requests under way may take when a listener goes
@@ -57,10 +60,44 @@ func (p *monitorPart) start(cfg *config.Config) error {
 	if p.run, err = monitor.New(opts, p.d.monitorSource(), p.d.logs.Logger("monitor")); err != nil {
 		return err
 	}
+	if p.counted != nil {
+		if err := p.run.ShowCounted(p.counted); err != nil {
+			p.d.log.Warn("The counters of metrics begin at zero: " + err.Error())
+			p.counted = nil
+		}
+	}
 	if err := p.run.Start(); err != nil {
 		return err
 	}
 	p.keep()
+	return nil
+}
+
+// section implements [handsOn]: what the counters of metrics show.
+func (p *monitorPart) section() string { return "monitor" }
+
+func (p *monitorPart) settle(context.Context) {}
+
+// countOn has the counters of metrics go on, once the core has what was handed over.
+func (p *monitorPart) countOn() {
+	if p.counted != nil {
+		p.run.CountOn()
+		p.counted = nil
+	}
+}
+
+func (p *monitorPart) leave() (*section, error) {
+	if p.run == nil {
+		return nil, nil
+	}
+	return &section{state: p.run.Counted()}, nil
+}
+
+func (p *monitorPart) take(s *section) error {
+	if s != nil {
+		p.counted = bytes.Clone(s.state)
+		s.close()
+	}
 	return nil
 }
 
@@ -128,7 +165,7 @@ func (p *monitorPart) options(o *config.Options) (opts monitor.Options, material
 			return at.at.openHTTP(append(own, p.d.stored.Retired()...)...)
 		},
 		BasePath: m.BasePath, Token: m.Token, User: m.User, Password: m.Password,
-		VerifyPassword: auth.VerifySecret,
+		VerifyPassword: auth.VerifySecret, MetricsAccounts: int(m.MetricsAccounts),
 	}
 	for _, l := range p.inherited {
 		if err := at.wanted().Check(l.Addr()); err != nil {

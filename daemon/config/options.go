@@ -165,4 +165,6 @@ type Monitor struct {
 	Password string
 	// Verify asks https clients for a certificate of the authorities in the tls block.
 	Verify bool
+	// MetricsAccounts is how many accounts have metrics of their own.
+	MetricsAccounts int64
 }

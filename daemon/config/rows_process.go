@@ -153,6 +153,9 @@ func monitorRows() []*Option {
 					{Name: "verify", Kind: Boolean, Default: "false", Since: sinceOurs,
 						Doc:  "Ask HTTPS clients for a certificate of the authorities in tls.",
 						bind: field(func(m *Monitor) *bool { return &m.Verify })},
+					{Name: "metrics_accounts", Kind: Count, Default: "100", Since: sinceOurs,
+						Doc:  "Accounts that have metrics of their own; the others are summed up.",
+						bind: field(func(m *Monitor) *int64 { return &m.MetricsAccounts })},
 				}
 			},
 			bind: field(func(o *Options) *Monitor { return &o.Monitor })},

@@ -153,7 +153,7 @@ func (f *fakeBroker) SystemAccount() string { return "$SYS" }
 func (f *fakeBroker) accountRow(i int) AccountRow {
 	t := f.ticks() / int64(i+1)
 	a := AccountRow{Name: fmt.Sprintf("TEAM%d", i), Tag: fmt.Sprintf("TEAM%d", i), Clients: f.conns / f.accounts, Subs: uint32(f.conns),
-		Received: Traffic{t, 140 * t}, Sent: Traffic{3 * t, 420 * t}, SlowConsumers: int64(i)}
+		Received: Traffic{t, 140 * t}, Sent: Traffic{3 * t, 420 * t}, SlowConsumers: int64(i), Index: IndexCounts{Inserts: uint64(4 * f.conns), Removes: uint64(f.conns), Matches: uint64(t), CacheHits: uint64(t * 9 / 10)}}
 	if i == f.accounts {
 		a.Name, a.Tag, a.System, a.Clients = "$SYS", "$SYS", true, 0
 	}

@@ -91,29 +91,29 @@ var metrics = []metric{
 	{"subscriptions", gauge, nil, "Subscriptions in all accounts.",
 		func(s *scrape, emit emitFunc) { emit(float64(s.varz.Subscriptions)) }},
 	{"subscription_inserts_total", counter, nil, "Subscriptions made.",
-		func(s *scrape, emit emitFunc) { emit(float64(s.index.Inserts)) }},
+		func(s *scrape, emit emitFunc) { emit(float64(s.index[5])) }},
 	{"subscription_removes_total", counter, nil, "Subscriptions ended.",
-		func(s *scrape, emit emitFunc) { emit(float64(s.index.Removes)) }},
+		func(s *scrape, emit emitFunc) { emit(float64(s.index[6])) }},
 	{"subject_lookups_total", counter, nil, "Look-ups of a subject's receivers.",
-		func(s *scrape, emit emitFunc) { emit(float64(s.index.Matches)) }},
+		func(s *scrape, emit emitFunc) { emit(float64(s.index[7])) }},
 	{"subject_cache_hits_total", counter, nil, "Look-ups answered by a cache; divided by look-ups it is the hit rate.",
-		func(s *scrape, emit emitFunc) { emit(float64(s.index.CacheHits)) }},
+		func(s *scrape, emit emitFunc) { emit(float64(s.index[8])) }},
 
 	// Accounts.
 	{"account_connections", gauge, []string{"account"}, "Open connections of an account.",
-		accountValue(func(a *AccountRow) float64 { return float64(a.Clients + a.Leafs) })},
+		accountValue(func(a *accountGauges) uint64 { return a.connections })},
 	{"account_subscriptions", gauge, []string{"account"}, "Subscriptions of an account.",
-		accountValue(func(a *AccountRow) float64 { return float64(a.Subs) })},
+		accountValue(func(a *accountGauges) uint64 { return a.subscriptions })},
 	{"account_received_messages_total", counter, []string{"account"}, "Messages received from an account's connections.",
-		accountValue(func(a *AccountRow) float64 { return float64(a.Received.Msgs) })},
+		accountCount(0)},
 	{"account_received_bytes_total", counter, []string{"account"}, "Bytes of messages received from an account's connections.",
-		accountValue(func(a *AccountRow) float64 { return float64(a.Received.Bytes) })},
+		accountCount(1)},
 	{"account_sent_messages_total", counter, []string{"account"}, "Messages sent to an account's connections.",
-		accountValue(func(a *AccountRow) float64 { return float64(a.Sent.Msgs) })},
+		accountCount(2)},
 	{"account_sent_bytes_total", counter, []string{"account"}, "Bytes of messages sent to an account's connections.",
-		accountValue(func(a *AccountRow) float64 { return float64(a.Sent.Bytes) })},
+		accountCount(3)},
 	{"account_slow_consumers_total", counter, []string{"account"}, "Slow consumers of an account.",
-		accountValue(func(a *AccountRow) float64 { return float64(a.SlowConsumers) })},
+		accountCount(4)},
 
 	// Routes.
 	{"routed_servers", gauge, nil, "Other servers of the cluster this one has routes to.",
@@ -124,14 +124,14 @@ var metrics = []metric{
 		peerValue(func(p *peerFigures) float64 { return p.rtt.Seconds() })},
 	{"route_pending_bytes", gauge, []string{"remote"}, "Bytes waiting to be written to a server.",
 		peerValue(func(p *peerFigures) float64 { return float64(p.pending) })},
-	{"route_received_messages_total", counter, []string{"remote"}, "Messages received over the open routes to a server.",
-		peerValue(func(p *peerFigures) float64 { return float64(p.in.Msgs) })},
-	{"route_sent_messages_total", counter, []string{"remote"}, "Messages sent over the open routes to a server.",
-		peerValue(func(p *peerFigures) float64 { return float64(p.out.Msgs) })},
-	{"route_received_bytes_total", counter, []string{"remote"}, "Bytes of messages received over the open routes to a server.",
-		peerValue(func(p *peerFigures) float64 { return float64(p.in.Bytes) })},
-	{"route_sent_bytes_total", counter, []string{"remote"}, "Bytes of messages sent over the open routes to a server.",
-		peerValue(func(p *peerFigures) float64 { return float64(p.out.Bytes) })},
+	{"route_received_messages_total", counter, []string{"remote"}, "Messages received over routes to a server.",
+		peerCount(0)},
+	{"route_sent_messages_total", counter, []string{"remote"}, "Messages sent over routes to a server.",
+		peerCount(2)},
+	{"route_received_bytes_total", counter, []string{"remote"}, "Bytes of messages received over routes to a server.",
+		peerCount(1)},
+	{"route_sent_bytes_total", counter, []string{"remote"}, "Bytes of messages sent over routes to a server.",
+		peerCount(3)},
 
 	// The daemon around the broker.
 	{"certificate_expiry_time_seconds", gauge, []string{"use", "subject"}, "When a certificate in use expires.",
@@ -186,10 +186,19 @@ func emitPeers(emit emitFunc, total, clients int64) {
 	emit(float64(max(total-clients, 0)), "server")
 }
 
-func accountValue(f func(*AccountRow) float64) func(*scrape, emitFunc) {
+func accountValue(f func(*accountGauges) uint64) func(*scrape, emitFunc) {
 	return func(s *scrape, emit emitFunc) {
-		for i := range s.accounts {
-			emit(f(&s.accounts[i]), s.accounts[i].Name)
+		for name, a := range s.accounts {
+			emit(float64(f(a)), name)
+		}
+	}
+}
+
+// accountCount is a counter of accounts: k is its place among accountFigures.
+func accountCount(k int) func(*scrape, emitFunc) {
+	return func(s *scrape, emit emitFunc) {
+		for name, f := range s.counted {
+			emit(float64(f[k]), name)
 		}
 	}
 }
@@ -198,6 +207,15 @@ func peerValue(f func(*peerFigures) float64) func(*scrape, emitFunc) {
 	return func(s *scrape, emit emitFunc) {
 		for name, p := range s.peers {
 			emit(f(p), name)
+		}
+	}
+}
+
+// peerCount is a counter of routes: k is its place among routeFigures.
+func peerCount(k int) func(*scrape, emitFunc) {
+	return func(s *scrape, emit emitFunc) {
+		for name, f := range s.crossed {
+			emit(float64(f[k]), name)
 		}
 	}
 }

@@ -14,10 +14,11 @@ import (
 
 // Monitor serves the endpoints, metrics and dashboard over HTTP.
 type Monitor struct {
-	reporter *Reporter
-	log      *logging.Logger
-	history  *history
-	registry func() http.Handler
+	reporter  *Reporter
+	log       *logging.Logger
+	history   *history
+	registry  func() http.Handler
+	collector *collector
 
 	handler atomic.Pointer[func() http.Handler] // for the options in force, made for the first request
 
@@ -39,16 +40,27 @@ func New(o Options, src Source, lg *logging.Logger) (*Monitor, error) {
 	}
 	m := &Monitor{reporter: NewReporter(src), log: lg, options: o}
 	m.history = newHistory(m.reporter)
-	m.registry = sync.OnceValue(func() http.Handler {
-		return newMetricsHandler(m.reporter, func() int {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			return m.options.MetricsAccounts
-		}, lg)
+	m.collector = newCollector(m.reporter, func() int {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.options.MetricsAccounts
 	})
+	m.registry = sync.OnceValue(func() http.Handler { return newMetricsHandler(m.collector, lg) })
 	m.install(o)
 	return m, nil
 }
+
+// Counted returns what the counters of metrics show, for the next process; from then on
+// they stand still.
+func (m *Monitor) Counted() []byte { return m.collector.leave() }
+
+// ShowCounted has the counters of metrics show what [Monitor.Counted] returned in the
+// process before this one, and stand still until [Monitor.CountOn].
+func (m *Monitor) ShowCounted(state []byte) error { return m.collector.take(state) }
+
+// CountOn has the counters go on. It is called when the sources say again what the process
+// before has handed over, and before there is anything more to count.
+func (m *Monitor) CountOn() { m.collector.resume() }
 
 // Reporter gives access to the answers without HTTP.
 func (m *Monitor) Reporter() *Reporter { return m.reporter }

@@ -36,7 +36,8 @@ type Options struct {
 	VerifyPassword func(configured, given string) bool
 
 	// MetricsAccounts is how many accounts get metrics of their own; the others
-	// are summed up as account="". 0 means 100, below zero none.
+	// are summed up as account="". An account that has them keeps them, also in
+	// the processes that take over, whatever the number is then.
 	MetricsAccounts int
 }
 
@@ -114,9 +115,6 @@ func (o *Options) check() error {
 			return fmt.Errorf("monitor listens twice on %s", l.Address)
 		}
 		seen[l.key()] = true
-	}
-	if o.MetricsAccounts == 0 {
-		o.MetricsAccounts = 100
 	}
 	if o.VerifyPassword == nil {
 		o.VerifyPassword = func(configured, given string) bool {

@@ -3,6 +3,8 @@ package monitor
 import (
 	"fmt"
 	"net/http"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
@@ -12,14 +14,14 @@ import (
 
 // newMetricsHandler serves /metrics: the table's metrics, the Go runtime's and
 // the process' (memory, processor time, file descriptors), in Prometheus' or
-// OpenMetrics' text format as asked for. maxAccounts is read at each scrape.
-func newMetricsHandler(r *Reporter, maxAccounts func() int, lg *logging.Logger) http.Handler {
+// OpenMetrics' text format as asked for.
+func newMetricsHandler(c *collector, lg *logging.Logger) http.Handler {
 	reg := prometheus.NewRegistry()
 	// The package collectors would be the same two functions, database/sql and three
 	// regular expressions, which every start pays for.
 	reg.MustRegister(
-		newCollector(r, maxAccounts),
-		prometheus.NewGoCollector(),                                       //lint:ignore SA1019 see above
+		c,
+		prometheus.NewGoCollector(), //lint:ignore SA1019 see above
 		prometheus.NewProcessCollector(prometheus.ProcessCollectorOpts{}), //lint:ignore SA1019 see above
 	)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{
@@ -35,39 +37,118 @@ type scrapeLog struct{ lg *logging.Logger }
 
 func (l scrapeLog) Println(v ...any) { l.lg.Error("monitoring: " + fmt.Sprint(v...)) }
 
-// collector makes the table's metrics at each scrape; it keeps no state.
+// collector makes the table's metrics at each scrape. What it keeps are counters.
 type collector struct {
 	r           *Reporter
-	maxAccounts func() int
-	descs       []*prometheus.Desc // in the table's order
+	maxAccounts func() int // read at each scrape
+	descs       func() []*prometheus.Desc
+
+	mu       sync.Mutex // held while sources are read: what was read first counts first
+	ledger   ledger
+	accounts places
+	routes   places
+	paused   bool // counters stand still: the process before has counted, or the next one will
 }
 
 func newCollector(r *Reporter, maxAccounts func() int) *collector {
-	c := &collector{r: r, maxAccounts: maxAccounts}
+	return &collector{r: r, maxAccounts: maxAccounts, descs: sync.OnceValue(metricDescs)}
+}
+
+// metricDescs are in the table's order.
+func metricDescs() (descs []*prometheus.Desc) {
 	for i := range metrics {
-		c.descs = append(c.descs, prometheus.NewDesc(namespace+metrics[i].name, metrics[i].help, metrics[i].labels, nil))
+		descs = append(descs, prometheus.NewDesc(namespace+metrics[i].name, metrics[i].help, metrics[i].labels, nil))
 	}
-	return c
+	return descs
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
+	for _, d := range c.descs() {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	s := newScrape(c.r, c.maxAccounts())
+	for _, m := range c.collect() {
+		ch <- m
+	}
+}
+
+// collect reads everything once.
+func (c *collector) collect() (list []prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.read()
+	if !c.paused {
+		s.count(&c.ledger)
+	}
+	descs := c.descs()
 	for i := range metrics {
-		kind := prometheus.GaugeValue
-		if metrics[i].kind == counter {
-			kind = prometheus.CounterValue
+		m := &metrics[i]
+		if m.kind == counter {
+			c.ledger.shown(m.name, func(total uint64, labels []string) {
+				list = append(list, prometheus.MustNewConstMetric(descs[i], prometheus.CounterValue, float64(total), labels...))
+			})
+			continue
 		}
-		metrics[i].collect(s, func(v float64, labels ...string) {
-			ch <- prometheus.MustNewConstMetric(c.descs[i], kind, v, labels...)
+		m.collect(s, func(v float64, labels ...string) {
+			list = append(list, prometheus.MustNewConstMetric(descs[i], prometheus.GaugeValue, v, labels...))
 		})
+	}
+	return list
+}
+
+// leave returns what was counted, for the next process, and counts nothing any more.
+func (c *collector) leave() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.paused {
+		c.read().count(&c.ledger)
+		c.paused = true
+	}
+	return c.ledger.leave()
+}
+
+// take shows what the process before has left, until resume.
+func (c *collector) take(state []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.ledger.take(state); err != nil {
+		return err
+	}
+	c.ledger.shown(accountFigures[0], func(_ uint64, labels []string) {
+		if labels[0] != "" {
+			c.accounts.keep(labels[0])
+		}
+	})
+	c.ledger.shown(routeFigures[0], func(_ uint64, labels []string) {
+		if labels[0] != "" {
+			c.routes.keep(labels[0])
+		}
+	})
+	c.paused = true
+	return nil
+}
+
+// resume counts on from what the process before has left, in which what the sources say now
+// is contained.
+func (c *collector) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var now ledger
+	c.read().count(&now)
+	c.ledger.rebase(&now)
+	c.paused = false
+}
+
+// count notes what all counters of a scrape say.
+func (s *scrape) count(l *ledger) {
+	for i := range metrics {
+		if m := &metrics[i]; m.kind == counter {
+			m.collect(s, func(v float64, labels ...string) { l.count(m.name, labels, uint64(v)) })
+		}
 	}
 }
 
@@ -76,11 +157,13 @@ type scrape struct {
 	r        *Reporter
 	now      time.Time
 	varz     *Varz
-	index    IndexStats
+	index    figures // of all accounts together
 	closed   map[string]uint64
 	pending  struct{ sum, max int64 }
-	accounts []AccountRow // the largest, and the rest as one with an empty name
+	accounts map[string]*accountGauges // by the name they are shown under
+	counted  map[string]*figures       // of accounts, in the order of accountFigures
 	peers    map[string]*peerFigures
+	crossed  map[string]*figures // over routes, in the order of routeFigures
 	process  ProcessFigures
 }
 
@@ -89,14 +172,31 @@ type peerFigures struct {
 	routes  int
 	rtt     time.Duration
 	pending int64
-	in, out Traffic
 }
 
-func newScrape(r *Reporter, maxAccounts int) *scrape {
+// accountGauges sum up the accounts that are shown under one name.
+type accountGauges struct{ connections, subscriptions uint64 }
+
+// accountFigures name the counters of an account, in the order of its figures; those about
+// the index of subscriptions are shown of all accounts together.
+var accountFigures = [...]string{
+	"account_received_messages_total", "account_received_bytes_total", "account_sent_messages_total", "account_sent_bytes_total",
+	"account_slow_consumers_total", "subscription_inserts_total", "subscription_removes_total", "subject_lookups_total", "subject_cache_hits_total",
+}
+
+// routeFigures name the counters of routes, in the order of their figures.
+var routeFigures = [...]string{
+	"route_received_messages_total", "route_received_bytes_total", "route_sent_messages_total", "route_sent_bytes_total",
+}
+
+// maxRemotes is how many servers of the cluster are shown by name. A cluster has fewer; but
+// one whose servers have no names of their own meets a new one with each start of one.
+const maxRemotes = 256
+
+// read looks at each source once. The collector's lock is held.
+func (c *collector) read() *scrape {
+	r := c.r
 	s := &scrape{r: r, now: r.now(), varz: r.Varz(), peers: map[string]*peerFigures{}}
-	if src := r.src.Subscriptions; src != nil {
-		s.index = src.IndexStats("")
-	}
 	if src := r.src.Connections; src != nil {
 		s.closed = src.ClosedByReason()
 		var pace pacer
@@ -110,61 +210,54 @@ func newScrape(r *Reporter, maxAccounts int) *scrape {
 	if src := r.src.Process; src != nil {
 		s.process = src.Process()
 	}
-	s.readAccounts(maxAccounts)
-	s.readRoutes()
+	s.readAccounts(&c.accounts, c.maxAccounts())
+	s.readRoutes(&c.routes)
 	return s
 }
 
-// readAccounts keeps the accounts with most traffic apart and sums up the
-// others, so that the number of time series stays bounded.
-func (s *scrape) readAccounts(limit int) {
+// readAccounts keeps the accounts that have a place apart and sums up the others, so that
+// the number of time series stays bounded.
+func (s *scrape) readAccounts(p *places, limit int) {
 	src := s.r.src.Accounts
-	if src == nil || limit < 0 {
+	if src == nil {
 		return
 	}
-	traffic := func(a *AccountRow) int64 { return a.Received.Msgs + a.Sent.Msgs }
-	largest := topK[AccountRow]{k: limit, less: func(a, b *AccountRow) bool {
-		if ta, tb := traffic(a), traffic(b); ta != tb {
-			return ta > tb
-		}
-		return a.Name < b.Name
-	}}
-	var all AccountRow // sum over every account
-	n := 0
+	var list []candidate
+	var open []accountGauges
 	src.EachAccount(func(a *AccountRow) bool {
-		largest.offer(a)
-		all.add(a, 1)
-		n++
+		list = append(list, candidate{a.Name, a.Name, a.figures(), uint64(a.Received.Msgs + a.Sent.Msgs)})
+		open = append(open, accountGauges{uint64(a.Clients + a.Leafs), uint64(a.Subs)})
 		return true
 	})
-	for _, a := range largest.page(0) {
-		s.accounts = append(s.accounts, *a)
-	}
-	if n > len(s.accounts) {
-		for i := range s.accounts {
-			all.add(&s.accounts[i], -1)
+	p.read(list, limit)
+	s.accounts, s.counted, s.index = make(map[string]*accountGauges), p.total, p.all()
+	for i := range list {
+		name := p.shownAs(list[i].name)
+		g := s.accounts[name]
+		if g == nil {
+			g = &accountGauges{}
+			s.accounts[name] = g
 		}
-		s.accounts = append(s.accounts, all)
+		g.connections += open[i].connections
+		g.subscriptions += open[i].subscriptions
 	}
 }
 
-// add adds sign times b's figures, as far as metrics show them.
-func (a *AccountRow) add(b *AccountRow, sign int64) {
-	a.Clients += int(sign) * b.Clients
-	a.Leafs += int(sign) * b.Leafs
-	a.Subs += uint32(sign) * b.Subs // wraps around and back
-	a.Received.Msgs += sign * b.Received.Msgs
-	a.Received.Bytes += sign * b.Received.Bytes
-	a.Sent.Msgs += sign * b.Sent.Msgs
-	a.Sent.Bytes += sign * b.Sent.Bytes
-	a.SlowConsumers += sign * b.SlowConsumers
+// figures are in the order of accountFigures.
+func (a *AccountRow) figures() figures {
+	return figures{
+		uint64(a.Received.Msgs), uint64(a.Received.Bytes), uint64(a.Sent.Msgs), uint64(a.Sent.Bytes), uint64(a.SlowConsumers),
+		a.Index.Inserts, a.Index.Removes, a.Index.Matches, a.Index.CacheHits,
+	}
 }
 
-func (s *scrape) readRoutes() {
+// readRoutes adds up the routes to each server.
+func (s *scrape) readRoutes(places *places) {
 	src := s.r.src.Routes
 	if src == nil {
 		return
 	}
+	var list []candidate
 	src.EachRoute(false, func(row *RouteRow) bool {
 		name := row.RemoteName
 		if name == "" {
@@ -178,10 +271,10 @@ func (s *scrape) readRoutes() {
 		p.routes++
 		p.rtt = max(p.rtt, row.RoundTrip)
 		p.pending += row.Pending
-		p.in.Msgs += row.InMsgs
-		p.in.Bytes += row.InBytes
-		p.out.Msgs += row.OutMsgs
-		p.out.Bytes += row.OutBytes
+		list = append(list, candidate{strconv.FormatUint(row.RID, 10), name,
+			figures{uint64(row.InMsgs), uint64(row.InBytes), uint64(row.OutMsgs), uint64(row.OutBytes)}, uint64(row.InMsgs + row.OutMsgs)})
 		return true
 	})
+	places.read(list, maxRemotes)
+	s.crossed = places.total
 }

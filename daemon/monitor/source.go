@@ -159,8 +159,12 @@ type AccountRow struct {
 	RecvGateways  Traffic
 	RecvLeafs     Traffic
 	SlowConsumers int64
+	Index         IndexCounts
 	System        bool
 }
+
+// IndexCounts are the counters of an account's index of subscriptions.
+type IndexCounts struct{ Inserts, Removes, Matches, CacheHits uint64 }
 
 // AccountSource lists accounts.
 type AccountSource interface {
