@@ -41,17 +41,21 @@ func (d *Daemon) reloadAs(cause string, check, unasked bool) control.Response {
 	}
 	old := d.active.Load()
 	changes := config.Diff(old.cfg, cfg)
+	report := &control.Reload{
+		Changes: reportChanges(changes, cfg), Warnings: warningTexts(warnings),
+		File: cfg.File, Digest: cfg.Digest, Files: filesOf(cfg), Checked: check,
+	}
 	if err := restartOnly(changes); err != nil {
-		return d.refuse(cause, check, err)
+		resp := d.refuse(cause, check, err)
+		if check {
+			resp.Reload = report // what else there is, which a restart would bring
+		}
+		return resp
 	}
 	if unasked {
 		if err := errUnasked(old, next); err != nil {
 			return d.refuse(cause, check, err)
 		}
-	}
-	report := &control.Reload{
-		Changes: reportChanges(changes, cfg), Warnings: warningTexts(warnings),
-		File: cfg.File, Digest: cfg.Digest, Files: filesOf(cfg), Checked: check,
 	}
 	ready, err := d.prepareAll(old.cfg, cfg)
 	if err != nil {

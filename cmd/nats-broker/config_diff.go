@@ -15,8 +15,8 @@ const configDiffHelp = `Usage: nats-broker config diff [--json] [A] B
 Show which options differ in effect between the configuration files A and B, each
 with its drop-ins and the environment, and what a change from A to B needs: whether
 it applies live, to new connections, or needs a restart. A, unless given, is the
-service's, ` + config.PackagedFile + ` where it runs with no other. Without any file, show what a reload would change in the running
-broker. Secrets are masked.
+service's, ` + config.PackagedFile + ` where it runs with no other. Without any file, show what differs from the
+running broker's. Secrets are masked.
 
     --json             write the changes as a JSON document
 ` + commonFlags + `
@@ -70,7 +70,7 @@ func diffRunning(t *talk, asJSON bool, stdout io.Writer) int {
 		return status
 	case !ok:
 		return exitUsage
-	case !resp.OK:
+	case !resp.OK && resp.Reload == nil: // with it, the broker only says that a reload is not enough, as the changes do
 		t.refused(resp)
 		return exitUsage
 	}

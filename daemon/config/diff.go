@@ -68,7 +68,8 @@ func (d *differ) rows(rows []*Option, path string, old, new any) {
 	}
 }
 
-// block compares two blocks; one that appears or goes as a whole is one change.
+// block compares two blocks; one that appears or goes as a whole is one change, which needs a restart if one of the
+// options that come or go with it does.
 func (d *differ) block(r *Option, path string, old, new any) {
 	a, b := r.bind(old), r.bind(new)
 	if was, is := written(a), written(b); was != is {
@@ -77,6 +78,13 @@ func (d *differ) block(r *Option, path string, old, new any) {
 			c.New = "added"
 		} else {
 			c.Old = "removed"
+		}
+		var inside differ
+		inside.rows(r.Fields(), path, a, b)
+		for _, one := range inside.changes {
+			if one.Class == Restart {
+				c.Class = Restart
+			}
 		}
 		d.changes = append(d.changes, c)
 		return

@@ -160,3 +160,25 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// A block that comes or goes needs a restart if an option does that comes or goes with it: what is shown is what a reload
+// would say.
+func TestDiffOfBlocks(t *testing.T) {
+	for _, tt := range []struct{ before, after, want string }{
+		{"port: 1", "port: 1, cluster { listen: 6222 }", "cluster: added (needs a restart)"},
+		{"port: 1, cluster { listen: 6222 }", "port: 1", "cluster: removed (needs a restart)"},
+		{"port: 1", "port: 1, cluster { name: c }", "cluster: added (live)"},
+	} {
+		list := Diff(mustLoad(t, tt.before), mustLoad(t, tt.after))
+		if len(list) != 1 || list[0].String() != tt.want {
+			t.Errorf("%s, then %s: %v, want %s", tt.before, tt.after, list, tt.want)
+		}
+	}
+	for path, want := range map[string]string{
+		"cluster": "depends on its options; that it comes or goes needs a restart", "tls": "live", "jetstream": "needs a restart",
+	} {
+		if got := Lookup(path).Needs(); got != want {
+			t.Errorf("a change of %s: %s, want %s", path, got, want)
+		}
+	}
+}

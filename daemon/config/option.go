@@ -83,6 +83,20 @@ type Option struct {
 	check func(value any) string
 }
 
+// Needs says in words what a change of the option needs. A block that is read at once may hold options that need a
+// restart; so does then that it comes or goes.
+func (o *Option) Needs() string {
+	if o.Kind != Block || o.Class == Restart {
+		return o.Class.String()
+	}
+	for _, f := range o.Fields() {
+		if f.Class == Restart {
+			return "depends on its options; that it comes or goes needs a restart"
+		}
+	}
+	return o.Class.String()
+}
+
 // appended makes an elem function for a list.
 func appended[T any]() func(any, string) any {
 	return func(list any, _ string) any {

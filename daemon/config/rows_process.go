@@ -1,5 +1,15 @@
 package config
 
+import (
+	"fmt"
+	"slices"
+)
+
+// Subsystems are the names that log lines have, which log_levels takes.
+var Subsystems = []string{
+	"auth", "broker", "cluster", "control", "daemon", "jetstream", "logging", "monitor", "system", "tls", "watch",
+}
+
 // logRows say what is logged and where to.
 func logRows() []*Option {
 	return []*Option{
@@ -56,6 +66,13 @@ func logRows() []*Option {
 			Doc: "Levels of single subsystems: a map from subsystem to trace, debug, info, warn, error or fatal.",
 			check: func(v any) string {
 				pair := v.([2]string)
+				if !slices.Contains(Subsystems, pair[0]) {
+					hint := ""
+					if near := closest(pair[0], Subsystems); near != "" {
+						hint = fmt.Sprintf("; did you mean %q?", near)
+					}
+					return fmt.Sprintf("there is no subsystem %q%s", pair[0], hint)
+				}
 				switch pair[1] {
 				case "trace", "debug", "info", "warn", "error", "fatal":
 					return ""
