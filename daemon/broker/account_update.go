@@ -8,7 +8,8 @@ import (
 // UpdateAccounts makes accounts be as described, new ones and those that exist, and
 // leaves all others alone: it is [Broker.PrepareAccounts] for accounts that come one by
 // one. They may import from each other and from every account there is. If one cannot
-// be, nothing has changed.
+// be, nothing has changed. Nobody is closed: whoever asks for it decides first whether
+// connections may stay at all, and then calls [Account.CloseExcess].
 func (b *Broker) UpdateAccounts(list []AccountOptions) error {
 	next := make(map[string]*sharing, len(list))
 	for _, o := range list {

@@ -84,7 +84,8 @@ type shares struct {
 // PrepareAccounts checks what accounts are to be and returns what makes them so:
 // new ones are added, and of the others only those touched whose options differ.
 // Accounts that are not in the list stay: see [Broker.RemoveAccount]. Nothing
-// changes before commit is called; it cannot fail.
+// changes before commit is called; it cannot fail. It closes connections beyond limits that
+// are lower than they were.
 func (b *Broker) PrepareAccounts(list []AccountOptions) (commit func(), err error) {
 	next := make(map[string]*sharing, len(list))
 	for _, o := range list {
@@ -101,7 +102,11 @@ func (b *Broker) PrepareAccounts(list []AccountOptions) (commit func(), err erro
 			return nil, fmt.Errorf("account %q: %w", sh.options.Name, err)
 		}
 	}
-	return func() { b.commitAccounts(next) }, nil
+	return func() {
+		for _, a := range b.commitAccounts(next) {
+			a.CloseExcess()
+		}
+	}, nil
 }
 
 // prepare makes the parts of one account. Imports may be from accounts that are known.
@@ -149,8 +154,9 @@ func (sh *sharing) prepare(known func(name string) bool) error {
 	return nil
 }
 
-// commitAccounts puts prepared accounts into effect.
-func (b *Broker) commitAccounts(next map[string]*sharing) {
+// commitAccounts puts prepared accounts into effect. It returns those that may have fewer
+// connections or subscriptions than before.
+func (b *Broker) commitAccounts(next map[string]*sharing) (lowered []*Account) {
 	for name := range next {
 		b.AddAccount(name)
 	}
@@ -159,7 +165,7 @@ func (b *Broker) commitAccounts(next map[string]*sharing) {
 		if was, now := a.Limits(), sh.options.Limits; was != now {
 			a.SetLimits(now)
 			if orUnlimited(now.Connections) < orUnlimited(was.Connections) || orUnlimited(now.Subscriptions) < orUnlimited(was.Subscriptions) {
-				defer a.CloseExcess()
+				lowered = append(lowered, a)
 			}
 		}
 		if old := a.shares.now.Load(); old == nil || !reflect.DeepEqual(old.options, sh.options) {
@@ -169,6 +175,7 @@ func (b *Broker) commitAccounts(next map[string]*sharing) {
 	for name := range next { // plans reach over accounts
 		b.Account(name).index.Invalidate()
 	}
+	return lowered
 }
 
 // share replaces what the account shares; nil for nothing.
