@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"bytes"
 	"sync/atomic"
 
 	"github.com/nats-broker/nats-broker/daemon/batch"
@@ -13,6 +14,10 @@ type intake struct {
 	*memory
 	at   int             // where the next record begins, in the first segment of rest
 	rest []batch.Segment // not looked at yet
+	size int64           // of all segments
+
+	// refused are the reply subjects of messages of which too many were waiting: nothing else is kept of them.
+	refused [][]byte
 }
 
 // memory is released when everything in it is stored and sent.
@@ -35,11 +40,32 @@ func (m *memory) release() {
 func (s *Stream) Put(l *batch.Lane) bool {
 	m := &memory{segs: append([]batch.Segment(nil), l.Segments()...)}
 	m.uses.Store(1)
+	in := intake{memory: m, rest: m.segs, size: int64(l.Staged())}
+	if s.queued.Add(in.size) > s.acc.srv.options().MaxBufferedBy && in.size < s.queued.Load() {
+		in.refuse()
+		s.queued.Add(-in.size)
+	}
 	s.inboxMu.Lock()
-	s.inbox = append(s.inbox, intake{memory: m, rest: m.segs})
+	s.inbox = append(s.inbox, in)
 	s.inboxMu.Unlock()
 	s.work()
 	return false
+}
+
+// refuse keeps of a lane what is needed to say that it is refused.
+func (in *intake) refuse() {
+	for len(in.rest) > 0 {
+		r, rest, at, err := next(in.rest, in.at)
+		if err != nil {
+			break // what was staged is ours
+		}
+		if len(r.reply) > 0 {
+			in.refused = append(in.refused, bytes.Clone(r.reply))
+		}
+		in.rest, in.at = rest, at
+	}
+	in.memory.release()
+	in.memory, in.rest = nil, nil
 }
 
 // work decides about what is in the inbox, unless somebody else is at it, who will.
@@ -67,7 +93,17 @@ func (s *Stream) takeMail() {
 		if len(mail) == 0 {
 			return
 		}
-		s.waiting = append(s.waiting, mail...)
+		for _, in := range mail {
+			if in.memory != nil {
+				s.waiting = append(s.waiting, in)
+				continue
+			}
+			for _, reply := range in.refused {
+				if n := (note{reply: reply, err: api.TooManyRequests.Error(), busy: true}); !s.config.Load().NoAck {
+					s.out = append(s.out, outgoing{note: n})
+				}
+			}
+		}
 		s.decide()
 	}
 }
@@ -88,6 +124,7 @@ func (s *Stream) decide() {
 			return
 		}
 		in.release()
+		s.queued.Add(-in.size)
 		s.waiting[0] = intake{}
 		s.waiting = s.waiting[1:]
 	}

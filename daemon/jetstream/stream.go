@@ -36,7 +36,8 @@ type Stream struct {
 	// that nobody sees half of a change.
 	reading sync.RWMutex
 
-	inboxMu        sync.Mutex // a leaf
+	queued         atomic.Int64 // bytes that nobody has decided about
+	inboxMu        sync.Mutex   // a leaf
 	inbox          []intake
 	commits, taken []committed // what the ledger has told of, and what of it is being applied
 	settling       bool        // somebody applies
