@@ -62,7 +62,7 @@ func configExplain(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 
 func explain(o *config.Option) explanation {
 	e := explanation{
-		Path: o.Path, Aliases: o.Aliases, Doc: o.Doc, Type: o.Kind.String(), Values: o.Values, Default: o.Default,
+		Path: o.Path, Aliases: o.Aliases, Doc: o.Doc, Type: o.Kind.String(), Values: o.Words(), Default: o.Default,
 		Change: o.Needs(), Secret: o.Secret, Environment: o.Env(), Since: o.Since, Supported: o.Built(),
 	}
 	for _, f := range o.Flags() {

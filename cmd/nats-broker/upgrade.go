@@ -16,7 +16,7 @@ const upgradeUsage = `Usage: nats-broker upgrade [options]
 
 Starts the program anew and lets the new process take over from the running
 broker: its listeners, and its clients' connections, which stay open. Clients
-notice a short pause and nothing else; those over TLS reconnect. If the new
+notice a short pause and nothing else; those over TLS 1.2 reconnect. If the new
 process cannot start, the running one goes on.
 
 For a broker that no service manager runs. Under systemd,

@@ -49,7 +49,7 @@ func MdocTables(w io.Writer) error {
 	fmt.Fprintln(b, ".Bl -tag -width Ds")
 	Walk(func(o *Option) {
 		if parent := parentOf(o); !o.Built() && (parent == nil || parent.Built()) {
-			mdocItem(b, o)
+			mdocNamed(b, o, o.Path)
 			mdocLine(b, o.Doc)
 		}
 	})
@@ -119,8 +119,11 @@ func firstPlace(r *Option) string {
 }
 
 // mdocItem writes the names of an option, and whether nats-server has it.
-func mdocItem(b *bufio.Writer, r *Option) {
-	fmt.Fprintf(b, ".It Ic %s", mdocText(r.Name))
+func mdocItem(b *bufio.Writer, r *Option) { mdocNamed(b, r, r.Name) }
+
+// mdocNamed is mdocItem with another first name.
+func mdocNamed(b *bufio.Writer, r *Option, name string) {
+	fmt.Fprintf(b, ".It Ic %s", mdocText(name))
 	for _, a := range r.Aliases {
 		fmt.Fprintf(b, " , Ic %s", mdocText(a))
 	}
@@ -133,8 +136,15 @@ func mdocItem(b *bufio.Writer, r *Option) {
 
 // mdocFacts writes what else the registry knows: words, default, reload class.
 func mdocFacts(b *bufio.Writer, r *Option) {
-	if len(r.Values) > 0 && r.Kind == Word {
-		mdocLine(b, "One of "+strings.Join(r.Values, ", ")+".")
+	if words := strings.Join(r.Words(), ", "); words != "" {
+		switch r.Kind {
+		case Word:
+			mdocLine(b, "One of "+words+".")
+		case Ciphers, Curves, ConnTypes:
+			mdocLine(b, "Known are "+words+".")
+		default:
+			mdocLine(b, "Or "+words+".")
+		}
 	}
 	if r.Default != "" && r.Default != "false" && r.Default != "0" {
 		fmt.Fprintf(b, "Default:\n.Li %s .\n", mdocText(strings.Trim(r.Default, `"`)))

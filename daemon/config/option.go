@@ -163,6 +163,22 @@ func (o *Option) Env() string {
 	return envName(o.Path)
 }
 
+// Words returns the words that the value, or an element of a list, may be, whatever else it may; nil for none. They must
+// not be changed.
+func (o *Option) Words() []string {
+	switch {
+	case len(o.Values) > 0:
+		return o.Values
+	case o.Kind == Ciphers:
+		return cipherNames()
+	case o.Kind == Curves:
+		return curveNames()
+	case o.Kind == ConnTypes:
+		return connectionTypes
+	}
+	return nil
+}
+
 // IsScalar reports whether the option is a single value that the environment and flags can set.
 func (o *Option) IsScalar() bool { return o.Kind.scalar }
 

@@ -125,7 +125,10 @@ func mappingsRow[T any](at func(*T) *[]Mapping) *Option {
 		Doc: "Subjects that are rewritten on their way in: subject, block, or list of blocks.",
 		fields: func() []*Option {
 			return []*Option{
-				{Name: "destination", Aliases: []string{"dest"}, Kind: Subject, Doc: "Where messages go; may hold {{…}} functions.",
+				{Name: "destination", Aliases: []string{"dest"}, Kind: Subject, Doc: "Where messages go. It may hold $1 or {{wildcard(1)}} for what a wildcard stands for, {{partition(buckets,wildcards…)}}, " +
+					"{{split(wildcard,delimiter)}}, {{splitFromLeft(wildcard,at)}}, {{splitFromRight(wildcard,at)}}, " +
+					"{{sliceFromLeft(wildcard,size)}}, {{sliceFromRight(wildcard,size)}}, {{left(wildcard,characters)}}, " +
+					"{{right(wildcard,characters)}} and {{random(buckets)}}.",
 					bind: field(func(m *MapDestination) *string { return &m.Subject })},
 				{Name: "weight", Kind: Percent, Doc: "Percentage of messages that go there.",
 					bind: field(func(m *MapDestination) *int { return &m.Weight })},

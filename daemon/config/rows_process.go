@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Subsystems are the names that log lines have, which log_levels takes.
@@ -63,7 +64,7 @@ func logRows() []*Option {
 			Doc:  "Shape of lines on standard error and in the file: text as nats-server's, or one JSON object a line.",
 			bind: field(func(o *Options) *string { return &o.Log.Format })},
 		{Name: "log_levels", Kind: StringMap, Since: sinceOurs,
-			Doc: "Levels of single subsystems: a map from subsystem to trace, debug, info, warn, error or fatal.",
+			Doc: "Levels of single subsystems: a map from subsystem to trace, debug, info, warn, error or fatal. Subsystems are " + strings.Join(Subsystems, ", ") + ".",
 			check: func(v any) string {
 				pair := v.([2]string)
 				if !slices.Contains(Subsystems, pair[0]) {
