@@ -49,8 +49,87 @@ func commands(list []verb) []config.Command {
 		c := config.Command{Name: v.name, Summary: v.summary}
 		if v.name == "config" {
 			c.Sub = commands(configVerbs)
+		} else {
+			var l flagLister
+			v.run(nil, strings.NewReader(""), &l, io.Discard)
+			c.Flags, c.Args = l.flags, argumentWords(v.name)
 		}
 		all = append(all, c)
 	}
 	return all
+}
+
+// flagLister is an output to which a verb tells its flags instead of doing anything.
+type flagLister struct{ flags []config.CommandFlag }
+
+// Write implements io.Writer; nothing is written.
+func (l *flagLister) Write(b []byte) (int, error) { return len(b), nil }
+
+// asked reports whether stdout is one that only wants to know the flags; it then does.
+func asked(stdout io.Writer, fs *flag.FlagSet, help string) bool {
+	l, ok := stdout.(*flagLister)
+	if !ok {
+		return false
+	}
+	fs.VisitAll(func(f *flag.Flag) {
+		if f.Name == usageFlag {
+			return
+		}
+		b, isBool := f.Value.(interface{ IsBoolFlag() bool })
+		c := config.CommandFlag{Name: f.Name, Doc: explained(help, f.Name), Value: !isBool || !b.IsBoolFlag()}
+		if c.Value {
+			c.Words = valueWords(help, f.Name)
+		}
+		l.flags = append(l.flags, c)
+	})
+	return true
+}
+
+// explained is the line of a verb's help about a flag.
+func explained(help, name string) string {
+	for line := range strings.SplitSeq(help, "\n") {
+		head, doc, ok := strings.Cut(strings.TrimSpace(line), "  ")
+		if !ok { // one that is as wide as its column
+			if head, doc, ok = strings.Cut(strings.TrimSpace(line), " how "); ok {
+				doc = "how " + doc
+			}
+		}
+		for word := range strings.FieldsFuncSeq(head, func(r rune) bool { return r == ' ' || r == ',' }) {
+			if strings.TrimLeft(word, "-") == name && word != name {
+				return strings.TrimSpace(doc)
+			}
+		}
+	}
+	return ""
+}
+
+// valueWords is what a flag's value is completed with. What the help calls FILE or PATH
+// is one.
+func valueWords(help, name string) string {
+	if name == "sort" {
+		var list []string
+		for _, k := range topOrders {
+			list = append(list, k.order)
+		}
+		return strings.Join(list, " ")
+	}
+	for _, kind := range []string{"FILE", "PATH"} {
+		if strings.Contains(help, "-"+name+" "+kind) {
+			return "files"
+		}
+	}
+	return ""
+}
+
+// argumentWords is what the arguments of a verb are completed with.
+func argumentWords(verb string) string {
+	switch verb {
+	case "check", "show", "diff", "fmt":
+		return "files"
+	case "explain":
+		return strings.Join(config.Explainable(), " ")
+	case "completion":
+		return strings.Join(config.Shells, " ")
+	}
+	return ""
 }

@@ -18,6 +18,9 @@ import (
 // nats-broker@.service has its own beside it.
 const defaultSocket = "/run/nats-broker/control.sock"
 
+// usageFlag is the flag that carries a verb's help; nobody types it.
+const usageFlag = "help-text"
+
 // talk is what the verbs that speak to a running daemon have in common: where
 // it is, and how long to wait.
 type talk struct {
@@ -36,7 +39,7 @@ func newTalk(name, usage string, timeout time.Duration, stderr io.Writer) *talk 
 	t.fs.StringVar(&t.socket, "socket", "", "")
 	t.fs.StringVar(&t.inst, "instance", "", "")
 	t.fs.DurationVar(&t.timeout, "timeout", timeout, "")
-	t.fs.String("help-text", usage, "")
+	t.fs.String(usageFlag, usage, "")
 	return t
 }
 
@@ -49,10 +52,14 @@ const commonFlags = `    --socket PATH      control socket of the broker (defaul
 
 // parse reads the arguments; done means that the verb is over with that code.
 func (t *talk) parse(args []string, stdout io.Writer) (code int, done bool) {
+	help := t.fs.Lookup(usageFlag).Value.String()
+	if asked(stdout, t.fs, help) {
+		return exitOK, true
+	}
 	err := t.fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, t.fs.Lookup("help-text").Value.String())
+		fmt.Fprint(stdout, help)
 		return exitOK, true
 	case err != nil:
 		fmt.Fprintf(t.stderr, "nats-broker %s: %v\n", t.fs.Name(), err)

@@ -103,6 +103,9 @@ func parseTop(args []string, stdout, stderr io.Writer) (o topOptions, code int, 
 	fs.StringVar(&o.caFile, "cacert", "", "")
 	fs.StringVar(&o.certFile, "cert", "", "")
 	fs.StringVar(&o.keyFile, "key", "", "")
+	if asked(stdout, fs, topUsage) {
+		return o, exitOK, true
+	}
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -13,6 +13,9 @@ import (
 func arguments(fs *flag.FlagSet, args []string, most int, help string, stdout, stderr io.Writer) (rest []string, status int, ok bool) {
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
+	if asked(stdout, fs, help) {
+		return nil, exitOK, false
+	}
 	for {
 		if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(stdout, help)

@@ -11,6 +11,15 @@ type Command struct {
 	Name    string
 	Summary string
 	Sub     []Command
+	Flags   []CommandFlag
+	Args    string // what its arguments are completed with, as a flag's Words
+}
+
+// A CommandFlag is an option of a command.
+type CommandFlag struct {
+	Name, Doc string
+	Value     bool   // whether it takes one
+	Words     string // what the value is completed with: "files", a list of words, or nothing
 }
 
 // Shells are the shells that [Completion] knows.
@@ -77,8 +86,8 @@ func plainText(s string) string {
 	return strings.NewReplacer("'", "", "[", "(", "]", ")", ":", "", "`", "", "$", "").Replace(s)
 }
 
-// explainable are the paths that `config explain` takes.
-func explainable() []string {
+// Explainable are the paths that `config explain` takes.
+func Explainable() []string {
 	var list []string
 	Walk(func(o *Option) { list = append(list, o.Path) })
 	return list
@@ -95,7 +104,25 @@ func commandNames(list []Command) string {
 func bashCompletion(b *strings.Builder, name string, commands []Command) {
 	fn := "_" + strings.ReplaceAll(name, "-", "_")
 	fmt.Fprintf(b, "# bash completion for %s, made from its tables of flags and options\n%s()\n{\n", name, fn)
-	b.WriteString("\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n\tCOMPREPLY=()\n\tcase $prev in\n")
+	b.WriteString("\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n\tCOMPREPLY=()\n")
+	b.WriteString("\tif [ \"$COMP_CWORD\" -gt 1 ]; then\n\t\tcase ${COMP_WORDS[1]} in\n")
+	for _, c := range commands {
+		fmt.Fprintf(b, "\t\t%s)\n", c.Name)
+		if len(c.Sub) == 0 {
+			bashCommand(b, c)
+		} else {
+			fmt.Fprintf(b, "\t\t\tif [ \"$COMP_CWORD\" = 2 ]; then\n\t\t\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n\t\t\t\treturn\n\t\t\tfi\n", commandNames(c.Sub))
+			b.WriteString("\t\t\tcase ${COMP_WORDS[2]} in\n")
+			for _, s := range c.Sub {
+				fmt.Fprintf(b, "\t\t\t%s)\n", s.Name)
+				bashCommand(b, s)
+				b.WriteString("\t\t\t\t;;\n")
+			}
+			b.WriteString("\t\t\tesac\n")
+		}
+		b.WriteString("\t\t\treturn ;;\n")
+	}
+	b.WriteString("\t\tesac\n\tfi\n\tcase $prev in\n")
 	var all []string
 	for i := range Flags {
 		f := &Flags[i]
@@ -114,26 +141,44 @@ func bashCompletion(b *strings.Builder, name string, commands []Command) {
 		}
 		b.WriteString("\t\treturn ;;\n")
 	}
-	b.WriteString("\tesac\n\tcase ${COMP_WORDS[1]} in\n")
-	for _, c := range commands {
-		if len(c.Sub) == 0 {
-			continue
-		}
-		fmt.Fprintf(b, "\t%s)\n\t\tif [ \"$COMP_CWORD\" = 2 ]; then\n\t\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n", c.Name, commandNames(c.Sub))
-		fmt.Fprintf(b, "\t\telif [ \"${COMP_WORDS[2]}\" = explain ]; then\n\t\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n", strings.Join(explainable(), " "))
-		b.WriteString("\t\telse\n\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n\t\t\tcompopt -o filenames\n\t\tfi\n\t\treturn ;;\n")
-	}
 	b.WriteString("\tesac\n\tcase $cur in\n")
 	fmt.Fprintf(b, "\t-*) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\") ;;\n", strings.Join(all, " "))
 	fmt.Fprintf(b, "\t*) [ \"$COMP_CWORD\" != 1 ] || mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\") ;;\n", commandNames(commands))
 	fmt.Fprintf(b, "\tesac\n}\ncomplete -F %s %s\n", fn, name)
 }
 
+// bashCommand completes the options of one command, their values, and its arguments.
+func bashCommand(b *strings.Builder, c Command) {
+	b.WriteString("\t\t\tcase $prev in\n")
+	var names []string
+	for _, f := range c.Flags {
+		names = append(names, dashed(f.Name))
+		if f.Value {
+			fmt.Fprintf(b, "\t\t\t%s)\n", dashed(f.Name))
+			bashWords(b, f.Words)
+			b.WriteString("\t\t\t\treturn ;;\n")
+		}
+	}
+	fmt.Fprintf(b, "\t\t\tesac\n\t\t\tcase $cur in\n\t\t\t-*) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\") ;;\n\t\t\t*)\n\t\t\t\t:\n", strings.Join(append(names, "--help"), " "))
+	bashWords(b, c.Args)
+	b.WriteString("\t\t\t\t;;\n\t\t\tesac\n")
+}
+
+func bashWords(b *strings.Builder, words string) {
+	switch words {
+	case "":
+	case "files":
+		b.WriteString("\t\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n\t\t\t\tcompopt -o filenames\n")
+	default:
+		fmt.Fprintf(b, "\t\t\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n", words)
+	}
+}
+
 func fishCompletion(b *strings.Builder, name string, commands []Command) {
 	fmt.Fprintf(b, "# fish completion for %s, made from its tables of flags and options\ncomplete -c %s -f\n", name, name)
 	for i := range Flags {
 		f := &Flags[i]
-		fmt.Fprintf(b, "complete -c %s", name)
+		fmt.Fprintf(b, "complete -c %s -n 'not __fish_seen_subcommand_from %s'", name, commandNames(commands))
 		for _, n := range f.Names {
 			switch {
 			case len(n) == 1:
@@ -163,13 +208,41 @@ func fishCompletion(b *strings.Builder, name string, commands []Command) {
 		for _, s := range c.Sub {
 			fmt.Fprintf(b, "complete -c %s -n '__fish_seen_subcommand_from %s; and test (count (commandline -opc)) -eq 2' -a %s -d '%s'\n",
 				name, c.Name, s.Name, plainText(s.Summary))
-			if s.Name == "explain" {
-				fmt.Fprintf(b, "complete -c %s -n '__fish_seen_subcommand_from explain' -a '%s'\n", name, strings.Join(explainable(), " "))
-			} else {
-				fmt.Fprintf(b, "complete -c %s -n '__fish_seen_subcommand_from %s' -F\n", name, s.Name)
-			}
+			fishCommand(b, name, fmt.Sprintf("__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s", c.Name, s.Name), s)
+		}
+		if len(c.Sub) == 0 {
+			fishCommand(b, name, "__fish_seen_subcommand_from "+c.Name, c)
 		}
 	}
+}
+
+// fishCommand completes the options of one command, their values, and its arguments.
+func fishCommand(b *strings.Builder, name, when string, c Command) {
+	for _, f := range c.Flags {
+		form := map[int]string{1: "-s"}[len(f.Name)]
+		if form == "" {
+			form = "-l"
+		}
+		fmt.Fprintf(b, "complete -c %s -n '%s' %s %s", name, when, form, f.Name)
+		if f.Value {
+			b.WriteString(" -r" + fishWords(f.Words))
+		}
+		fmt.Fprintf(b, " -d '%s'\n", plainText(f.Doc))
+	}
+	fmt.Fprintf(b, "complete -c %s -n '%s' -l help -d 'Explain the command'\n", name, when)
+	if c.Args != "" {
+		fmt.Fprintf(b, "complete -c %s -n '%s'%s\n", name, when, fishWords(c.Args))
+	}
+}
+
+func fishWords(words string) string {
+	switch words {
+	case "":
+		return ""
+	case "files":
+		return " -F"
+	}
+	return " -a '" + words + "'"
 }
 
 func zshCompletion(b *strings.Builder, name string, commands []Command) {
@@ -181,16 +254,24 @@ func zshCompletion(b *strings.Builder, name string, commands []Command) {
 	}
 	b.WriteString("\t)\n\tcase ${words[2]} in\n")
 	for _, c := range commands {
+		fmt.Fprintf(b, "\t%s)\n\t\t(( CURRENT > 2 )) || return\n", c.Name)
 		if len(c.Sub) == 0 {
+			b.WriteString("\t\tshift words; (( CURRENT-- ))\n")
+			zshCommand(b, c)
+			b.WriteString("\t\treturn ;;\n")
 			continue
 		}
-		fmt.Fprintf(b, "\t%s)\n\t\tlocal -a sub\n\t\tsub=(\n", c.Name)
+		b.WriteString("\t\tlocal -a sub\n\t\tsub=(\n")
 		for _, s := range c.Sub {
 			fmt.Fprintf(b, "\t\t\t'%s:%s'\n", s.Name, plainText(s.Summary))
 		}
-		b.WriteString("\t\t)\n\t\tif (( CURRENT == 3 )); then\n\t\t\t_describe command sub\n")
-		fmt.Fprintf(b, "\t\telif [[ ${words[3]} == explain ]]; then\n\t\t\tcompadd -- %s\n", zshWords(explainable()))
-		b.WriteString("\t\telse\n\t\t\t_files\n\t\tfi\n\t\treturn ;;\n")
+		b.WriteString("\t\t)\n\t\tif (( CURRENT == 3 )); then\n\t\t\t_describe command sub\n\t\t\treturn\n\t\tfi\n\t\tshift 2 words; (( CURRENT -= 2 ))\n\t\tcase ${words[1]} in\n")
+		for _, s := range c.Sub {
+			fmt.Fprintf(b, "\t\t%s)\n", s.Name)
+			zshCommand(b, s)
+			b.WriteString("\t\t\t;;\n")
+		}
+		b.WriteString("\t\tesac\n\t\treturn ;;\n")
 	}
 	b.WriteString("\tesac\n\t_arguments -S \\\n")
 	for i := range Flags {
@@ -217,10 +298,28 @@ func zshCompletion(b *strings.Builder, name string, commands []Command) {
 	fmt.Fprintf(b, "%s \"$@\"\n", fn)
 }
 
-func zshWords(list []string) string {
-	quoted := make([]string, len(list))
-	for i, s := range list {
-		quoted[i] = "'" + s + "'"
+// zshCommand completes the options of one command, their values, and its arguments.
+func zshCommand(b *strings.Builder, c Command) {
+	b.WriteString("\t\t_arguments -S \\\n")
+	for _, f := range c.Flags {
+		value := ""
+		if f.Value {
+			value = ":" + f.Name + ":" + zshAction(f.Words)
+		}
+		fmt.Fprintf(b, "\t\t\t'%s[%s]%s' \\\n", dashed(f.Name), plainText(f.Doc), value)
 	}
-	return strings.Join(quoted, " ")
+	if c.Args != "" {
+		fmt.Fprintf(b, "\t\t\t'*:argument:%s' \\\n", zshAction(c.Args))
+	}
+	b.WriteString("\t\t\t'--help[explain the command]'\n")
+}
+
+func zshAction(words string) string {
+	switch words {
+	case "":
+		return ""
+	case "files":
+		return "_files"
+	}
+	return "(" + words + ")"
 }
