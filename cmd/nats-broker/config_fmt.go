@@ -12,7 +12,7 @@ import (
 	"github.com/nats-broker/nats-broker/confparse"
 )
 
-const configFormatHelp = `Usage: nats-broker config fmt [-w] FILE
+const configFormatHelp = `Usage: nats-broker config fmt [-w | --check | --diff] FILE
 
 Lay out a configuration file: an entry a line, two spaces a level. Comments, the
 order of entries and the spelling of values stay; what the file means does not
@@ -20,22 +20,29 @@ change. The result goes to standard output. With - for FILE, standard input is r
 Included files are not touched.
 
   -w         write the result back to the file, if it differs
+  --check    write nothing but the name of the file if it differs, and exit with 1
+  --diff     write what differs, as patch(1) takes it, and exit with 1 if anything does
 
 Exit status:
   0  done
-  1  the file cannot be parsed, read or written; it is not changed
+  1  the file cannot be parsed, read or written; it is not changed; or, with
+     --check or --diff, it is laid out in another way
   2  wrong usage
 `
 
 func configFormat(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("config fmt", flag.ContinueOnError)
 	write := fs.Bool("w", false, "")
+	check, diff := fs.Bool("check", false, ""), fs.Bool("diff", false, "")
 	rest, status, ok := arguments(fs, args, 1, configFormatHelp, stdout, stderr)
 	if !ok {
 		return status
 	}
 	if len(rest) == 0 {
 		return misused(stderr, fs.Name(), "which file?")
+	}
+	if *write && (*check || *diff) {
+		return misused(stderr, fs.Name(), "-w writes the file, --check and --diff leave it alone")
 	}
 	file := rest[0]
 	var text []byte
@@ -62,6 +69,8 @@ func configFormat(args []string, stdin io.Reader, stdout, stderr io.Writer) int 
 		return exitFail
 	case err != nil:
 		return failed(stderr, fs.Name(), err)
+	case *check || *diff:
+		return differs(fs.Name(), file, text, out, *diff, stdout, stderr)
 	case !*write:
 		_, err = stdout.Write(out)
 	case !bytes.Equal(text, out):
@@ -71,6 +80,23 @@ func configFormat(args []string, stdin io.Reader, stdout, stderr io.Writer) int 
 		return failed(stderr, fs.Name(), err)
 	}
 	return exitOK
+}
+
+// differs is --check and --diff.
+func differs(verb, file string, text, out []byte, diff bool, stdout, stderr io.Writer) int {
+	if bytes.Equal(text, out) {
+		return exitOK
+	}
+	var err error
+	if diff {
+		err = writeDiff(stdout, file, text, out)
+	} else {
+		_, err = fmt.Fprintln(stdout, file)
+	}
+	if err != nil {
+		return failed(stderr, verb, err)
+	}
+	return exitFail
 }
 
 // replaceFile puts a file with new content in the place of an existing one, in one step, with the same mode and owner.
