@@ -29,6 +29,28 @@ func (p *parser) failFound(start int, message string) *Error {
 	return p.fail(span, "%s, found %s", plain(message), what)
 }
 
+// word returns the letters that a text begins with.
+func word(text string) string {
+	for i := range len(text) {
+		if c := text[i] | 0x20; c < 'a' || c > 'z' {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// isUnit reports whether a word is a unit of a size or of a duration.
+func isUnit(word string) bool {
+	switch word {
+	case "":
+		return false
+	case "ns", "us", "ms", "s", "m", "h":
+		return true
+	}
+	_, ok := multiplier(word)
+	return ok && strings.Contains("kmgtpe", strings.ToLower(word[:1]))
+}
+
 // failEnd reports that a value goes on where it should end.
 func (p *parser) failEnd(v *Value, start int, wanted string) *Error {
 	e := p.failFound(start, "expected "+wanted+" after the value")
@@ -38,6 +60,8 @@ func (p *parser) failEnd(v *Value, start int, wanted string) *Error {
 		e.WithNote(v.span, "the value is this string, which runs over several lines: is a quote missing?")
 	case v.kind == String && !v.quoted && v.ref == nil:
 		e.WithHint("put quotes around a value that contains white space")
+	case v.kind == Int && isUnit(word(p.text[start:])):
+		e.WithHint("write the unit without a space: %s%s", v.Text(), word(p.text[start:]))
 	case v.kind == Int || v.kind == Float || v.kind == Time:
 		e.WithHint("put quotes around a string that begins like a number")
 	}

@@ -258,10 +258,12 @@ func processor() string {
 	return runtime.GOARCH
 }
 
+// kernel is the release without what one machine's build adds to it: "Linux 6.18".
 func kernel() string {
 	text, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		return "Linux"
 	}
-	return "Linux " + strings.TrimSpace(string(text))
+	numbers := strings.SplitN(strings.TrimSpace(string(text)), ".", 3)
+	return "Linux " + strings.Join(numbers[:min(2, len(numbers))], ".")
 }
