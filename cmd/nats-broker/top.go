@@ -20,7 +20,7 @@ const topUsage = `Usage: nats-broker top [options] [url]
 Shows live what the broker does: rates, memory, and the connections that do
 most. url is the monitoring address, by default http://127.0.0.1:8222; it may
 carry a user and password, or name a socket (unix:///run/nats-broker/monitor.sock,
-unix://user:password@/path).
+unix://user:password@/path), behind it :/PATH if http_base_path is set.
 A nats-server can be watched as well.
 
     -d, --interval DURATION  time between looks (default 1s)
@@ -155,7 +155,8 @@ type top struct {
 	paused  bool
 	last    *topSample // of the last tick: what rates are since
 	shown   *topSample
-	problem string // why the server does not answer
+	problem string    // why the server does not answer
+	since   time.Time // it does not
 }
 
 // takeTerminal puts a terminal into raw mode and reads its keys; nil when
@@ -248,6 +249,9 @@ func (t *top) look(ctx context.Context) error {
 		if now, err = t.client.look(ctx, t.query()); err != nil {
 			if !t.screen || ctx.Err() != nil {
 				return err
+			}
+			if t.problem == "" {
+				t.since = time.Now()
 			}
 			t.problem, now = err.Error(), t.shown
 		} else {

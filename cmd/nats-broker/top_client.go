@@ -97,8 +97,11 @@ func newTopClient(o topOptions, token string) (*topClient, error) {
 	case "http", "https":
 		c.base = strings.TrimSuffix(u.String(), "/")
 	case "unix":
-		path := u.Path
-		c.base = (&url.URL{Scheme: "http", User: u.User, Host: "monitor"}).String()
+		path, base := u.Path, ""
+		if at := strings.LastIndex(path, ":/"); at >= 0 { // as in nginx: what stands behind is the path to ask for
+			path, base = path[:at], path[at+1:]
+		}
+		c.base = strings.TrimSuffix((&url.URL{Scheme: "http", User: u.User, Host: "monitor", Path: base}).String(), "/")
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		}
@@ -166,6 +169,12 @@ func (c *topClient) get(ctx context.Context, path string, into any) error {
 		var u *url.Error
 		if errors.As(err, &u) {
 			err = u.Err // the address may hold a password
+		}
+		switch text := err.Error(); {
+		case strings.Contains(text, "malformed HTTP") && strings.Contains(text, "server_id"): // an INFO
+			err = errors.New("clients connect there; monitoring has an address of its own, see http in nats.conf(5)")
+		case strings.Contains(text, "malformed HTTP"):
+			err = errors.New("what answers does not speak HTTP") // it would be shown whole
 		}
 		return fmt.Errorf("asking %s: %w", topHost(c.base), err)
 	}

@@ -26,6 +26,9 @@ func (t *top) draw(now *topSample) {
 	}
 	width, height := t.size()
 	lines := strings.Split(renderTop(t.last, now, width), "\n")
+	if t.problem != "" {
+		lines[0] = clip("NO ANSWER since "+t.since.Format(time.TimeOnly)+"; what is below was true before", width)
+	}
 	lines = lines[:min(len(lines), max(height-1, 0))]
 	var b strings.Builder
 	b.WriteString("\x1b[H") // home; each line is cleared behind its text, the rest at the end
@@ -37,6 +40,9 @@ func (t *top) draw(now *topSample) {
 	io.WriteString(t.out, b.String())
 }
 
+// topKeys fits a terminal of 80 columns.
+const topKeys = "q quit  space pause  n/b page  sort: p)ending t)o f)rom T/F bytes s)ubs i)dle"
+
 // status is the last line of the screen.
 func (t *top) status() string {
 	switch {
@@ -45,7 +51,7 @@ func (t *top) status() string {
 	case t.paused:
 		return "Paused: space goes on, q quits"
 	}
-	return "q quit  space pause  n/b page  sort: p pending, s subs, t/f msgs, T/F bytes, i idle, r rtt, c cid"
+	return topKeys
 }
 
 // renderTop makes the text of a look; lines are cut to width, if there is one.
@@ -60,7 +66,8 @@ func renderTop(before, now *topSample, width int) string {
 	add("")
 	last := now.query.offset + len(now.conns)
 	add("Connections %d-%d of %d, by %s", min(now.query.offset+1, last), last, now.total, now.query.sort)
-	add("%21s %7s %-18s %5s %9s %8s %8s %10s %10s %9s %7s %9s", "ADDRESS", "CID", "NAME", "SUBS", "PENDING", "TO/S", "FROM/S", "BYTES TO/S", "FROM/S", "RTT", "IDLE", "UPTIME")
+	shown := fittingColumns(width, now.query.sort)
+	lines = append(lines, topLine(shown, topHeads[:]))
 	old := make(map[uint64]*topConn, len(before.conns))
 	for i := range before.conns {
 		old[before.conns[i].CID] = &before.conns[i]
@@ -68,8 +75,12 @@ func renderTop(before, now *topSample, width int) string {
 	for i := range now.conns {
 		c := &now.conns[i]
 		r := connRates(old[c.CID], c, now.at.Sub(before.at))
-		add("%21s %7d %-18s %5d %9s %8s %8s %10s %10s %9s %7s %9s", net.JoinHostPort(c.IP, strconv.Itoa(c.Port)), c.CID, clip(printable(c.Name), 18), c.Subs, topBytes(float64(c.Pending)),
-			topCount(r.outMsgs), topCount(r.inMsgs), topBytes(r.outBytes), topBytes(r.inBytes), shortRTT(c.RTT), c.Idle, c.Uptime)
+		address, name := net.JoinHostPort(c.IP, strconv.Itoa(c.Port)), printable(c.Name)
+		if name == "" && !shown[topAddress] {
+			name = address
+		}
+		lines = append(lines, topLine(shown, []string{address, strconv.FormatUint(c.CID, 10), name, strconv.Itoa(c.Subs), topBytes(float64(c.Pending)),
+			topCount(r.outMsgs), topCount(r.inMsgs), topBytes(r.outBytes), topBytes(r.inBytes), shortRTT(c.RTT), printable(c.Idle), printable(c.Uptime)}))
 	}
 	for i, l := range lines {
 		if l = strings.TrimRight(l, " "); width > 0 {

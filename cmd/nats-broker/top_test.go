@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -88,5 +90,101 @@ func TestTopWrongUse(t *testing.T) {
 	var errs bytes.Buffer
 	if code := runTop([]string{"--once", "http://user:hidden@127.0.0.1:1"}, strings.NewReader(""), &errs, &errs); code != 1 || strings.Contains(errs.String(), "hidden") {
 		t.Errorf("nobody there: exit %d, %q", code, &errs)
+	}
+}
+
+// A terminal of 80 columns shows what matters whole, and the column that is sorted by.
+func TestTopFits80Columns(t *testing.T) {
+	t0 := time.Unix(1000, 0)
+	for _, o := range topOrders {
+		before, now := topLook(t0, 0), topLook(t0, 1)
+		now.query.sort = o.order
+		text := renderTop(before, now, 80)
+		for line := range strings.SplitSeq(text, "\n") {
+			if len([]rune(line)) > 80 || strings.HasSuffix(line, "…") {
+				t.Errorf("by %s: cut: %q", o.order, line)
+			}
+		}
+		for _, want := range []string{"NAME", "PENDING", "TO/S", "FROM/S", topHeads[topSorted[o.order]], "10.0.0.9:4 "} {
+			if !strings.Contains(text, want) {
+				t.Errorf("by %s: no %q in\n%s", o.order, want, text)
+			}
+		}
+	}
+	if n := len(topKeys); n > 79 {
+		t.Errorf("the line of keys has %d characters", n)
+	}
+}
+
+// A screen whose broker is away says so where its name stood, and no more when it is back.
+func TestTopSaysThatTheBrokerIsAway(t *testing.T) {
+	var away atomic.Bool
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if away.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Write([]byte(`{"server_name":"n1","now":"2026-01-01T00:00:00Z"}`))
+	}))
+	defer srv.Close()
+	client, err := newTopClient(topOptions{url: srv.URL}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	view := &top{client: client, out: &out, screen: true, size: func() (int, int) { return 80, 24 }, last: topLook(time.Unix(1000, 0), 0)}
+	for _, gone := range []bool{false, true, false} {
+		away.Store(gone)
+		out.Reset()
+		if err := view.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "\x1b[HNO ANSWER since ") != gone || strings.Contains(out.String(), "No answer: ") != gone {
+			t.Errorf("away %v: %q", gone, &out)
+		}
+	}
+}
+
+// Over a socket the base path stands behind a colon; and a port of clients is named as such.
+func TestTopAddresses(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "m.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/nats/") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.Write([]byte(`{"server_name":"n1","now":"2026-01-01T00:00:00Z"}`))
+	})}}
+	srv.Start()
+	defer srv.Close()
+	for url, want := range map[string]int{"unix://" + socket + ":/nats": 0, "unix://" + socket + ":/nats/": 0, "unix://" + socket: 1} {
+		var out, errs bytes.Buffer
+		if code := runTop([]string{"--once", "-d", "1ms", url}, strings.NewReader(""), &out, &errs); code != want {
+			t.Errorf("%s: exit %d, %s%s", url, code, &out, &errs)
+		}
+	}
+	clients, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clients.Close()
+	go func() { // until the listener closes
+		for {
+			c, err := clients.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("INFO {\"server_id\":\"secret\"}\r\n"))
+			_, _ = c.Read(make([]byte, 1000))
+			c.Close()
+		}
+	}()
+	var out bytes.Buffer
+	if code := runTop([]string{"--once", clients.Addr().String()}, strings.NewReader(""), &out, &out); code != 1 || strings.Contains(out.String(), "secret") || !strings.Contains(out.String(), "clients connect there") {
+		t.Errorf("exit %d: %s", code, &out)
 	}
 }
