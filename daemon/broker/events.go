@@ -118,15 +118,29 @@ type interestWatches struct {
 
 type interestWatch struct {
 	subject string
+	queue   string // only members of this group count; "": everybody
 	f       func(interested bool)
 	was     bool
+}
+
+func (w *interestWatch) now(a *Account) bool {
+	if w.queue == "" {
+		return a.Interested(w.subject)
+	}
+	return a.InterestedIn(w.subject, w.queue)
 }
 
 // WatchInterest has f called whenever interest in a literal subject comes or goes, as
 // [Account.Interested] tells it, until stop is called; once at the beginning, with what is
 // so by then. f must be quick, and must not subscribe, unsubscribe, or watch.
 func (a *Account) WatchInterest(subject string, f func(interested bool)) (stop func()) {
-	w := &interestWatch{subject: subject, f: f}
+	return a.WatchInterestIn(subject, "", f)
+}
+
+// WatchInterestIn is WatchInterest of a queue group, as [Account.InterestedIn] tells it; of
+// everybody if queue is empty.
+func (a *Account) WatchInterestIn(subject, queue string, f func(interested bool)) (stop func()) {
+	w := &interestWatch{subject: subject, queue: queue, f: f}
 	head := headOf(subject)
 	t := &a.interest
 	a.interestMu.Lock()
@@ -142,7 +156,7 @@ func (a *Account) WatchInterest(subject string, f func(interested bool)) (stop f
 			t.byHead[head] = make(map[*interestWatch]struct{})
 		}
 		t.byHead[head][w] = struct{}{}
-		w.was = a.Interested(subject)
+		w.was = w.now(a)
 		f(w.was)
 	})
 	return func() { a.unwatchInterest(head, w) }
@@ -183,7 +197,7 @@ func (a *Account) lookAgain(some map[*interestWatch]struct{}, pattern string) {
 		if !subject.Matches(pattern, w.subject) {
 			continue
 		}
-		if now := a.Interested(w.subject); now != w.was {
+		if now := w.now(a); now != w.was {
 			w.was = now
 			w.f(now)
 		}

@@ -43,6 +43,7 @@ type Consumer struct {
 	timer  *time.Timer
 	due    int64 // when the timer is set to
 	closed bool
+	deaf   func() // ends the watch for those who listen where it pushes to; nil if there is none
 
 	numbered uint64 // changes that were handed over
 	hungry   bool   // it is among those that new messages wake
@@ -153,8 +154,22 @@ func (c *Consumer) open() error {
 			return err
 		}
 	}
+	c.mu.Lock()
+	c.listenFor(cfg)
+	c.mu.Unlock()
 	c.wake()
 	return nil
+}
+
+// listenFor has the consumer woken when somebody begins to listen where it pushes to, or nobody does any more. mu is held.
+func (c *Consumer) listenFor(cfg *api.ConsumerConfig) {
+	if c.deaf != nil {
+		c.deaf()
+		c.deaf = nil
+	}
+	if cfg.Push() && !c.closed {
+		c.deaf = c.s.acc.broker.WatchInterestIn(cfg.DeliverSubject, cfg.DeliverGroup, func(bool) { c.wake() })
+	}
 }
 
 // close ends the consumer. Those who wait are told line, unless it is empty.
@@ -166,6 +181,9 @@ func (c *Consumer) close(line string) {
 		return
 	}
 	c.closed = true
+	if c.deaf != nil {
+		c.deaf()
+	}
 	if c.timer != nil {
 		c.timer.Stop()
 	}

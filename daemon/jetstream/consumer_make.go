@@ -200,6 +200,9 @@ func (c *Consumer) change(cfg *api.ConsumerConfig, do api.Action) (*api.Consumer
 
 // become works by another configuration from now on. mu is held.
 func (c *Consumer) become(cfg *api.ConsumerConfig) {
+	if old := c.config.Load(); old.DeliverSubject != cfg.DeliverSubject || old.DeliverGroup != cfg.DeliverGroup {
+		defer c.listenFor(cfg)
+	}
 	c.s.consumers.sated(c)
 	c.config.Store(cfg)
 	c.s.reading.RLock()

@@ -235,6 +235,35 @@ func TestOrderedAndPush(t *testing.T) {
 	}
 }
 
+// A consumer that pushes begins when somebody begins to listen, without heartbeats too, and for a group when the group does.
+func TestPushBeginsWithInterest(t *testing.T) {
+	n := newNode(t)
+	s := n.stream(jetstream.MemoryStorage, 2)
+	read := func(sub *nats.Subscription, want ...string) {
+		t.Helper()
+		for _, w := range want {
+			if m := ok(sub.NextMsg(patience)); string(m.Data) != w {
+				t.Fatalf("%s instead of %s", m.Data, w)
+			}
+		}
+	}
+	cfg := jetstream.ConsumerConfig{Durable: "one", DeliverSubject: "to.one"}
+	c := ok(s.CreatePushConsumer(n.ctx, cfg))
+	ok(c.Info(n.ctx))
+	read(ok(n.nc.SubscribeSync("to.one")), "0", "1")
+
+	group := jetstream.ConsumerConfig{Durable: "group", DeliverSubject: "to.group", DeliverGroup: "g"}
+	ok(s.CreatePushConsumer(n.ctx, group))
+	ok(n.nc.SubscribeSync("to.group")) // is not in the group
+	read(ok(n.nc.QueueSubscribeSync("to.group", "g")), "0", "1")
+
+	cfg = jetstream.ConsumerConfig{Durable: "moved", DeliverSubject: "to.nowhere"}
+	ok(s.CreatePushConsumer(n.ctx, cfg))
+	cfg.DeliverSubject = "to.here"
+	ok(s.UpdatePushConsumer(n.ctx, cfg))
+	read(ok(n.nc.SubscribeSync("to.here")), "0", "1")
+}
+
 func TestConsumersListAndGo(t *testing.T) {
 	n := newNode(t)
 	s := n.stream(jetstream.MemoryStorage, 3)
