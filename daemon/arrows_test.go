@@ -77,7 +77,7 @@ var rooms = []room{
 		"requests and events are messages in the core's words; what they say is asked of others through functions it is given"},
 	{"daemon/resolver", []string{"daemon/logging"},
 		"it keeps JWTs, speaks through an interface of its own, and knows neither accounts nor connections"},
-	{"daemon/monitor", []string{"daemon/logging", "daemon/subject"},
+	{"daemon/monitor", []string{"daemon/logging", "daemon/subject", "daemon/fields"},
 		"monitoring reads snapshots through interfaces it owns, so that it can never hold a lock of the core"},
 	{"daemon/config", []string{"confparse", "daemon/subject"}, "configuration is decoded before anything runs; it configures all, so it can import none"},
 	{"daemon", []string{"*"}, "wiring: the one place that knows everybody"},
