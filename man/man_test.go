@@ -259,3 +259,19 @@ func supply(t *testing.T, dir string) {
 	write("tls/clients.pem", cert)
 	write("tls/server.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})))
 }
+
+// nats-broker(8) has every flag of the command line.
+func TestFlags(t *testing.T) {
+	data, err := os.ReadFile("nats-broker.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, _, _ := strings.Cut(string(data[strings.Index(string(data), "\n.Sh OPTIONS\n"):]), "\n.Sh ENVIRONMENT")
+	for _, f := range config.Flags {
+		for _, name := range f.Names {
+			if !regexp.MustCompile(`(?m)^\.It\b.*\bFl -?` + regexp.QuoteMeta(name) + `(?:[ =]|$)`).MatchString(options) {
+				t.Errorf("nats-broker(8) does not have -%s", name)
+			}
+		}
+	}
+}

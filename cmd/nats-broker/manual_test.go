@@ -117,3 +117,16 @@ func takes(words []string, name string) bool {
 	}
 	return false
 }
+
+// nats-broker(8) lists every verb.
+func TestVerbsAreInManual(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "man", "nats-broker.8"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range verbs {
+		if !regexp.MustCompile(`(?m)^\.It Cm ` + v.name + `\b`).Match(data) {
+			t.Errorf("%s is not in nats-broker(8)", v.name)
+		}
+	}
+}
