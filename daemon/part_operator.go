@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/auth"
@@ -25,6 +26,9 @@ type operatorPart struct {
 	dir  *resolver.Directory // nil unless the resolver is one
 	node *resolver.Node
 	url  *resolver.URL // nil unless the resolver is one
+
+	boot sync.WaitGroup // looks for the system account's JWT
+	end  context.CancelFunc
 }
 
 func newOperatorPart(cfg *config.Config, log *logging.Logger) *operatorPart {
@@ -78,12 +82,7 @@ func (p *operatorPart) start(cfg *config.Config) error {
 	if o.SystemAccount == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), updateLimit)
-	defer cancel()
-	if _, err := p.book.Lookup(ctx, o.SystemAccount); err != nil {
-		return fmt.Errorf("Can't set system account: %w", err)
-	}
-	return nil
+	return p.systemAccount(o)
 }
 
 // open makes the resolver, with the requests that go with it.
@@ -218,6 +217,10 @@ func (p *operatorPart) commit(o *config.Options, url *resolver.URL) {
 func (p *operatorPart) stop() {
 	if p.book == nil {
 		return
+	}
+	if p.end != nil {
+		p.end()
+		p.boot.Wait()
 	}
 	switch {
 	case p.node != nil:
