@@ -94,6 +94,46 @@ func TestHalfWrittenFileIsWaitedFor(t *testing.T) {
 	}
 }
 
+// What gave nothing when it was looked at is looked after all the same: a drop-in that led nowhere, one that was empty, a
+// drop-in that was refused, a file that was to be included.
+func TestMendedFilesAreNoticed(t *testing.T) {
+	s, head, _ := watched(t)
+	head += "authorization { user: a, password: b }\n"
+	dir, elsewhere := s.ConfigFile()+".d", t.TempDir()
+	put := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link, target := filepath.Join(dir, "a.conf"), filepath.Join(elsewhere, "target")
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	s.WaitLog("cannot read drop-in")
+	from := s.LogLen()
+	put(target, "max_payload: 2MB\n")
+	s.WaitLogFrom("Reloaded: max_payload = 2MB", from)
+
+	from = s.LogLen()
+	put(filepath.Join(dir, "b.conf"), "")
+	put(filepath.Join(dir, "c.conf"), "max_payload: 3MB\n") // when this is there, b.conf has been looked at
+	s.WaitLogFrom("Reloaded: max_payload = 3MB", from)
+	from = s.LogLen()
+	put(filepath.Join(dir, "b.conf"), "ping_max: 7\n")
+	s.WaitLogFrom("Reloaded: ping_max = 7", from)
+
+	from = s.LogLen()
+	s.SetConfig(head + "include later.conf\n")
+	s.WaitLogFrom("cannot read include file", from)
+	from = s.LogLen()
+	put(filepath.Join(filepath.Dir(s.ConfigFile()), "later.conf"), "max_connections: 77\n")
+	s.WaitLogFrom("Reloaded: max_connections = 77", from)
+}
+
 // Who lets everybody in is told so: in the log of every start and by status.
 func TestOpenBrokerSaysSo(t *testing.T) {
 	const warning = "may come in without credentials on 0.0.0.0:"

@@ -228,7 +228,7 @@ func filesOf(cfg *config.Config) []string {
 // watchedPaths are the files and directories in which a change may mean a
 // different configuration.
 func watchedPaths(cfg *config.Config) []string {
-	list := filesOf(cfg)
+	list := append(filesOf(cfg), cfg.Missed...)
 	if cfg.File != "" {
 		list = append(list, cfg.File) // it may not have been readable
 	}

@@ -46,6 +46,8 @@ type layers struct {
 	Files []confparse.File
 	// Dirs are the directories of drop-ins, whether they exist or not.
 	Dirs []string
+	// Missed are drop-ins that are not looked into: what they lead to cannot be found out, or they hide others.
+	Missed []string
 
 	places Places
 }

@@ -41,7 +41,8 @@ func (l *layers) layDropIns(included []confparse.File) confparse.Errors {
 	if l.places.DropIns != nil {
 		return l.lay(*l.places.DropIns, nil)
 	}
-	paths, errs := dropIns(l.Dirs)
+	paths, missed, errs := dropIns(l.Dirs)
+	l.Missed = missed
 	return append(errs, l.lay(paths, included)...)
 }
 
@@ -62,9 +63,8 @@ func (l *layers) lay(paths []string, included []confparse.File) (errs confparse.
 
 // dropIns lists the drop-ins that count, in the order in which they are laid over the main file: by file name, each
 // name once, from the strongest directory that has it. An empty file or a link to /dev/null hides the files of its name
-// in weaker directories.
-func dropIns(dirs []string) ([]string, confparse.Errors) {
-	var errs confparse.Errors
+// in weaker directories. Such files, and those of which nothing can be found out, are missed.
+func dropIns(dirs []string) (paths, missed []string, errs confparse.Errors) {
 	byName := map[string]string{}
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
@@ -81,6 +81,9 @@ func dropIns(dirs []string) ([]string, confparse.Errors) {
 			}
 			path := filepath.Join(dir, name)
 			hides, err := masks(path)
+			if err != nil || hides {
+				missed = append(missed, path)
+			}
 			switch {
 			case err != nil:
 				errs = append(errs, confparse.Errorf(confparse.Span{}, "cannot read drop-in: %v", err))
@@ -91,12 +94,11 @@ func dropIns(dirs []string) ([]string, confparse.Errors) {
 			}
 		}
 	}
-	paths := make([]string, 0, len(byName))
 	for _, path := range byName {
 		paths = append(paths, path)
 	}
 	slices.SortFunc(paths, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })
-	return paths, errs
+	return paths, missed, errs
 }
 
 // masks reports whether the file at path is empty or /dev/null. A directory is a mistake: nobody calls one *.conf on

@@ -179,3 +179,26 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("without credentials: %v", errs)
 	}
 }
+
+// What could not be read, or gave nothing, is known: when that changes, the configuration does.
+func TestMissedFiles(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"m.conf": "include gone.conf", "m.conf.d/a.conf": "port: 1", "m.conf.d/b.conf": "", "m.conf.d/c.conf": "->nowhere"})
+	cfg, _, err := Load(LoadRequest{File: filepath.Join(dir, "m.conf"), ReadFile: func(path string) ([]byte, error) {
+		if filepath.Base(path) == "a.conf" {
+			return nil, os.ErrPermission
+		}
+		return os.ReadFile(path)
+	}})
+	if err == nil {
+		t.Error("the configuration is valid")
+	}
+	var names []string
+	for _, path := range cfg.Missed {
+		names = append(names, filepath.Base(path))
+	}
+	slices.Sort(names)
+	if want := []string{"a.conf", "b.conf", "c.conf", "gone.conf"}; !slices.Equal(names, want) {
+		t.Errorf("missed %q, want %q", names, want)
+	}
+}

@@ -39,6 +39,9 @@ type Config struct {
 	Tree *confparse.Value
 	// Files are what was read, with digests: the main file, includes, drop-ins, files of secrets.
 	Files []confparse.File
+	// Missed are files that belong to it and gave nothing: they could not be read, or are empty drop-ins. When that changes,
+	// so does the configuration.
+	Missed []string
 	// Certificates are the certificates, keys and authorities that the configuration names.
 	Certificates []CertificateFile
 	// Dirs are directories in which files could appear that would be read: those of drop-ins.
@@ -70,6 +73,15 @@ func Load(req LoadRequest) (*Config, Warnings, error) {
 	if req.Invocation == nil {
 		req.Invocation = &Invocation{}
 	}
+	var missed []string
+	read := req.ReadFile
+	req.ReadFile = func(path string) ([]byte, error) {
+		text, err := read(path)
+		if err != nil {
+			missed = append(missed, path)
+		}
+		return text, err
+	}
 	files, errs := readLayers(Places{
 		File: req.File, Root: req.Root, ReadFile: req.ReadFile, LookupEnv: req.lookup, Credentials: req.Credentials,
 		DropIns: req.DropIns,
@@ -96,7 +108,7 @@ func Load(req LoadRequest) (*Config, Warnings, error) {
 	}
 	return &Config{
 		Options: o, File: req.File, Tree: tree, Digest: digest,
-		Files: files.Files, Certificates: d.certificates(o), Dirs: files.Dirs, origins: d.origins,
+		Files: files.Files, Missed: append(missed, files.Missed...), Certificates: d.certificates(o), Dirs: files.Dirs, origins: d.origins,
 	}, d.warns, d.errs.Err()
 }
 

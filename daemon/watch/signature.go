@@ -18,6 +18,7 @@ type signature struct {
 	size         int64
 	mode         uint32
 	mtime, ctime int64 // nanoseconds
+	directory    bool
 	entries      string
 }
 
@@ -33,7 +34,7 @@ func sign(path string) signature {
 		return signature{}
 	}
 	if st.Mode&syscall.S_IFMT == syscall.S_IFDIR {
-		return signature{exists: true, real: real, entries: entriesOf(real)}
+		return signature{exists: true, real: real, directory: true, entries: entriesOf(real)}
 	}
 	return signature{
 		exists: true, real: real, dev: uint64(st.Dev), ino: st.Ino, size: st.Size, mode: st.Mode,
@@ -44,8 +45,15 @@ func sign(path string) signature {
 // changedSince reports whether the file may have been written at or after t.
 // The kernel stamps files with a clock that lags by up to a tick.
 func (s signature) changedSince(t time.Time) bool {
-	const lag = 20 * time.Millisecond
-	return s.exists && s.ctime >= t.Add(-lag).UnixNano()
+	return s.exists && s.ctime >= t.Add(-clockLag).UnixNano()
+}
+
+const clockLag = 20 * time.Millisecond
+
+// enteredSince reports whether names may have come into a directory, or gone from it, at or after t.
+func enteredSince(dir string, t time.Time) bool {
+	st, ok := statOf(dir)
+	return ok && st.Ctim.Nano() >= t.Add(-clockLag).UnixNano()
 }
 
 // entriesOf writes down the drop-ins in a directory: the names that end in

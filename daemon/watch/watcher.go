@@ -220,7 +220,7 @@ func (s *state) replace(n set) bool {
 	for _, path := range s.paths {
 		sig := sign(path)
 		s.seen[path] = sig
-		if sig.changedSince(n.since) {
+		if sig.changedSince(n.since) || sig.directory && enteredSince(path, n.since) {
 			s.forced[path] = true
 		}
 	}

@@ -354,3 +354,21 @@ func TestAwaitRest(t *testing.T) {
 		t.Error("did not wait for a file that was written just now")
 	}
 }
+
+// A drop-in that came while the configuration was read, before its directory was looked after, is reported.
+func TestDropInThatCameMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	since := time.Now()
+	write(t, filepath.Join(dir, "a.conf"), "x")
+	w := New(Options{Quiet: time.Millisecond}, logging.Discard())
+	defer w.Stop()
+	w.Set([]string{dir}, since)
+	select {
+	case got := <-w.Changes():
+		if !slices.Equal(got, []string{dir}) {
+			t.Errorf("changed: %v", got)
+		}
+	case <-time.After(time.Minute):
+		t.Error("nothing was reported")
+	}
+}
