@@ -118,7 +118,34 @@ func (p *corePart) admit() error {
 			return err
 		}
 	}
+	lines, warnings := doorLines(p.broker.Options())
+	for _, line := range lines {
+		p.log.Info(line)
+	}
+	for _, line := range warnings {
+		p.log.Warn(line)
+	}
 	return nil
+}
+
+// doorLines are what nats-server says behind the line about its client listener.
+func doorLines(o broker.Options) (lines, warnings []string) {
+	if o.Proxy.Enabled {
+		lines = append(lines, "PROXY protocol enabled for client connections")
+	}
+	if o.TLS == nil {
+		return lines, nil
+	}
+	t := o.TLS.Options()
+	first := t.First && t.FirstFallback == 0 // who does not begin with the handshake does not get in
+	if t.AllowPlain && !first {
+		return append(lines, "TLS available for client connections"), nil
+	}
+	lines = append(lines, "TLS required for client connections")
+	if first {
+		warnings = append(warnings, `Clients that are not using "TLS Handshake First" option will fail to connect`)
+	}
+	return lines, warnings
 }
 
 // serve hands an open listener to the broker.
