@@ -11,7 +11,7 @@ import (
 // tlsOptions translates a tls block.
 func tlsOptions(t *config.TLS) transport.TLSOptions {
 	o := transport.TLSOptions{
-		CAFile: t.CAFile, Verify: t.Verify, Insecure: t.Insecure,
+		CAFile: t.CAFile, Verify: t.Verify, VerifyOptional: t.VerifyOptional, Insecure: t.Insecure,
 		CipherSuites: t.CipherSuites, Curves: t.Curves, MinVersion: t.MinVersion, Pinned: t.Pinned,
 		First: t.HandshakeFirst.Enabled, FirstFallback: t.HandshakeFirst.FallbackDelay,
 		Timeout: t.Timeout, RateLimit: int(t.RateLimit),

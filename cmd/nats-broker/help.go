@@ -82,7 +82,8 @@ TLS for clients is configured by a block in the configuration file
     }
 
 or by the flags --tls, --tlscert, --tlskey, --tlsverify and --tlscacert. With
-verify clients must present a certificate signed by an authority in ca_file.
+verify clients must present a certificate signed by an authority in ca_file;
+with verify: optional (--tlsverify=optional) only those that present one at all.
 See nats.conf(5).
 `
 }

@@ -44,6 +44,23 @@ func decodeFirst(d *decoder, at place, v *confparse.Value, into any) {
 	}
 }
 
+// decodeVerify reads verify.
+func decodeVerify(d *decoder, at place, v *confparse.Value, into any) {
+	if b, ok := v.Bool(); ok {
+		if b {
+			put(into, verifyAlways)
+		} else {
+			put(into, verifyNone)
+		}
+		return
+	}
+	if s, ok := v.Str(); !ok || !strings.EqualFold(s, "optional") {
+		d.mistyped(at, v)
+		return
+	}
+	put(into, verifyIfShown)
+}
+
 func decodeVersion(d *decoder, at place, v *confparse.Value, into any) {
 	s, ok := v.Str()
 	if !ok {
@@ -217,8 +234,9 @@ func finishTLS(d *decoder, at place, v *confparse.Value, block any) {
 	d.pair(at, t, span)
 	d.ciphers(at, t)
 	d.authorities(at, t)
-	if (t.Map || t.CheckKnownURLs) && !t.Verify {
-		t.Verify = true
+	t.Verify, t.VerifyOptional = t.verify == verifyAlways || t.Map || t.CheckKnownURLs, t.verify == verifyIfShown
+	if t.Verify && t.VerifyOptional {
+		d.fail(at, d.origin(join(at.path, "verify"), span), "cannot combine 'verify: optional' with options requiring client certificates")
 	}
 	if t.CheckKnownURLs && !strings.HasPrefix(at.path, "cluster") && !strings.HasPrefix(at.path, "gateway") {
 		d.fail(at, d.origin(join(at.path, "verify_cert_and_check_known_urls"), span), "verify_cert_and_check_known_urls not supported in this context")

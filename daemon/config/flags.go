@@ -124,6 +124,10 @@ func (c *collector) IsBoolFlag() bool { return c.spec != nil && c.spec.Arg == ""
 
 func (c *collector) Set(s string) error {
 	switch {
+	case c.spec.word != "":
+		if _, err := strconv.ParseBool(s); err != nil && !strings.EqualFold(s, c.spec.word) {
+			return fmt.Errorf("expected true, false, or %s: %w", c.spec.word, err)
+		}
 	case c.spec.Arg == "":
 		if _, err := strconv.ParseBool(s); err != nil {
 			return errors.New("parse error")
@@ -148,6 +152,8 @@ func (g given) asValue() *confparse.Value {
 	}
 	src := confparse.NewSource("flag "+dashes+g.name, LayerFlags, g.value)
 	switch {
+	case g.spec.word != "" && strings.EqualFold(g.value, g.spec.word):
+		return confparse.NewString(src.All(), g.value)
 	case g.spec.Arg == "":
 		on, _ := strconv.ParseBool(g.value)
 		return confparse.NewBool(src.All(), on)

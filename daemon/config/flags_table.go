@@ -11,6 +11,7 @@ type Flag struct {
 	number bool   // the value is a whole number
 	action action // what it does if it is no option
 	late   bool   // applied after the others
+	word   string // a switch: what it can be besides true and false
 }
 
 // An action is what a flag does besides setting an option.
@@ -83,7 +84,7 @@ var Flags = []Flag{
 	{Names: []string{"tls"}, Group: groupTLS, action: actTLS, Doc: "Enable TLS, do not verify clients (default: false)"},
 	{Names: []string{"tlscert"}, Arg: "file", Group: groupTLS, Paths: []string{"tls.cert_file"}, Doc: "Certificate of the server"},
 	{Names: []string{"tlskey"}, Arg: "file", Group: groupTLS, Paths: []string{"tls.key_file"}, Doc: "Private key of the certificate"},
-	{Names: []string{"tlsverify"}, Group: groupTLS, Paths: []string{"tls.verify"}, Doc: "Enable TLS, verify certificates of clients"},
+	{Names: []string{"tlsverify"}, Group: groupTLS, Paths: []string{"tls.verify"}, word: "optional", Doc: "Enable TLS, verify certificates of clients;\n--tlsverify=optional: of those who show one"},
 	{Names: []string{"tlscacert"}, Arg: "file", Group: groupTLS, Paths: []string{"tls.ca_file"}, Doc: "Authorities for certificates of clients"},
 
 	{Names: []string{"routes"}, Arg: "url, url", Group: groupCluster, action: actRoutes, Paths: []string{"cluster.routes"}, Doc: "Servers of the cluster to connect to"},

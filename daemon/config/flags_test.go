@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 )
 
 // Every flag, by every one of its names, reaches its option, over what the file says.
@@ -145,11 +148,30 @@ func TestFlagsTogether(t *testing.T) {
 	}
 }
 
+// --tlsverify goes with and without its third word, the last one wins, and stands above the file.
+func TestTLSVerifyFlag(t *testing.T) {
+	dir := t.TempDir()
+	certtest.New(t, dir, "ca").Issue("server", x509.Certificate{})
+	pair := []string{"--tlscert", dir + "/server.pem", "--tlskey", dir + "/server.key"}
+	for args, want := range map[string][2]bool{
+		"--tlsverify": {true, false}, "--tlsverify=false": {}, "--tlsverify=Optional": {false, true},
+		"--tlsverify=optional --tlsverify": {true, false}, "--tlsverify --tlsverify=optional": {false, true},
+	} {
+		cfg, _, err := loadText(t, "tls { cert_file: c, key_file: k, verify: true }", append(strings.Fields(args), pair...)...)
+		if err != nil {
+			t.Errorf("%s: %v", args, err)
+		} else if got := [2]bool{cfg.Options.TLS.Verify, cfg.Options.TLS.VerifyOptional}; got != want {
+			t.Errorf("%s: %v, want %v", args, got, want)
+		}
+	}
+}
+
 func TestParseArgs(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-p x", `invalid value "x" for flag -p: parse error`},
 		{"-p 99999999999999999999", `invalid value "99999999999999999999" for flag -p: value out of range`},
 		{"-D=maybe", `invalid boolean value "maybe" for -D: parse error`},
+		{"--tlsverify=maybe", `invalid boolean value "maybe" for -tlsverify: expected true, false, or optional: strconv.ParseBool: parsing "maybe": invalid syntax`},
 		{"--max_traced_msg_lenn 3", "flag provided but not defined: -max_traced_msg_lenn (did you mean --max_traced_msg_len?)"},
 		{"-c", "flag needs an argument: -c"},
 		{"start", `unrecognized command: "start"`},
@@ -176,7 +198,7 @@ func TestEveryVariableReachesItsOption(t *testing.T) {
 		Boolean: {"true", true}, Integer: {"7", 7}, Port: {"7", 7}, Size: {"7k", int64(7000)}, Count: {"7", int64(7)},
 		String: {"$2a$x y", "$2a$x y"}, Path: {"/x", "/x"}, Subject: {"a.b", "a.b"}, Duration: {"7s", 7 * time.Second},
 		Span: {"40s", 40 * time.Second}, Seconds: {"7", 7 * time.Second}, Percent: {"7", 7}, First: {"on", HandshakeFirst{Enabled: true}},
-		Version: {"1.3", uint16(0x304)}, Size64: {"7", int64(7)}, DurationOr: {"7s", 7 * time.Second},
+		Version: {"1.3", uint16(0x304)}, Verify: {"optional", verifyIfShown}, Size64: {"7", int64(7)}, DurationOr: {"7s", 7 * time.Second},
 	}
 	n := 0
 	Walk(func(o *Option) {

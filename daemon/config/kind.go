@@ -66,6 +66,7 @@ var (
 	First    = &Kind{Name: "handshake", expects: `true, false, "auto" or a duration`, scalar: true, decode: decodeFirst}
 	// SecretFile names a file; what is kept is what the file holds.
 	SecretFile = &Kind{Name: "path", expects: "the path of a file", scalar: true, decode: decodeSecretFile}
+	Verify     = &Kind{Name: "boolean or optional", expects: `true, false or "optional"`, scalar: true, decode: decodeVerify}
 	Version    = &Kind{Name: "TLS version", expects: `a TLS version such as "1.2" or "1.3"`, scalar: true, decode: decodeVersion}
 )
 

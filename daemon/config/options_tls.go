@@ -13,9 +13,10 @@ type TLS struct {
 	// Certificates are the pairs to present: one from cert_file and key_file, or several from certs.
 	Certificates []CertPair
 	CAFile       string
-	// Verify demands a client certificate. Map takes the user from it. CheckKnownURLs (routes) matches its names with
+	// Verify demands a client certificate; VerifyOptional verifies one that is shown, and lets others in without. Map takes the user from it. CheckKnownURLs (routes) matches its names with
 	// the known routes. Insecure does not verify the peer we dial.
 	Verify         bool
+	VerifyOptional bool
 	Map            bool
 	CheckKnownURLs bool
 	Insecure       bool
@@ -31,6 +32,7 @@ type TLS struct {
 	Pinned []string
 
 	certFile, keyFile    string
+	verify               verification
 	allowInsecureCiphers bool
 }
 
@@ -45,6 +47,15 @@ type HandshakeFirst struct {
 	Enabled       bool
 	FallbackDelay time.Duration // 0: no fallback
 }
+
+// verification is what the verify option can be.
+type verification int
+
+const (
+	verifyNone verification = iota
+	verifyIfShown
+	verifyAlways
+)
 
 func (t *TLS) define()       { t.Defined = true }
 func (t *ClientTLS) define() { t.Defined = true }

@@ -158,8 +158,8 @@ func tlsRows() []*Option {
 				}
 			},
 			elem: appended[CertPair](), bind: field(func(t *TLS) *[]CertPair { return &t.Certificates })},
-		{Name: "verify", Kind: Boolean, Default: "false", Doc: "Demand a certificate of the peer.",
-			bind: field(func(t *TLS) *bool { return &t.Verify })},
+		{Name: "verify", Kind: Verify, Default: "false", Doc: "Demand a certificate of the peer; \"optional\": verify one that is shown.",
+			bind: field(func(t *TLS) *verification { return &t.verify })},
 		{Name: "verify_and_map", Kind: Boolean, Default: "false", Doc: "Demand a certificate, and take the user from it: the one named by an e-mail address, a DNS name or a URI of it, or else by its subject.",
 			bind: field(func(t *TLS) *bool { return &t.Map })},
 		{Name: "verify_cert_and_check_known_urls", Kind: Boolean, Default: "false",

@@ -16,6 +16,7 @@ func TestReadmit(t *testing.T) {
 	past := ca.Issue("past", x509.Certificate{NotAfter: time.Now().Add(-time.Hour)}).Cert
 	server := ca.Issue("server", x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}).Cert
 	verify := TLSOptions{Verify: true, CAFile: ca.CertFile}
+	optional := TLSOptions{VerifyOptional: true, CAFile: ca.CertFile}
 	pinned := verify
 	pinned.Pinned = []string{Fingerprint(good)}
 	for _, c := range []struct {
@@ -32,6 +33,9 @@ func TestReadmit(t *testing.T) {
 		{"of a server", verify, server, false, 0},
 		{"none", verify, nil, false, 0},
 		{"another authority", TLSOptions{Verify: true, CAFile: other.CertFile}, good, false, 0},
+		{"optional", optional, good, true, 1},
+		{"optional, outlived", optional, past, false, 0},
+		{"optional, none", optional, nil, true, 0},
 		{"not asked for", TLSOptions{}, past, true, 0},
 		{"pinned, and not asked for", TLSOptions{Pinned: pinned.Pinned}, good, false, 0},
 	} {

@@ -19,8 +19,9 @@ type TLSOptions struct {
 	Certificates []KeyPair // the pair to present; several are chosen from by the name the peer asks for
 	CAFile       string    // roots that a peer's certificate must lead to; empty: the system's
 
-	Verify   bool // the peer must present a certificate that verifies
-	Insecure bool // dialling: take any certificate
+	Verify         bool // the peer must present a certificate that verifies
+	VerifyOptional bool // without Verify: a certificate that the peer presents must verify
+	Insecure       bool // dialling: take any certificate
 
 	// KnownOnly takes a certificate from a peer that dials only if one of its DNS names is among KnownHosts; hosts that
 	// are addresses count for nothing. It goes with Verify.
@@ -121,8 +122,11 @@ func (t *TLS) Server() *tls.Config {
 	c := t.base()
 	c.Certificates = slices.Clone(t.certs)
 	c.ClientCAs = t.roots
-	if t.opts.Verify {
+	switch {
+	case t.opts.Verify:
 		c.ClientAuth = tls.RequireAndVerifyClientCert
+	case t.opts.VerifyOptional:
+		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	if t.opts.KnownOnly {
 		c.VerifyConnection = t.verifyKnown
@@ -179,9 +183,12 @@ func (t *TLS) Readmit(was *tls.ConnectionState) (*tls.ConnectionState, error) {
 	now := *was
 	now.VerifiedChains = nil
 	switch {
-	case !t.opts.Verify:
+	case !t.opts.Verify && !t.opts.VerifyOptional:
 		now.PeerCertificates = nil
 	case len(now.PeerCertificates) == 0:
+		if !t.opts.Verify {
+			break
+		}
 		return nil, errors.New("the client has shown no certificate")
 	default:
 		o := x509.VerifyOptions{Roots: t.roots, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}

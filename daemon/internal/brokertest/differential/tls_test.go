@@ -49,6 +49,13 @@ func TestTLS(t *testing.T) {
 
 	root := nats.RootCAs(ca.Path("ca.pem"))
 	show := func(name string) nats.Option { return nats.ClientCert(ca.Path(name+".pem"), ca.Path(name+".key")) }
+	insist := func(name string) nats.Option { // shows it, whatever authorities the server names
+		cert, err := tls.LoadX509KeyPair(ca.Path(name+".pem"), ca.Path(name+".key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nats.Secure(&tls.Config{RootCAs: ca.Pool(), GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }})
+	}
 	version := func(v uint16) nats.Option {
 		return nats.Secure(&tls.Config{MinVersion: v, MaxVersion: v, RootCAs: ca.Pool()})
 	}
@@ -71,6 +78,11 @@ func TestTLS(t *testing.T) {
 		{"verify", block("verify: true"), []nats.Option{root, show("dn")}, true, ""},
 		{"verify, none shown", block("verify: true"), []nats.Option{root}, false, ""},
 		{"verify, foreign", block("verify: true"), []nats.Option{root, show("foreign")}, false, ""},
+		{"optional", block("verify: optional"), []nats.Option{root, show("dn")}, true, ""},
+		{"optional, none shown", block("verify: Optional"), []nats.Option{root}, true, ""},
+		{"optional, foreign", block("verify: optional"), []nats.Option{insist("foreign")}, false, ""},
+		{"optional, insisted on", block("verify: optional"), []nats.Option{insist("dn")}, true, ""},
+		{"optional, pinned, none shown", block("verify: optional, pinned_certs: [" + pin(dn) + "]"), []nats.Option{root}, false, ""},
 		{"map dn", mapped, []nats.Option{root, show("dn")}, true, "dn"},
 		{"map email", mapped, []nats.Option{root, show("mail")}, true, "mail"},
 		{"map dns", mapped, []nats.Option{root, show("dns")}, true, "dns"},
