@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -125,8 +124,8 @@ func (p *clusterPart) count(t *control.Traffic) {
 
 // prepare follows the configuration; accounts have changed before.
 func (p *clusterPart) prepare(old, new *config.Config) (*change, error) {
-	if (p.hub != nil) != new.Options.Cluster.Enabled() {
-		return nil, errors.New("config reload not supported for cluster: it needs a restart")
+	if err := clusterStays(p.hub != nil, new.Options.Cluster.Enabled()); err != nil {
+		return nil, err
 	}
 	if p.hub == nil {
 		name := new.Options.Cluster.Name
@@ -147,6 +146,14 @@ func (p *clusterPart) prepare(old, new *config.Config) (*change, error) {
 		commit()
 		p.announce()
 	}}, nil
+}
+
+// clusterStays refuses that clustering begins or ends.
+func clusterStays(was, is bool) error {
+	if was != is {
+		return needsRestart("cluster")
+	}
+	return nil
 }
 
 // knownAccounts refuses accounts that are to get connections of their own and are not

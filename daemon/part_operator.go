@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -166,16 +165,13 @@ func operatorVersion(o *config.Options) error {
 
 // prepare follows the configuration. What kind of resolver there is stays, but for those that keep nothing.
 func (p *operatorPart) prepare(old, new *config.Config) (*change, error) {
-	was, is := &old.Options.Operator.Resolver, &new.Options.Operator.Resolver
-	if (was.Type == "") != (is.Type == "") {
-		return nil, errors.New("config reload does not support moving to or from an account resolver")
+	if err := resolverStays(old.Options, new.Options); err != nil {
+		return nil, err
 	}
 	if p.book == nil {
 		return nil, nil
 	}
-	if (was.Type != is.Type || was.Dir != is.Dir) && (p.dir != nil || is.Dir != "") {
-		return nil, errors.New("config reload not supported for the directory of the account resolver: it needs a restart")
-	}
+	is := &new.Options.Operator.Resolver
 	var url *resolver.URL
 	if is.Type == config.ResolverURL {
 		var err error
@@ -184,6 +180,18 @@ func (p *operatorPart) prepare(old, new *config.Config) (*change, error) {
 		}
 	}
 	return &change{commit: func() { p.commit(new.Options, url) }}, nil
+}
+
+// resolverStays refuses changes of the resolver that a reload cannot make.
+func resolverStays(old, new *config.Options) error {
+	was, is := &old.Operator.Resolver, &new.Operator.Resolver
+	if (was.Type == "") != (is.Type == "") {
+		return fmt.Errorf("%w for moving to or from an account resolver", ErrReloadNotSupported)
+	}
+	if old.Operator.Enabled() && (was.Type != is.Type || was.Dir != is.Dir) && (was.Dir != "" || is.Dir != "") {
+		return needsRestart("the directory of the account resolver")
+	}
+	return nil
 }
 
 // renewLimit bounds the reading of all accounts again.

@@ -114,7 +114,33 @@ func restartOnly(changes []config.Change) error {
 	if names == nil {
 		return nil
 	}
-	return fmt.Errorf("config reload not supported for %s: it needs a restart", strings.Join(names, ", "))
+	return needsRestart(strings.Join(names, ", "))
+}
+
+// ErrReloadNotSupported is a change of the configuration that needs a new process.
+var ErrReloadNotSupported = errors.New("config reload not supported")
+
+func needsRestart(what string) error {
+	return fmt.Errorf("%w for %s: it needs a restart", ErrReloadNotSupported, what)
+}
+
+// CheckReload says why a broker that runs with old could not go over to new by a reload; nil if it could. It is
+// [ErrReloadNotSupported] if a restart could. What depends on the state of a process (addresses, accounts that a resolver
+// knows) is not looked at.
+func CheckReload(old, new *config.Config) error {
+	if err := restartOnly(config.Diff(old, new)); err != nil {
+		return err
+	}
+	o, n := old.Options, new.Options
+	if err := clusterStays(o.Cluster.Enabled(), n.Cluster.Enabled()); err != nil {
+		return err
+	}
+	if n.Cluster.Enabled() {
+		if err := knownAccounts(o, n); err != nil {
+			return err
+		}
+	}
+	return resolverStays(o, n)
 }
 
 // announce writes an applied reload to the log, a line for each change.

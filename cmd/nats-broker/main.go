@@ -60,6 +60,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitOK
 	case inv.Signal != "":
 		return sendSignal(id, inv.Signal, stderr)
+	case inv.CheckReload != "" && !inv.Check:
+		fmt.Fprintf(stderr, "%s: --test_reload can only be used together with -t\n", id.Name)
+		return exitFail
 	case inv.Check:
 		return check(id, inv, stderr)
 	}
@@ -72,13 +75,38 @@ func check(id daemon.Identity, inv *config.Invocation, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%s: must specify [-c, --config] option to check configuration file syntax\n", id.Name)
 		return exitFail
 	}
-	cfg, warnings, err := config.Load(config.LoadRequest{File: inv.ConfigFile, Invocation: inv, Environ: os.Environ()})
-	if err := config.Verdict(warnings, err); err != nil {
-		complain(id, err, stderr)
+	cfg := strictly(id, inv, inv.ConfigFile, stderr)
+	if cfg == nil {
 		return exitFail
 	}
+	if inv.CheckReload != "" {
+		next := strictly(id, inv, inv.CheckReload, stderr)
+		if next == nil {
+			return exitFail
+		}
+		if err := daemon.CheckReload(cfg, next); err != nil {
+			complain(id, err, stderr)
+			if errors.Is(err, daemon.ErrReloadNotSupported) {
+				return exitRestart
+			}
+			return exitFail
+		}
+	}
 	fmt.Fprintf(stderr, "%s: configuration file %s is valid (%s)\n", id.Name, inv.ConfigFile, cfg.Digest)
+	if inv.CheckReload != "" {
+		fmt.Fprintf(stderr, "%s: configuration file %s can be reloaded\n", id.Name, inv.CheckReload)
+	}
 	return exitOK
+}
+
+// strictly loads a configuration for -t; nil if it is not valid, which has been said then.
+func strictly(id daemon.Identity, inv *config.Invocation, file string, stderr io.Writer) *config.Config {
+	cfg, warnings, err := config.Load(config.LoadRequest{File: file, Invocation: inv, Environ: os.Environ()})
+	if err := config.Verdict(warnings, err); err != nil {
+		complain(id, err, stderr)
+		return nil
+	}
+	return cfg
 }
 
 // serve is the daemon.

@@ -23,6 +23,7 @@ const (
 	exitFail       = 1 // it could not be done, or the answer is no
 	exitUsage      = 2 // the command line makes no sense
 	exitNotRunning = 3 // there is no broker to ask
+	exitRestart    = 3 // of -t: a reload is not enough, as nats-server has it
 )
 
 // verbs are all verbs, in the order of --help.

@@ -19,6 +19,8 @@ type Invocation struct {
 	ConfigFile string
 	// Check is -t: look at the configuration and exit.
 	Check bool
+	// CheckReload is --test_reload: with Check, a file that a reload should be able to go over to; empty: none.
+	CheckReload string
 	// Signal is the argument of -sl, "reload" or "reload=PID"; empty: none.
 	Signal string
 	// Help, Version and TLSHelp ask for a text and nothing else.
@@ -174,6 +176,8 @@ func (inv *Invocation) apply(g given) {
 		inv.ConfigFile = g.value
 	case actCheck:
 		inv.Check = on
+	case actTestReload:
+		inv.CheckReload = g.value
 	case actSignal:
 		inv.Signal = g.value
 	case actHelp:

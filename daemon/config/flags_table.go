@@ -21,6 +21,7 @@ const (
 	actSet action = iota
 	actConfig
 	actCheck
+	actTestReload
 	actSignal
 	actHelp
 	actVersion
@@ -56,6 +57,8 @@ var Flags = []Flag{
 	{Names: []string{"ms", "https_port"}, Arg: "port", number: true, Group: groupServer, Paths: []string{"https_port"}, Doc: "Port for HTTPS monitoring"},
 	{Names: []string{"c", "config"}, Arg: "file", Group: groupServer, action: actConfig, Doc: "Configuration file"},
 	{Names: []string{"t"}, Group: groupServer, action: actCheck, Doc: "Check the configuration and exit"},
+	{Names: []string{"test_reload"}, Arg: "file", Group: groupServer, action: actTestReload,
+		Doc: "With -t, check whether a reload could go over to this file\n(exit status 3: it needs a restart)"},
 	{Names: []string{"sl", "signal"}, Arg: "signal>[=<pid>]", Group: groupServer, action: actSignal,
 		Doc: "Send a signal to a running server: ldm, stop, quit, term,\nreopen or reload; pid is a process id or a pid file"},
 	{Names: []string{"client_advertise"}, Arg: "host:port", Group: groupServer, Paths: []string{"client_advertise"}, Doc: "Address that clients are told to connect to"},

@@ -37,6 +37,7 @@ func TestEveryFlagReachesItsOption(t *testing.T) {
 		"ms":                 {"1234", nil, o(func(o *Options) any { return o.Monitor.HTTPSPort }), 1234},
 		"c":                  {"x", nil, i(func(i *Invocation) any { return i.ConfigFile }), "x"},
 		"t":                  {"", nil, i(func(i *Invocation) any { return i.Check }), true},
+		"test_reload":        {"x", nil, i(func(i *Invocation) any { return i.CheckReload }), "x"},
 		"sl":                 {"reload=1", nil, i(func(i *Invocation) any { return i.Signal }), "reload=1"},
 		"client_advertise":   {"x:1", nil, o(func(o *Options) any { return o.ClientAdvertise }), "x:1"},
 		"ports_file_dir":     {"x", nil, o(func(o *Options) any { return o.Process.PortsFileDir }), "x"},
