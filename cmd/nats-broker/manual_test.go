@@ -7,13 +7,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
+// Expressions are made when they are needed: what is made before main is measured in this package.
 var (
-	flagInHelp = regexp.MustCompile(`(?:^|[ \[,|])(--?[a-z][a-z-]*)\b`)
-	quotedWord = regexp.MustCompile(`'[^'\n]*'`) // the command line of something else
-	digit      = regexp.MustCompile(`(?:^|[^0-9A-Za-z.])([0-9])(?:[^0-9A-Za-z.]|$)`)
+	flagInHelp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|[ \[,|])(--?[a-z][a-z-]*)\b`) })
+	quotedWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`'[^'\n]*'`) }) // the command line of something else
+	digit      = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:^|[^0-9A-Za-z.])([0-9])(?:[^0-9A-Za-z.]|$)`)
+	})
 )
 
 // usage is what a verb says in --help.
@@ -34,14 +38,14 @@ func usageOf(t *testing.T, words []string) usage {
 		t.Fatalf("%v --help has no exit statuses", words)
 	}
 	u := usage{statuses: digits(text[at:])}
-	for _, m := range flagInHelp.FindAllStringSubmatch(quotedWord.ReplaceAllString(text[:at], ""), -1) {
+	for _, m := range flagInHelp().FindAllStringSubmatch(quotedWord().ReplaceAllString(text[:at], ""), -1) {
 		u.flags = append(u.flags, m[1])
 	}
 	return u
 }
 
 func digits(text string) (list []string) {
-	for _, m := range digit.FindAllStringSubmatch(text, -1) {
+	for _, m := range digit().FindAllStringSubmatch(text, -1) {
 		list = append(list, m[1])
 	}
 	slices.Sort(list)
