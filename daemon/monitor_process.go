@@ -22,13 +22,13 @@ func (s processSource) Process() monitor.ProcessFigures {
 		Reloads: map[string]uint64{
 			"applied": d.reloads.applied.Load(), "refused": d.reloads.refused.Load(), "unchanged": d.reloads.unchanged.Load(),
 		},
-		LastGoodConfig: act.loaded, OnLastGood: act.lastGood, LogDrops: d.logs.Drops(),
+		LastGoodConfig: act.loaded, OnLastGood: act.lastGood, RefusedPending: act.err != nil && !act.lastGood, LogDrops: d.logs.Drops(),
 	}
 	if fed := d.fed.Load(); fed != 0 {
 		f.WatchdogPing = time.Unix(0, fed)
 	}
 	for _, c := range d.certificates() {
-		f.Certificates = append(f.Certificates, monitor.Certificate{Use: c.use, Subject: c.Subject, NotAfter: c.NotAfter})
+		f.Certificates = append(f.Certificates, monitor.Certificate{Use: c.use, Subject: c.Subject, NotBefore: c.NotBefore, NotAfter: c.NotAfter})
 	}
 	return f
 }

@@ -14,18 +14,22 @@ import (
 )
 
 // certificatePart warns of certificates that are about to expire: at the start, when
-// they change, and once a day.
+// one comes into use, and once a day.
 type certificatePart struct {
 	log *logging.Logger
 	// presented lists the certificates in use.
 	presented func() []transport.CertificateInfo
+
+	mu     sync.Mutex
+	warned map[transport.CertificateInfo]time.Time // when; guarded by mu
 
 	end  chan struct{}
 	done sync.WaitGroup
 }
 
 const (
-	certificateWarning = 30 * 24 * time.Hour // before the end
+	certificateWarning = 30 * 24 * time.Hour // before the end, at most
+	certificateShare   = 5                   // and when this part of its lifetime is left
 	certificateLooks   = 24 * time.Hour
 )
 
@@ -64,13 +68,22 @@ func (p *certificatePart) stop() {
 	}
 }
 
-// look writes what there is to say of the certificates at a time.
+// look writes what there is to say of the certificates at a time, of each once a day.
 func (p *certificatePart) look(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.warned
+	p.warned = make(map[transport.CertificateInfo]time.Time)
 	for _, c := range p.presented() {
 		left := c.NotAfter.Sub(now)
-		if left > certificateWarning {
+		if left > min(certificateWarning, c.NotAfter.Sub(c.NotBefore)/certificateShare) {
 			continue
 		}
+		if at, was := before[c]; was && now.Sub(at) < certificateLooks-time.Minute {
+			p.warned[c] = at
+			continue
+		}
+		p.warned[c] = now
 		day := c.NotAfter.UTC().Format(time.RFC3339)
 		fields := []logging.Field{logging.String(logging.FieldCertificate, c.File), logging.String(logging.FieldExpires, day)}
 		if left <= 0 {

@@ -216,7 +216,7 @@ func (f *fakeBroker) Checks() []Check {
 
 func (f *fakeBroker) Process() ProcessFigures {
 	return ProcessFigures{Reloads: map[string]uint64{"applied": 4, "refused": 1}, LastGoodConfig: f.start.Add(time.Hour), LogDrops: map[string]uint64{"syslog": 12},
-		WatchdogPing: f.now().Add(-3 * time.Second), Certificates: []Certificate{{"client", "CN=harbour-1.example.com", f.start.Add(90 * 24 * time.Hour)}, {"cluster", "CN=harbour-1", f.start.Add(20 * 24 * time.Hour)}}}
+		WatchdogPing: f.now().Add(-3 * time.Second), Certificates: []Certificate{{"client", "CN=harbour-1.example.com", f.start, f.start.Add(90 * 24 * time.Hour)}, {"cluster", "CN=harbour-1", f.start, f.start.Add(20 * 24 * time.Hour)}}}
 }
 
 func (f *fakeBroker) Settings() []Setting {

@@ -52,6 +52,8 @@ var metrics = []metric{
 		func(s *scrape, emit emitFunc) { emitTime(emit, s.process.LastGoodConfig) }},
 	{"config_last_good_in_use", gauge, nil, "Whether the saved last-good configuration is in use because the file is bad: 1, otherwise 0.",
 		func(s *scrape, emit emitFunc) { emit(boolean(s.process.OnLastGood)) }},
+	{"config_refused_pending", gauge, nil, "Whether a changed configuration was refused and none was accepted since: 1, otherwise 0.",
+		func(s *scrape, emit emitFunc) { emit(boolean(s.process.RefusedPending)) }},
 	{"config_reloads_total", counter, []string{"result"}, "Reloads of the configuration, by result.",
 		func(s *scrape, emit emitFunc) { emitCounts(emit, s.process.Reloads) }},
 
@@ -138,6 +140,12 @@ var metrics = []metric{
 		func(s *scrape, emit emitFunc) {
 			for _, c := range s.process.Certificates {
 				emit(seconds(c.NotAfter), c.Use, c.Subject)
+			}
+		}},
+	{"certificate_start_time_seconds", gauge, []string{"use", "subject"}, "Since when a certificate in use is valid.",
+		func(s *scrape, emit emitFunc) {
+			for _, c := range s.process.Certificates {
+				emit(seconds(c.NotBefore), c.Use, c.Subject)
 			}
 		}},
 	{"log_dropped_lines_total", counter, []string{"sink"}, "Lines a log sink could not take.",

@@ -213,9 +213,10 @@ type HealthSource interface {
 
 // Certificate is a certificate in use.
 type Certificate struct {
-	Use      string    `json:"use"` // "client", "cluster", "monitor" …
-	Subject  string    `json:"subject"`
-	NotAfter time.Time `json:"not_after"`
+	Use       string    `json:"use"` // "client", "cluster", "monitor" …
+	Subject   string    `json:"subject"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
 }
 
 // HealthRemarker is a HealthSource that also has something to say about a
@@ -232,6 +233,7 @@ type HealthRemarker interface {
 type ProcessFigures struct {
 	Reloads        map[string]uint64 // by result: "applied", "refused", "unchanged"
 	LastGoodConfig time.Time         // when the configuration in effect was accepted
+	RefusedPending bool              // what is on disk was refused, and nothing was accepted since
 	OnLastGood     bool              // running on the saved last-good configuration
 	LogDrops       map[string]uint64 // by sink
 	WatchdogPing   time.Time         // last time the watchdog was fed

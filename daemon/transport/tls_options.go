@@ -215,9 +215,10 @@ func Fingerprint(cert *x509.Certificate) string {
 
 // CertificateInfo describes a loaded certificate, for metrics and warnings.
 type CertificateInfo struct {
-	File     string
-	Subject  string
-	NotAfter time.Time
+	File      string
+	Subject   string
+	NotBefore time.Time
+	NotAfter  time.Time
 }
 
 // Presented lists the certificates that t presents.
@@ -225,9 +226,9 @@ func (t *TLS) Presented() []CertificateInfo {
 	list := make([]CertificateInfo, len(t.certs))
 	for i, c := range t.certs {
 		list[i] = CertificateInfo{
-			File:     t.opts.Certificates[i].CertFile,
-			Subject:  c.Leaf.Subject.String(),
-			NotAfter: c.Leaf.NotAfter,
+			File:      t.opts.Certificates[i].CertFile,
+			Subject:   c.Leaf.Subject.String(),
+			NotBefore: c.Leaf.NotBefore, NotAfter: c.Leaf.NotAfter,
 		}
 	}
 	return list

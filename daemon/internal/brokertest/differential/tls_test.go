@@ -143,12 +143,12 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestCertificateWarning: from 30 days before its end the log warns of a certificate,
+// TestCertificateWarning: from 30 days before its end the log warns of a certificate of a year,
 // at the start and after a reload with another.
 func TestCertificateWarning(t *testing.T) {
 	a := certtest.New(t, t.TempDir(), "ca")
 	config := func(name string, left time.Duration) string {
-		a.Issue(name, x509.Certificate{NotAfter: time.Now().Add(left)})
+		a.Issue(name, x509.Certificate{NotBefore: time.Now().Add(left - 365*24*time.Hour), NotAfter: time.Now().Add(left)})
 		return fmt.Sprintf("tls { cert_file: %q, key_file: %q }", a.Path(name+".pem"), a.Path(name+".key"))
 	}
 	const day = 24 * time.Hour
