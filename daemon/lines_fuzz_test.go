@@ -128,6 +128,7 @@ func (s *shared) ofClaims(t *testing.T) []broker.AccountOptions {
 		&jwt.Export{Subject: "svc.>", Type: jwt.Service})
 	a.Mappings = jwt.Mapping{jwt.Subject(s.mapped): {{Subject: jwt.Subject(s.to)}}, "w.*": {{Subject: jwt.Subject(s.way), Weight: 50}}}
 	b.Imports.Add(&jwt.Import{Account: aID, Subject: jwt.Subject(s.stream), LocalSubject: jwt.RenamingSubject(s.streamTo), Type: jwt.Stream},
+		//lint:ignore SA1019 the old form is still in use
 		&jwt.Import{Account: aID, Subject: "p.>", To: jwt.Subject(s.streamTo), Type: jwt.Stream},
 		&jwt.Import{Account: aID, Subject: jwt.Subject(s.service), LocalSubject: jwt.RenamingSubject(s.called), Type: jwt.Service})
 	b.Mappings = jwt.Mapping{jwt.Subject(s.called): {{Subject: jwt.Subject(s.to)}}}

@@ -22,7 +22,6 @@ type notebook struct {
 	keys    map[string]uint64 // revisions of keys, the last that was acknowledged
 	done    map[uint64]bool   // confirmed acks of the consumer
 	deleted map[uint64]bool
-	purged  uint64 // everything below has been purged from P
 }
 
 // work lets clients use a node until the disk is gone: they publish, put keys, fetch and ack with confirmation, delete and purge.

@@ -44,11 +44,10 @@ type Stream struct {
 
 	consumersChanged atomic.Bool // since their states were kept
 
-	mu       sync.Mutex
-	machine  *stream.Stream
-	captures []*broker.InternalSubscription
-	republish,
-	input *subject.Transform
+	mu          sync.Mutex
+	machine     *stream.Stream
+	captures    []*broker.InternalSubscription
+	republish   *subject.Transform
 	headersOnly bool
 	closed      bool
 	paused      bool        // a change of the configuration waits until nothing is pending

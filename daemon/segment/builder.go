@@ -16,7 +16,6 @@ type builder struct {
 	pw      pageWriter
 	iw      indexWriter
 	bytes   uint64
-	spillAt int
 	durable uint64
 }
 

@@ -280,7 +280,7 @@ func (l *Log) subjects(f *subjects.Filter, wanted func([]byte) bool, fn func([]b
 		if errors.Is(err, errStale) {
 			return err
 		}
-		if err = l.skipped(r, err); x == nil {
+		if _ = l.skipped(r, err); x == nil { // what cannot be read is noted there
 			continue
 		}
 		cursors = append(cursors, &cursor{r: r, x: x, it: x.names.Iter(f)})

@@ -82,18 +82,6 @@ func (d *ids) forget(t int64) {
 	}
 }
 
-// cut drops the newest ones, whose sequences are above last: they were accepted and never stored.
-func (d *ids) cut(last uint64) {
-	for d.n > 0 {
-		i := (d.head + d.n - 1) & (len(d.ring) - 1)
-		if d.ring[i].seq <= last {
-			return
-		}
-		d.drop(i)
-		d.n--
-	}
-}
-
 // drop takes the entry at a place of the ring out of the table, and closes the gap.
 func (d *ids) drop(place int) {
 	mask := len(d.table) - 1
