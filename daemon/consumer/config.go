@@ -114,6 +114,8 @@ type World interface {
 	Prev(from uint64, f *subjects.Filter) (seq uint64, ok bool)
 	Count(f *subjects.Filter, from, upTo uint64) uint64
 	AtTime(t int64) (seq uint64, ok bool)
+	// Removals is how many messages were taken out one by one so far, of whatever subject.
+	Removals() uint64
 	// LastPerSubject returns the last message of each subject asked for, ascending.
 	LastPerSubject(f *subjects.Filter) []uint64
 	// Interested reports whether somebody listens on a subject, with a group in that queue group.

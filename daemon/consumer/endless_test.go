@@ -22,3 +22,5 @@ func (w *endless) LastPerSubject(*subjects.Filter) []uint64 { return nil }
 func (w *endless) Interested(string, string) bool { return true }
 
 func (w *endless) NewID() string { return "id" }
+
+func (*endless) Removals() uint64 { return 0 }

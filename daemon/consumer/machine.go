@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"math"
+	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
@@ -185,22 +186,62 @@ type counter struct {
 	known bool
 	n     uint64
 	upTo  uint64
+	spans []span
 }
 
+// span says of sequences, those behind the span before, how many removals they were counted
+// after: word of a removal comes later, and must not be counted again.
+type span struct{ upTo, removals uint64 }
+
+const mostSpans = 64
+
 func (c *counter) forget() { c.known = false }
+
+// counted notes that everything up to upTo is counted by now.
+func (c *counter) counted(upTo uint64, m *Machine) {
+	c.upTo = upTo
+	at := m.world.Removals()
+	if n := len(c.spans); n > 0 && c.spans[n-1].removals == at {
+		c.spans[n-1].upTo = upTo
+		return
+	}
+	gone := 0
+	for gone < len(c.spans) && c.spans[gone].upTo < m.next {
+		gone++
+	}
+	c.spans = append(slices.Delete(c.spans, 0, gone), span{upTo, at})
+}
+
+// removed takes in word of the n-th removal, of a message that matched. It comes in order.
+func (c *counter) removed(seq, n uint64) {
+	for _, s := range c.spans {
+		if seq <= s.upTo {
+			if s.removals < n && c.n > 0 {
+				c.n--
+			}
+			break
+		}
+	}
+	old := 0
+	for old+1 < len(c.spans) && c.spans[old+1].removals <= n {
+		old++
+	}
+	c.spans = slices.Delete(c.spans, 0, old)
+}
 
 func (c *counter) count(m *Machine) uint64 {
 	_, last := m.world.Bounds()
 	switch {
-	case !c.known:
-		c.n = 0
+	case !c.known || last > c.upTo && len(c.spans) >= mostSpans:
+		c.n, c.spans = 0, c.spans[:0]
 		if m.next <= last {
 			c.n = m.world.Count(m.filter, m.next, last)
 		}
-		c.known, c.upTo = true, max(last, m.next-1)
+		c.known = true
+		c.counted(max(last, m.next-1), m)
 	case last > c.upTo:
 		c.n += m.world.Count(m.filter, c.upTo+1, last)
-		c.upTo = last
+		c.counted(last, m)
 	}
 	return c.n
 }

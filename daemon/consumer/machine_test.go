@@ -352,12 +352,12 @@ func TestDeletedAndPurged(t *testing.T) {
 	c.Request("x", Request{Batch: 1}, c.now)
 	c.run()
 	s, _ := w.remove(1)
-	c.Removed(1, []byte(s))
+	c.Removed(1, 1, []byte(s))
 	if n := c.Notices(); len(n) != 1 || n[0].Kind != NoticeTerminated || n[0].Reason != "Unacknowledged message was deleted" {
 		t.Fatalf("%+v", n)
 	}
 	s, _ = w.remove(3)
-	c.Removed(3, []byte(s))
+	c.Removed(3, 2, []byte(s))
 	if i := c.Info(c.now); i.Pending != 0 || i.AckPending != 0 || i.Floor.Stream != 1 {
 		t.Fatalf("%+v", i)
 	}
@@ -367,4 +367,72 @@ func TestDeletedAndPurged(t *testing.T) {
 	if i := c.Info(c.now); i.Pending != 0 || i.Floor.Stream != 5 || i.Delivered.Stream != 5 {
 		t.Fatalf("%+v", i)
 	}
+}
+
+// Word of a removal comes after the stream has changed: what was counted in between is not
+// counted off again, nor left on.
+func TestRemovalsAreCountedOnce(t *testing.T) {
+	w := stream("a", "a", "a", "a")
+	c := newTalk(Config{}, w)
+	pending := func(want uint64) {
+		t.Helper()
+		if n := c.Info(c.now).Pending; n != want {
+			t.Fatalf("%d messages are pending, not %d", n, want)
+		}
+	}
+	removed := func(seq, n uint64) { c.Removed(seq, n, nil) }
+	w.remove(2)
+	pending(3) // counted for the first time
+	removed(2, 1)
+	pending(3)
+	w.put("a", 1)
+	w.remove(5)
+	w.remove(3)
+	w.put("a", 1)
+	pending(4) // 3 is counted still, 5 never was
+	removed(5, 2)
+	pending(4)
+	removed(3, 3)
+	pending(3)
+	for n := uint64(4); n < 4*mostSpans; n++ { // nobody tells of what does not matter
+		w.gone++
+		w.put("a", 1)
+		pending(n)
+	}
+	w.remove(4)
+	removed(4, w.gone)
+	if len(c.matches.spans) > mostSpans {
+		t.Fatalf("%d spans", len(c.matches.spans))
+	}
+	pending(4*mostSpans - 2)
+}
+
+// A purge moves what was delivered, also if the stream's first sequence was noticed before.
+func TestPurgeNoticedBefore(t *testing.T) {
+	w := stream("a", "a", "a", "a")
+	c := newTalk(Config{}, w)
+	c.Request("x", Request{Batch: 1}, c.now)
+	c.run()
+	w.msgs = nil
+	c.Info(c.now)
+	c.Purged(w.last+1, true)
+	if i := c.Info(c.now); i.Delivered.Stream != 4 || i.Floor.Stream != 4 {
+		t.Fatalf("%+v", i)
+	}
+}
+
+func TestResetBelowStartTime(t *testing.T) {
+	c := newTalk(Config{Start: StartTime, StartTime: 1 << 62}, stream("a", "a"))
+	if _, err := c.Reset(1); err == nil {
+		t.Fatal("went back before the time that it was to start at")
+	}
+	if seq, err := c.Reset(3); seq != 3 || err != nil {
+		t.Fatal(seq, err)
+	}
+}
+
+func TestExpiredBefore(t *testing.T) {
+	c := newTalk(Config{}, stream("a"))
+	c.Request("x", Request{Batch: 2, Expires: -1}, c.now)
+	expect(t, c.run(), "x<-408 Request Timeout (2, 0)")
 }

@@ -58,7 +58,7 @@ func (m *Machine) Request(to string, r Request, now int64) {
 	}
 	w := &waiter{Request: r, to: to, expires: never, beat: never}
 	w.Batch = max(r.Batch, 1)
-	if r.Expires > 0 {
+	if r.Expires != 0 { // one below 0 is over at once
 		w.expires = now + r.Expires
 	}
 	if r.Heartbeat > 0 {

@@ -1,8 +1,8 @@
 package consumer
 
-// Removed says that a message behind the first one was taken out of the stream. subject may
-// be nil if it is not known.
-func (m *Machine) Removed(seq uint64, subject []byte) {
+// Removed says that a message behind the first one was taken out of the stream, as the n-th of
+// [World.Removals]; it is told in order. subject may be nil if it is not known.
+func (m *Machine) Removed(seq, n uint64, subject []byte) {
 	if at, ok := m.pending.find(seq); ok {
 		m.terminate(m.pending.get(at), deletedReason)
 	}
@@ -18,11 +18,11 @@ func (m *Machine) Removed(seq uint64, subject []byte) {
 		}
 	case seq < m.next || !m.matches.known || seq > m.matches.upTo:
 	case m.filter.All():
-		m.matches.taken(seq)
+		m.matches.removed(seq, n)
 	case subject == nil:
 		m.matches.forget()
 	case m.filter.Match(subject):
-		m.matches.taken(seq)
+		m.matches.removed(seq, n)
 	}
 }
 
@@ -109,6 +109,8 @@ func (m *Machine) dropBelow(seq uint64) {
 	if m.next < seq {
 		m.next = seq
 		m.matches.forget()
+	}
+	if m.next == seq { // also if the stream's first sequence had brought it here before
 		m.delivered.Stream = max(m.delivered.Stream, seq-1)
 	}
 	if m.floor.Stream < seq-1 {
@@ -152,7 +154,12 @@ func (m *Machine) Reset(seq uint64) (uint64, error) {
 			return 0, ResetError("below start seq")
 		}
 	case m.cfg.Start == StartTime:
-		if first, ok := m.world.AtTime(m.cfg.StartTime); ok && seq < first {
+		first, ok := m.world.AtTime(m.cfg.StartTime)
+		if !ok { // it begins with what is stored from now on
+			_, last := m.world.Bounds()
+			first = last + 1
+		}
+		if seq < first {
 			return 0, ResetError("below start time")
 		}
 	default:

@@ -220,7 +220,7 @@ func TestRandom(t *testing.T) {
 				}
 				s := rapid.SampledFrom(w.msgs).Draw(t, "message").seq
 				subject, _ := w.remove(s)
-				h.Removed(s, []byte(subject))
+				h.Removed(s, w.gone, []byte(subject))
 				delete(h.out, s)
 				h.deliver()
 			},

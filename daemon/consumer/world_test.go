@@ -16,6 +16,7 @@ type world struct {
 	deaf  map[string]bool // who does not listen; the others do
 	ids   int
 	asked int // calls of Next
+	gone  uint64
 }
 
 type msg struct {
@@ -45,8 +46,11 @@ func (w *world) remove(seq uint64) (string, bool) {
 	}
 	s := w.msgs[i].subject
 	w.msgs = slices.Delete(w.msgs, i, i+1)
+	w.gone++
 	return s, true
 }
+
+func (w *world) Removals() uint64 { return w.gone }
 
 func (w *world) Bounds() (uint64, uint64) {
 	if len(w.msgs) == 0 {

@@ -100,6 +100,8 @@ func (w world) Count(f *subjects.Filter, from, upTo uint64) uint64 {
 	return w.s.log.Count(f, from, upTo)
 }
 
+func (w world) Removals() uint64 { return w.s.watched.count.Load() }
+
 func (w world) AtTime(t int64) (uint64, bool) { return w.s.log.AtTime(t) }
 
 func (w world) LastPerSubject(f *subjects.Filter) []uint64 {

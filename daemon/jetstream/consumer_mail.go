@@ -27,7 +27,7 @@ const (
 	ackLetter letterKind = iota
 	pullLetter
 	flowLetter
-	removedLetter // the message told.Stream was taken out
+	removedLetter // the message told.Stream was taken out, as the told.Consumer-th
 	purgeLetter   // messages were purged, those below told.Stream
 )
 
@@ -148,7 +148,7 @@ func (c *Consumer) read(mail []letter, now int64) {
 		case flowLetter:
 			c.m.Answered(l.flow, l.told.Stream, l.told.Consumer, now)
 		case removedLetter:
-			c.m.Removed(l.told.Stream, nil)
+			c.m.Removed(l.told.Stream, l.told.Consumer, nil)
 		case purgeLetter:
 			c.m.Purged(l.told.Stream, l.all)
 		default:

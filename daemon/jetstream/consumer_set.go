@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nats-broker/nats-broker/daemon/consumer"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
@@ -137,14 +138,21 @@ func (x *consumerSet) stored(subj []byte) {
 // watchedLog tells consumers of messages that are taken out from between others.
 type watchedLog struct {
 	stream.Log
-	removed []uint64 // since it was asked last; used by whoever changes the log
+	removed []removal     // since it was asked last; used by whoever changes the log
+	count   atomic.Uint64 // of removals
 	watched func() bool
 }
 
+// removal is a message that was taken out, as the n-th.
+type removal struct{ seq, n uint64 }
+
 func (l *watchedLog) Remove(seq uint64) (bool, error) {
 	was, err := l.Log.Remove(seq)
-	if was && l.watched() {
-		l.removed = append(l.removed, seq)
+	if !was {
+		return was, err
+	}
+	if n := l.count.Add(1); l.watched() {
+		l.removed = append(l.removed, removal{seq, n})
 	}
 	return was, err
 }
@@ -157,9 +165,9 @@ func (x *consumerSet) tell(l *watchedLog) {
 	}
 	l.removed = l.removed[:0]
 	for _, c := range x.all() {
-		for _, seq := range gone {
-			if seq >= c.lowest.Load() {
-				c.post(letter{kind: removedLetter, told: told(seq)})
+		for _, r := range gone {
+			if r.seq >= c.lowest.Load() {
+				c.post(letter{kind: removedLetter, told: consumer.Told{Stream: r.seq, Consumer: r.n}})
 			}
 		}
 	}
