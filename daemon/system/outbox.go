@@ -22,8 +22,7 @@ type Maker func(si ServerInfo) any
 func (s *Service) message(subject, reply, encoding string, m Maker) service.Message {
 	return service.Message{Subject: subject, Reply: reply, Make: func() (header, body []byte, err error) {
 		si := s.identity()
-		s.seq++
-		si.Seq, si.Time = s.seq, time.Now().UTC()
+		si.Seq, si.Time = s.seq.Add(1), time.Now().UTC()
 		if body, err = encode(m(si)); err != nil {
 			return nil, nil, err
 		}

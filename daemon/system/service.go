@@ -21,7 +21,7 @@ type Service struct {
 	opts     atomic.Pointer[Options]
 	lanes    *service.Service
 	handlers *service.Handlers
-	seq      uint64 // of the message sent last; the outbox' goroutine's
+	seq      atomic.Uint64 // of the message sent last
 	ids      *eventIDs
 	servers  servers
 	inboxes  *service.Inboxes
@@ -70,7 +70,8 @@ const (
 
 // New makes a service for a broker. It does nothing before it is started.
 func New(b *broker.Broker, o Options, src Source, log *logging.Logger) *Service {
-	s := &Service{broker: b, log: log, source: src, ids: newEventIDs(), seq: 1, wake: make(chan struct{}, 1)}
+	s := &Service{broker: b, log: log, source: src, ids: newEventIDs(), wake: make(chan struct{}, 1)}
+	s.seq.Store(1)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stopping = s.ctx.Done()
 	s.lanes = service.New(service.Options{
@@ -86,6 +87,13 @@ func New(b *broker.Broker, o Options, src Source, log *logging.Logger) *Service 
 	}
 	return s
 }
+
+// Sequence is that of the message sent last. Other servers take nothing from one that
+// falls behind it: a process that goes on under our id has to begin above.
+func (s *Service) Sequence() uint64 { return s.seq.Load() }
+
+// Continue has messages numbered from above a sequence on, before the start.
+func (s *Service) Continue(seq uint64) { s.seq.Store(max(seq, 1)) }
 
 // Start begins to answer.
 func (s *Service) Start() error {
