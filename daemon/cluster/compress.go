@@ -142,7 +142,10 @@ func (r *Route) negotiate(theirs string) (again bool, err error) {
 		return false, nil
 	}
 	r.negotiated = true
-	c := &r.hub.opts.Load().Compression
+	c := r.told // what the peer was told, or will be, whatever a reload has changed since
+	if c == nil {
+		c = &r.hub.opts.Load().Compression
+	}
 	r.agreed = c
 	if !c.wanted() {
 		mode := compressOff

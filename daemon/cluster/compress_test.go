@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -201,6 +202,22 @@ func TestCompressionChangesInAHandshake(t *testing.T) {
 		`INFO {"server_id":"`+peerID+`","server_name":"peer","version":"2.15.3","proto":1,"host":"127.0.0.1","port":1,`+
 			`"headers":true,"max_payload":1048576,"cluster":"C","route_pool_size":3,"compression":"off"}`)
 	p.heard() // fails if it stays open
+}
+
+// TestCompressionEndsInAHandshake: the peer was told that there is compression and begins with it, so we do too, although
+// it is not wanted any more. The connection begins anew when the handshake is over.
+func TestCompressionEndsInAHandshake(t *testing.T) {
+	a := ours(t, "a", func(o *Options) { o.Compression.Mode = "s2_fast" })
+	p := dialled(t, a, &strings.Builder{})
+	p.hear(1)
+	a.set(t, func(o *Options) { o.Compression.Mode = "off" })
+	p.say(`CONNECT {"echo":true,"headers":true,"name":"`+peerID+`","cluster":"C"}`,
+		`INFO {"server_id":"`+peerID+`","server_name":"peer","version":"2.15.3","proto":1,"host":"127.0.0.1","port":1,`+
+			`"headers":true,"max_payload":1048576,"cluster":"C","route_pool_size":3,"compression":"s2_fast"}`)
+	head := make([]byte, 10)
+	if _, err := io.ReadFull(p.in, head); err != nil || !bytes.HasPrefix(head, []byte("\xff\x06\x00\x00S2sTwO")) {
+		t.Errorf("the answer begins with %q (%v), not with a stream of S2", head, err)
+	}
 }
 
 // TestCompressionAuto: the mode follows the round-trip time.

@@ -18,6 +18,9 @@ type handshake struct {
 	isSelf    bool   // the peer is us
 }
 
+// stranger reports whether the peer has yet to present credentials: nothing but that is taken from it.
+func (h *handshake) stranger() bool { return !h.solicited && !h.connected && h.user != "" }
+
 // refusal is why a peer is refused. What the peer is told, if anything, stands
 // between the quotes of -ERR.
 type refusal struct {

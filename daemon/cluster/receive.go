@@ -29,6 +29,9 @@ func (r *Route) Receive(in *transport.Input) (used, need int, err error) {
 	var msgs, size int
 	f := &r.frame
 	for used < len(in.Data) {
+		if c := in.Data[used]; !r.known && c|0x20 != 'c' && r.hs.stranger() {
+			return used, 0, errStranger
+		}
 		if n, k, bytes := r.pub.Again(in.Data[used:], &r.msg); n > 0 {
 			used, msgs, size = used+n, msgs+k, size+bytes
 			continue
@@ -75,6 +78,9 @@ var (
 
 // errEarly refuses a peer that does not begin with the handshake.
 var errEarly = &refusal{reason: "Protocol Violation", tell: "Authorization Violation", log: "route did not begin with its handshake"}
+
+// errStranger refuses a peer that says something before it has said who it is.
+var errStranger = &refusal{reason: "Authentication Failure", tell: "Authorization Violation", log: "authentication error"}
 
 // handle does what one frame says.
 func (r *Route) handle(f *proto.RouteFrame, frame []byte, in *transport.Input) error {
@@ -151,7 +157,7 @@ func (r *Route) processInfo(i *info) error {
 		return err
 	}
 	r.known = true
-	if c := &h.opts.Load().Compression; !c.equal(r.agreed) || r.told != nil && !c.equal(r.told) {
+	if c := &h.opts.Load().Compression; !c.equal(r.agreed) {
 		r.follow(c) // it changed during the handshake, when nobody looked for this one
 	}
 	r.mu.Lock()
@@ -159,7 +165,7 @@ func (r *Route) processInfo(i *info) error {
 	r.mu.Unlock()
 	if r.delayed {
 		own := h.ownInfo(r)
-		own.Compression = h.opts.Load().Compression.told(r.mode())
+		own.Compression = r.agreed.told(r.mode())
 		r.Out.Send(own.frame())
 	}
 	h.log.Debug(fmt.Sprintf("%s - Registering remote route %q", r.label, i.ServerID))
