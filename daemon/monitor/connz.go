@@ -144,7 +144,7 @@ func (r *Reporter) connz(o ConnzOptions) (*Connz, *connSelection, error) {
 	}
 	z.ID, _ = r.identity()
 	sel.gather(order.lessAt(now, o.reverse))
-	z.Total, z.NumConns = sel.total, len(sel.page)
+	z.Total, z.NumConns = sel.matched, len(sel.page)
 	return z, sel, nil
 }
 
@@ -211,8 +211,7 @@ type connSelection struct {
 	now     time.Time
 	pace    pacer
 	page    []*connCandidate
-	total   int  // as nats-server counts: before user, client id and subject filters
-	matched int  // after all filters
+	matched int  // after all filters, before the page is cut
 	scratch Conn // the connection that is looked at
 }
 
@@ -229,7 +228,6 @@ func (s *connSelection) gather(less func(a, b *connCandidate) bool) {
 			if s.o.Account != "" && row.Account != s.o.Account {
 				return true
 			}
-			s.total++
 			if s.o.matches(row) && s.interested(row.CID) {
 				cand.ConnRow = *row
 				top.offer(&cand)
@@ -245,7 +243,6 @@ func (s *connSelection) gather(less func(a, b *connCandidate) bool) {
 		if s.o.Account != "" && c.Account != s.o.Account {
 			continue
 		}
-		s.total++
 		if s.matched > 0 && s.o.CID > 0 || !s.o.matches(&c.ConnRow) {
 			continue
 		}

@@ -29,39 +29,46 @@ const (
 	ByRTT      ConnSort = "rtt"
 )
 
-// connOrder compares two candidates at a moment; below zero puts a first.
-type connOrder func(a, b *connCandidate, now time.Time) int
+// connOrder compares two candidates at a moment; below zero puts a first. Of two that are equal the one with the larger id
+// goes first where the largest do, the other one elsewhere: nats-server 2.15.3 turns the whole order around.
+type connOrder struct {
+	compare func(a, b *connCandidate, now time.Time) int
+	down    bool
+}
 
 // largest puts the larger key first.
 func largest[K cmp.Ordered](key func(*connCandidate) K) connOrder {
-	return func(a, b *connCandidate, _ time.Time) int { return cmp.Compare(key(b), key(a)) }
+	return connOrder{func(a, b *connCandidate, _ time.Time) int { return cmp.Compare(key(b), key(a)) }, true}
 }
 
 var connOrders = map[ConnSort]connOrder{
-	ByCID:      func(a, b *connCandidate, _ time.Time) int { return 0 }, // the tie-break is the order
-	ByStart:    func(a, b *connCandidate, _ time.Time) int { return 0 },
+	ByCID:      {compare: func(a, b *connCandidate, _ time.Time) int { return 0 }}, // the tie-break is the order
+	ByStart:    {compare: func(a, b *connCandidate, _ time.Time) int { return 0 }},
 	BySubs:     largest(func(c *connCandidate) uint32 { return c.NumSubs }),
 	ByPending:  largest(func(c *connCandidate) int64 { return c.Pending }),
 	ByOutMsgs:  largest(func(c *connCandidate) int64 { return c.OutMsgs }),
 	ByInMsgs:   largest(func(c *connCandidate) int64 { return c.InMsgs }),
 	ByOutBytes: largest(func(c *connCandidate) int64 { return c.OutBytes }),
 	ByInBytes:  largest(func(c *connCandidate) int64 { return c.InBytes }),
-	ByLast:     func(a, b *connCandidate, _ time.Time) int { return b.LastActivity.Compare(a.LastActivity) },
-	ByIdle:     func(a, b *connCandidate, _ time.Time) int { return a.LastActivity.Compare(b.LastActivity) },
-	ByUptime: func(a, b *connCandidate, now time.Time) int {
+	ByLast:     {func(a, b *connCandidate, _ time.Time) int { return b.LastActivity.Compare(a.LastActivity) }, true},
+	ByIdle:     {func(a, b *connCandidate, _ time.Time) int { return a.LastActivity.Compare(b.LastActivity) }, true},
+	ByUptime: {compare: func(a, b *connCandidate, now time.Time) int {
 		return cmp.Compare(a.age(now), b.age(now))
-	},
-	ByStop:   func(a, b *connCandidate, _ time.Time) int { return b.closed.Stop.Compare(a.closed.Stop) },
-	ByReason: func(a, b *connCandidate, _ time.Time) int { return cmp.Compare(a.closed.Reason, b.closed.Reason) },
+	}},
+	ByStop:   {func(a, b *connCandidate, _ time.Time) int { return b.closed.Stop.Compare(a.closed.Stop) }, true},
+	ByReason: {compare: func(a, b *connCandidate, _ time.Time) int { return cmp.Compare(a.closed.Reason, b.closed.Reason) }},
 	ByRTT:    largest(func(c *connCandidate) time.Duration { return c.RTT }),
 }
 
 // lessAt makes a strict order of it: connections that are equal go by id.
 func (o connOrder) lessAt(now time.Time, reverse bool) func(a, b *connCandidate) bool {
 	return func(a, b *connCandidate) bool {
-		c := o(a, b, now)
+		c := o.compare(a, b, now)
 		if c == 0 {
 			c = cmp.Compare(a.CID, b.CID)
+			if o.down {
+				c = -c
+			}
 		}
 		return c < 0 != (reverse && c != 0)
 	}
