@@ -45,6 +45,7 @@ type Consumer struct {
 	closed bool
 	deaf   func() // ends the watch for those who listen where it pushes to; nil if there is none
 
+	heard    uint64 // removals that it was told of
 	numbered uint64 // changes that were handed over
 	hungry   bool   // it is among those that new messages wake
 
@@ -208,6 +209,7 @@ func (c *Consumer) info() *api.ConsumerInfo {
 
 func (c *Consumer) infoLocked() *api.ConsumerInfo {
 	c.s.reading.RLock()
+	c.hear(c.s.now())
 	i := c.m.Info(c.s.now())
 	c.s.reading.RUnlock()
 	cfg := c.config.Load().Answered()

@@ -139,6 +139,19 @@ func (c *Consumer) flowAnswer(m *broker.Message) {
 	c.post(l)
 }
 
+// hear reads the mail if messages were taken out of the stream since it was read last: the machine must know before it
+// looks at the stream again. mu and the stream's reading are held.
+func (c *Consumer) hear(now int64) {
+	n := c.s.watched.count.Load()
+	if n == c.heard {
+		return
+	}
+	c.heard = n
+	mail := c.takeMail()
+	c.read(mail, now)
+	c.readMail(mail)
+}
+
 // read carries out what came. mu and the stream's reading are held.
 func (c *Consumer) read(mail []letter, now int64) {
 	for i := range mail {

@@ -31,10 +31,11 @@ func (c *Consumer) round() (more bool) {
 		c.mu.Unlock()
 		return false // pokes stay: nobody puts it in line again
 	}
-	mail := c.takeMail()
 	c.pub.Begin()
 	now := c.s.now()
 	c.s.reading.RLock()
+	c.heard = c.s.watched.count.Load()
+	mail := c.takeMail()
 	ended := c.m.Tick(now) && len(mail) == 0
 	c.read(mail, now)
 	c.s.reading.RUnlock()
@@ -99,6 +100,7 @@ func (c *Consumer) deliver(now int64) (full bool) {
 func (c *Consumer) deliverOne(now int64) (size int, ok bool) {
 	c.s.reading.RLock()
 	defer c.s.reading.RUnlock()
+	c.hear(now)
 	w, ok := c.m.Next(now)
 	if !ok {
 		return 0, false
