@@ -15,6 +15,11 @@ func (p *operatorPart) systemAccount(o *config.Options) error {
 	id, op := o.SystemAccount, &o.Operator
 	ctx, cancel := context.WithTimeout(context.Background(), updateLimit)
 	defer cancel()
+	if p.url != nil { // somebody must be at home; whether the account is known there is another matter
+		if _, err := p.url.Fetch(ctx, ""); err != nil {
+			return err
+		}
+	}
 	later := (p.dir != nil || p.url != nil) && len(op.Operators) == 1 && id != broker.SystemAccount
 	if !later {
 		if _, err := p.book.Lookup(ctx, id); err != nil {

@@ -171,7 +171,7 @@ func (c *topClient) get(ctx context.Context, path string, into any) error {
 			err = u.Err // the address may hold a password
 		}
 		switch text := err.Error(); {
-		case strings.Contains(text, "malformed HTTP") && strings.Contains(text, "server_id"): // an INFO
+		case strings.Contains(text, "malformed HTTP") && strings.Contains(text, "server_id"), c.greets(ctx): // an INFO
 			err = errors.New("clients connect there; monitoring has an address of its own, see http in nats.conf(5)")
 		case strings.Contains(text, "malformed HTTP"):
 			err = errors.New("what answers does not speak HTTP") // it would be shown whole
@@ -190,6 +190,25 @@ func (c *topClient) get(ctx context.Context, path string, into any) error {
 		return fmt.Errorf("%s%s is not NATS monitoring: %w", topHost(c.base), path, err)
 	}
 	return nil
+}
+
+// greets reports whether what is asked says INFO before it is asked anything, as clients are greeted: how the
+// HTTP client takes that depends on which of the two is faster.
+func (c *topClient) greets(ctx context.Context) bool {
+	u, err := url.Parse(c.base)
+	if err != nil || u.Scheme != "http" || u.Port() == "" {
+		return false
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	word := make([]byte, len("INFO "))
+	_, err = io.ReadFull(conn, word)
+	return err == nil && string(word) == "INFO "
 }
 
 // topHost is the address without credentials.

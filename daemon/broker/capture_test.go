@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 // that they are in.
 type tape struct {
 	outlet batch.Outlet
-	refuse bool // takes nothing
+	refuse atomic.Bool // takes nothing
 
 	mu   sync.Mutex
 	more sync.Cond
@@ -42,7 +43,7 @@ func (t *tape) Outlet() *batch.Outlet { return &t.outlet }
 // A record is four lengths, of all that follow, and subject, reply, header and payload.
 // Large payloads lie in segments of their own.
 func (t *tape) Stage(l *batch.Lane, m *Message) bool {
-	if t.refuse {
+	if t.refuse.Load() {
 		return false
 	}
 	if len(m.Header) > 0 {
@@ -235,7 +236,7 @@ func TestCapturedRequestsHaveResponders(t *testing.T) {
 	c.send("SUB in.* 1\r\nPUB ask in.1 0\r\n\r\n")
 	c.sync()
 	to.expect(t, "ask|in.1||")
-	to.refuse = true
+	to.refuse.Store(true)
 	c.send("PUB ask in.2 0\r\n\r\n")
 	if line := c.line(); !strings.HasPrefix(line, "HMSG in.2 1 ") {
 		t.Errorf("got %q, want that nobody answers", line)
@@ -326,8 +327,13 @@ func publish(t *testing.T, nc *nats.Conn, subject, payload string) {
 func TestHeldMessages(t *testing.T) {
 	b, addr := start(t, Options{})
 	acc := b.Account("")
+	var mu sync.Mutex // the reader of the connection holds messages
 	var held []batch.Segment
-	sub, err := acc.SubscribeInternal("keep", "", func(m *Message) { held = append(held, m.Hold()) })
+	sub, err := acc.SubscribeInternal("keep", "", func(m *Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		held = append(held, m.Hold())
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,6 +346,8 @@ func TestHeldMessages(t *testing.T) {
 		c.send("PUB keep %d\r\n%s\r\n", len(text), text)
 	}
 	c.sync()
+	mu.Lock()
+	defer mu.Unlock()
 	for i := range held {
 		if got := string(held[i].Bytes()); got != want[i] {
 			t.Errorf("message %d: %d bytes that begin with %.10q, want %d with %.10q", i, len(got), got, len(want[i]), want[i])
