@@ -272,8 +272,19 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
-// What the head of a chunk announces costs nothing before it comes.
+// What the head of a chunk announces costs nothing before it comes. Others in the process allocate meanwhile: the
+// smallest of some figures counts.
 func TestChunkGrowsWithWhatArrives(t *testing.T) {
+	least := allocatedForChunk(t)
+	for range 9 {
+		least = min(least, allocatedForChunk(t))
+	}
+	if least > 1<<20 && !raceEnabled { // pools forget now and then under the race detector
+		t.Errorf("%d bytes allocated", least)
+	}
+}
+
+func allocatedForChunk(t *testing.T) uint64 {
 	b := []byte(streamBegin)
 	const size = 4 << 20
 	b = append(b, chunkStored, size&0xff, size>>8&0xff, size>>16)
@@ -295,7 +306,5 @@ func TestChunkGrowsWithWhatArrives(t *testing.T) {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
-		t.Errorf("%d bytes allocated", got)
-	}
+	return after.TotalAlloc - before.TotalAlloc
 }

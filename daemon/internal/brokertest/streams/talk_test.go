@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -207,13 +208,19 @@ func (p *peer) gather(m *nats.Msg) {
 	p.must(sub.Unsubscribe())
 }
 
+// hear shows the next messages, by subject: in nats-server several goroutines send advisories.
 func (p *peer) hear(sub *nats.Subscription, n int) {
+	var list []*nats.Msg
 	for range n {
 		r, err := sub.NextMsg(patience)
 		if err != nil {
 			p.say("  %v", err)
-			return
+			break
 		}
+		list = append(list, r)
+	}
+	slices.SortStableFunc(list, func(a, b *nats.Msg) int { return strings.Compare(a.Subject, b.Subject) })
+	for _, r := range list {
 		p.say("  on %s", r.Subject)
 		p.show(r)
 	}
