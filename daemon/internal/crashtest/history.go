@@ -170,22 +170,23 @@ type Contents map[uint64]map[uint64][]byte // stream, sequence, body
 
 // Check compares what a store holds with what it promised, and takes what it holds as seen: it must
 // be there the next time too. power says that its power was cut. lost are the sequences that
-// the store says it has lost, and may have.
-func (h *History) Check(c Contents, power bool, lost func(stream, seq uint64) bool) error {
+// the store says it has lost, and may have; back are those of which it says that what was removed
+// is there again. nil: none.
+func (h *History) Check(c Contents, power bool, lost, back func(stream, seq uint64) bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range c {
 		h.stream(s)
 	}
 	for s, k := range h.streams {
-		if err := h.check(s, k, c[s], power, lost); err != nil {
+		if err := h.check(s, k, c[s], power, lost, back); err != nil {
 			return fmt.Errorf("stream %d: %w", s, err)
 		}
 	}
 	return nil
 }
 
-func (h *History) check(s uint64, k *known, c map[uint64][]byte, power bool, lost func(stream, seq uint64) bool) error {
+func (h *History) check(s uint64, k *known, c map[uint64][]byte, power bool, lost, back func(stream, seq uint64) bool) error {
 	must := []map[uint64]uint64{k.ids}
 	if !power {
 		must = append(must, k.weak)
@@ -216,7 +217,9 @@ func (h *History) check(s uint64, k *known, c map[uint64][]byte, power bool, los
 		if sent, ok := h.sent[id]; !ok || !whole || sent.stream != s || sent.size != len(b) {
 			return fmt.Errorf("at %d is what nobody sent: number %d, whole: %v, %d bytes", seq, id, whole, len(b))
 		}
-		if done, asked := k.gone[seq]; done {
+		if done, asked := k.gone[seq]; asked && back != nil && back(s, seq) {
+			k.gone[seq] = false // it may go again: the journal, or the next one to read, may know of it
+		} else if done {
 			return fmt.Errorf("message %d at %d was removed and is there", id, seq)
 		} else if asked {
 			delete(k.gone, seq) // nobody was told that it went, and it is there: it stays

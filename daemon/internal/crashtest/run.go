@@ -19,6 +19,9 @@ type Config struct {
 	Capacity int64 // of the disk; 0: no end
 	// Faults allows the disk to fail.
 	Faults bool
+	// Back reports whether a store has said that a removed message is there again, in any life;
+	// nil: none does.
+	Back func(stream, seq uint64) bool
 	// Trace is told what happens; nil: nobody.
 	Trace func(format string, args ...any)
 }
@@ -169,7 +172,7 @@ func (r *run) look(s Store, fails bool) (seen bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("contents: %w", err)
 	}
-	err = r.h.Check(c, r.power, s.Lost)
+	err = r.h.Check(c, r.power, s.Lost, r.c.Back)
 	r.power = false
 	return true, err
 }

@@ -189,7 +189,7 @@ func check(open func() (crashtest.Store, error), in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Check(c, true, s.Lost); err != nil {
+	if err := h.Check(c, true, s.Lost, nil); err != nil {
 		return err
 	}
 	fmt.Printf("%d acknowledged, all there\n", acks)

@@ -2,17 +2,20 @@ package whole
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/crashtest"
 	"github.com/nats-broker/nats-broker/daemon/journal"
 	"github.com/nats-broker/nats-broker/daemon/segment"
+	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
 func config(seed uint64, trace func(string, ...any)) crashtest.Config {
 	rng := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), byte(seed >> 24), byte(seed >> 32), byte(seed >> 40)})
+	back := map[uint64][]stream.Range{}
 	open := func(v vfs.FS) (crashtest.Store, error) {
 		m, err := Open(v, "/store", Options{
 			Journal: journal.Options{Rand: rng, Now: func() time.Time { return time.Unix(0, 0) }},
@@ -21,6 +24,7 @@ func config(seed uint64, trace func(string, ...any)) crashtest.Config {
 				Random: func(b []byte) { rng.Read(b) }, //nolint:errcheck // never fails
 			},
 			Sound: true, Trace: trace,
+			Back: func(n uint64, at stream.Range) { back[n] = append(back[n], at) },
 		})
 		if err != nil {
 			return nil, err
@@ -28,6 +32,9 @@ func config(seed uint64, trace func(string, ...any)) crashtest.Config {
 		return m, nil
 	}
 	c := crashtest.Config{Open: open, Lives: 6, Steps: 60, Streams: 3, MaxBody: 16 << 10, Faults: seed%3 != 0, Trace: trace}
+	c.Back = func(n, seq uint64) bool {
+		return slices.ContainsFunc(back[n], func(r stream.Range) bool { return r.From <= seq && seq <= r.To })
+	}
 	switch seed / 2 % 4 {
 	case 1:
 		c.Streams, c.MaxBody = 2, 300<<10

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/crashtest"
@@ -25,6 +26,9 @@ type Options struct {
 	Sound bool
 	// Start lets the journal commit by itself, and makes checkpoints when it asks for them.
 	Start bool
+	// Back is told of sequences of a stream of which what was removed is there again, because the
+	// deletions cannot be read; nil: nobody.
+	Back func(n uint64, at stream.Range)
 	// Trace is told what the store meets; nil: nobody.
 	Trace func(format string, args ...any)
 }
@@ -65,7 +69,6 @@ func Open(v vfs.FS, dir string, o Options) (*Store, error) {
 	if m.opts.Trace == nil {
 		m.opts.Trace = func(string, ...any) {}
 	}
-	m.opts.Segment.Report = func(r segment.Report) { m.opts.Trace("log: %+v", r) }
 	if err := m.openLogs(); err != nil {
 		return nil, err
 	}
@@ -134,7 +137,14 @@ func (m *Store) log(n uint64) (*segment.Log, error) {
 	if l := m.logs[n]; l != nil {
 		return l, nil
 	}
-	l, err := segment.Open(m.fs, filepath.Join(m.dir, "streams", strconv.FormatUint(n, 10)), m.opts.Segment)
+	o := m.opts.Segment
+	o.Report = func(r segment.Report) {
+		m.opts.Trace("log: %+v", r)
+		if m.opts.Back != nil && strings.HasPrefix(r.What, "deletions cannot be read") {
+			m.opts.Back(n, r.Lost)
+		}
+	}
+	l, err := segment.Open(m.fs, filepath.Join(m.dir, "streams", strconv.FormatUint(n, 10)), o)
 	if err != nil {
 		return nil, err
 	}
