@@ -44,18 +44,18 @@ func TestDiffersOnPurpose(t *testing.T) {
 	}
 	_, list, _ := strings.Cut(string(page), ".\\\" differs: begin\n")
 	list, _, _ = strings.Cut(list, ".\\\" differs: end\n")
-	rows := strings.Count(list, "\n")
+	rows := strings.Count(list, ".It ")
 	if rows != len(differs)+len(elsewhere) {
 		t.Errorf("%d rows in the manual, %d here", rows, len(differs)+len(elsewhere))
 	}
 	for what := range elsewhere {
-		if !strings.Contains(list, fmt.Sprintf("%q Ta", what)) {
+		if !strings.Contains(list, fmt.Sprintf(".It %q\n", what)) {
 			t.Errorf("the manual does not say %q", what)
 		}
 	}
 	theirs, ours := pair(t, "")
 	for _, d := range differs {
-		if !strings.Contains(list, fmt.Sprintf("%q Ta", d.what)) {
+		if !strings.Contains(list, fmt.Sprintf(".It %q\n", d.what)) {
 			t.Errorf("the manual does not say %q", d.what)
 		}
 		for _, storage := range storages {
