@@ -155,8 +155,8 @@ func TestShownSubject(t *testing.T) {
 
 	// The answer to a request of another account goes through it as any answer does.
 	asker := as("B", "SUB in.* 9\r\n")
-	var reply string
-	sub, err := a.SubscribeService("next", "", func(m *Message) { reply = string(m.Reply) })
+	replies := make(chan string, 1)
+	sub, err := a.SubscribeService("next", "", func(m *Message) { replies <- string(m.Reply) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestShownSubject(t *testing.T) {
 	asker.send("PUB next in.1 0\r\n\r\n")
 	asker.sync()
 	p.Begin()
-	p.SendAs([]byte(reply), []byte("orders.new"), []byte("$JS.ACK.2"), nil, []byte("z"))
+	p.SendAs([]byte(<-replies), []byte("orders.new"), []byte("$JS.ACK.2"), nil, []byte("z"))
 	p.End()
 	asker.expect("MSG orders.new 9 $JS.ACK.2 1", "z")
 }

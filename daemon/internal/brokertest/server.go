@@ -176,6 +176,20 @@ func Refuses(t testing.TB, o Options) (said string, refuses bool) {
 	if err := s.untilListening(); err != nil {
 		return s.Logs(), true
 	}
+	// nats-server listens before it looks at some of its options.
+	for strings.Contains(s.Logs(), "[INF] Starting ") {
+		at, grown := s.out.find("Server is ready", 0)
+		if at >= 0 {
+			break
+		}
+		select {
+		case <-grown:
+		case <-s.done:
+			return s.Logs(), true
+		case <-time.After(Patience):
+			t.Fatalf("neither ready nor ended within %s:\n%s", Patience, s.Logs())
+		}
+	}
 	return "", false
 }
 
