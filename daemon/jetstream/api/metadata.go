@@ -27,24 +27,35 @@ func (c *StreamConfig) requiredLevel() int {
 	return 0
 }
 
-// Stamp puts the level that the configuration needs into its metadata.
-func (c *StreamConfig) Stamp() {
-	m := make(map[string]string, len(c.Metadata)+1)
-	for k, v := range c.Metadata {
+// stamped returns metadata as it is stored: with the level that is needed, without what answers add.
+func stamped(meta map[string]string, level int) map[string]string {
+	m := make(map[string]string, len(meta)+1)
+	for k, v := range meta {
 		if k != metaVersion && k != metaLevel {
 			m[k] = v
 		}
 	}
-	m[metaRequired] = strconv.Itoa(c.requiredLevel())
-	c.Metadata = m
+	m[metaRequired] = strconv.Itoa(level)
+	return m
+}
+
+// answered returns metadata as answers show it: with the version and the level of the server.
+func answered(meta map[string]string) map[string]string {
+	m := make(map[string]string, len(meta)+2)
+	maps.Copy(m, meta)
+	m[metaVersion], m[metaLevel] = ServerVersion, strconv.Itoa(Level)
+	return m
+}
+
+// Stamp puts the level that the configuration needs into its metadata.
+func (c *StreamConfig) Stamp() {
+	c.Metadata = stamped(c.Metadata, c.requiredLevel())
 }
 
 // Answered returns the configuration as create, update and info show it.
 func (c *StreamConfig) Answered() *StreamConfig {
 	n := *c
-	n.Metadata = make(map[string]string, len(c.Metadata)+2)
-	maps.Copy(n.Metadata, c.Metadata)
-	n.Metadata[metaVersion], n.Metadata[metaLevel] = ServerVersion, strconv.Itoa(Level)
+	n.Metadata = answered(c.Metadata)
 	return &n
 }
 

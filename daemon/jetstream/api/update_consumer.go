@@ -1,9 +1,7 @@
 package api
 
 import (
-	"maps"
 	"reflect"
-	"strconv"
 	"time"
 )
 
@@ -88,21 +86,12 @@ func (c *ConsumerConfig) requiredLevel() int {
 
 // Stamp puts the level that the configuration needs into its metadata.
 func (c *ConsumerConfig) Stamp() {
-	m := make(map[string]string, len(c.Metadata)+1)
-	for k, v := range c.Metadata {
-		if k != metaVersion && k != metaLevel {
-			m[k] = v
-		}
-	}
-	m[metaRequired] = strconv.Itoa(c.requiredLevel())
-	c.Metadata = m
+	c.Metadata = stamped(c.Metadata, c.requiredLevel())
 }
 
 // Answered returns the configuration as create and info show it.
 func (c *ConsumerConfig) Answered() *ConsumerConfig {
 	n := *c
-	n.Metadata = make(map[string]string, len(c.Metadata)+2)
-	maps.Copy(n.Metadata, c.Metadata)
-	n.Metadata[metaVersion], n.Metadata[metaLevel] = ServerVersion, strconv.Itoa(Level)
+	n.Metadata = answered(c.Metadata)
 	return &n
 }
