@@ -14,7 +14,7 @@ import (
 
 // recover opens all streams of the catalogue and applies what the journal has.
 func (f *files) recover() error {
-	if err := f.follow(); err != nil {
+	if err := f.follow(0); err != nil {
 		return err
 	}
 	rec, err := f.journal.Recover(f.replay)
@@ -28,7 +28,7 @@ func (f *files) recover() error {
 	for _, q := range rec.Quarantined {
 		f.log.Error("JetStream: put away, for it is no file of the journal any more: " + q)
 	}
-	if err := f.follow(); err != nil {
+	if err := f.follow(0); err != nil {
 		return err
 	}
 	for _, k := range f.logs {
@@ -45,7 +45,8 @@ func (f *files) recover() error {
 }
 
 // follow opens the streams that the catalogue has and nobody has opened, and forgets those that it has not.
-func (f *files) follow() error {
+// commit is the one that has changed the catalogue; 0: none.
+func (f *files) follow(commit uint64) error {
 	there := map[uint64]bool{}
 	for _, e := range f.catalogue.List(store.Stream, "") {
 		var en entry
@@ -58,7 +59,7 @@ func (f *files) follow() error {
 		if k != nil {
 			if string(k.entry.Config) != string(en.Config) {
 				k.entry = en
-				if err := f.replayConfig(k); err != nil {
+				if err := f.replayConfig(commit, k); err != nil {
 					return err
 				}
 			}
@@ -118,7 +119,14 @@ func (k *kept) machineConfig() (stream.Config, error) {
 	return machineConfig(c)
 }
 
-func (f *files) replayConfig(k *kept) error {
+// replayConfig works by the configuration of a commit from here on. A log that has the commit was brought within the limits
+// then, and what it holds now may have come after them: nothing is taken out of it.
+func (f *files) replayConfig(commit uint64, k *kept) (err error) {
+	if commit <= k.log.Durable() {
+		k.machine, err = k.open(stream.Key{})
+		return err
+	}
+	k.log.Begin(commit)
 	m, err := k.machineConfig()
 	if err != nil {
 		return err
@@ -136,7 +144,7 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 		if err := f.catalogue.Apply(commit, join(fr.Body), true); err != nil {
 			return err
 		}
-		return f.follow()
+		return f.follow(commit)
 	}
 	k := f.logs[fr.Stream]
 	if k != nil && fr.Kind == frameConsumer {
