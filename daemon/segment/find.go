@@ -148,7 +148,10 @@ func (l *Log) nextIn(r *run, from uint64, f *subjects.Filter) (uint64, bool, err
 		return 0, false, nil
 	}
 	seq, err := l.seqAt(r, number)
-	return seq, err == nil, l.skipped(r, err)
+	if err != nil {
+		return l.nextBlind(r, from, f, err)
+	}
+	return seq, true, nil
 }
 
 // nextBlind is nextIn for a run whose index can neither be read nor made: one message after the
@@ -283,10 +286,12 @@ func (l *Log) atTime(t int64) (uint64, bool, error) {
 	return 0, false, nil
 }
 
+// atTimeIn looks for the time in one run. What cannot be read may be what is asked for: the first message of
+// it is the answer, so that nobody takes for too old what nobody knows the age of.
 func (l *Log) atTimeIn(r *run, t int64, first uint64) (uint64, bool, error) {
 	x, err := l.index(r)
 	if err != nil {
-		return 0, false, l.skipped(r, err)
+		return l.nextBlind(r, first, nil, err)
 	}
 	l.ready(r)
 	for i := range x.pages {
@@ -300,13 +305,13 @@ func (l *Log) atTimeIn(r *run, t int64, first uint64) (uint64, bool, error) {
 		}
 		if err != nil {
 			l.losePage(r, p, err)
-			continue
 		}
 		l.mu.RLock()
-		for j := range pg.entries {
-			if e := &pg.entries[j]; e.time >= t && e.seq >= first && !r.dead.has(p.number+uint32(j)) {
+		for j := range p.n {
+			seq := p.seq(j)
+			if seq >= first && !r.dead.has(p.number+j) && (err != nil || pg.entries[j].time >= t) {
 				l.mu.RUnlock()
-				return e.seq, true, nil
+				return seq, true, nil
 			}
 		}
 		l.mu.RUnlock()

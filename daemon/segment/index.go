@@ -165,10 +165,15 @@ func (x *index) page(number uint32) *pagePlace {
 // seq returns the sequence of the record with a number.
 func (x *index) seq(number uint32) uint64 {
 	p := x.page(number)
+	return p.seq(number - p.number)
+}
+
+// seq returns the sequence of the record with a number in the page.
+func (p *pagePlace) seq(i uint32) uint64 {
 	if p.deltas == nil {
-		return p.first + uint64(number-p.number)
+		return p.first + uint64(i)
 	}
-	return p.first + uint64(p.deltas[number-p.number])
+	return p.first + uint64(p.deltas[i])
 }
 
 // at returns the number of the first record at or behind seq; x.n: there is none.

@@ -30,10 +30,7 @@ func (l *Log) losePage(r *run, p *pagePlace, err error) {
 		if r.dead.has(p.number + i) {
 			continue
 		}
-		seq := p.first + uint64(i)
-		if p.deltas != nil {
-			seq = p.first + uint64(p.deltas[i])
-		}
+		seq := p.seq(i)
 		if n := len(list); n > 0 && list[n-1].To+1 == seq {
 			list[n-1].To = seq
 		} else {

@@ -30,7 +30,7 @@ type State struct {
 	// Without messages First is the sequence after Last; both are 0 in a log that never had one
 	// and was not told where to begin.
 	First, Last         uint64
-	FirstTime, LastTime int64 // 0: none. LastTime stays when the message goes
+	FirstTime, LastTime int64 // 0: none, or it cannot be read. LastTime stays when the message goes
 
 	Subjects int // that have messages
 }
@@ -86,7 +86,8 @@ type Log interface {
 	Next(from uint64, f *subjects.Filter) (seq uint64, ok bool)
 	// Prev returns the last message at or before from that the filter asks for.
 	Prev(from uint64, f *subjects.Filter) (seq uint64, ok bool)
-	// AtTime returns the first message that is not older than t; ok is false if there is none.
+	// AtTime returns the first message that is not older than t; ok is false if there is none. A message
+	// whose time cannot be read is not taken for older.
 	AtTime(t int64) (seq uint64, ok bool)
 	// Subject returns what is known of a literal subject.
 	Subject(s []byte) (Totals, bool)

@@ -20,6 +20,7 @@ type Stream struct {
 	known    ids
 	over     overlay
 	batched  Record // scratch of reads
+	later    int64  // when it is looked again for what is too old, after it could not be read
 }
 
 // Open returns the machine over a log. now is the time, for the message ids that are still remembered: they are found
@@ -113,8 +114,12 @@ func (s *Stream) Due() int64 {
 	if s.cfg.MaxAge == 0 || st.Msgs == 0 {
 		return 0
 	}
-	return st.FirstTime + int64(s.cfg.MaxAge)
+	return max(st.FirstTime+int64(s.cfg.MaxAge), s.later)
 }
+
+// unreadableFor is how long it takes until it is looked again for what is too old, where the log could not say how
+// old its first message is.
+const unreadableFor = 5 * time.Second
 
 // Expire accepts the change that takes out what is too old, if something is. Ids whose window is over are forgotten.
 func (s *Stream) Expire(now int64) (Change, bool) {
@@ -126,6 +131,10 @@ func (s *Stream) Expire(now int64) (Change, bool) {
 	first, ok := s.log.AtTime(now - int64(s.cfg.MaxAge) + 1)
 	if !ok {
 		first = st.Last + 1
+	}
+	if first <= st.First {
+		s.later = now + int64(unreadableFor)
+		return Change{}, false
 	}
 	c := Change{Kind: Truncate, Seq: first}
 	s.over.push(c, 0)
