@@ -133,7 +133,14 @@ sockets() {
 	check 'and back' inside_sh 'systemctl stop nats-broker.service nats-broker.socket; systemctl disable nats-broker.socket; systemctl start nats-broker'
 }
 
+stream() { # PORT: makes a stream in files there
+	inside bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0"; body="{\"name\":\"S\",\"subjects\":[\"s\"],\"storage\":\"file\",\"num_replicas\":1,\"retention\":\"limits\"}"
+		printf "CONNECT {\"verbose\":false}\r\nSUB reply 1\r\nPUB \$JS.API.STREAM.CREATE.S reply %s\r\n%s\r\nPING\r\n" ${#body} "$body" >&3
+		timeout 5 grep -m1 -q did_create <&3' "$1"
+}
+
 removed() {
+	local seen
 	check 'remove' apt_in remove nats-broker
 	refuse 'the broker is gone' inside pgrep -x nats-broker
 	check 'the configuration stays' inside test -f $conf
@@ -143,9 +150,19 @@ removed() {
 	check 'install again' apt_in install nats-broker
 	matches 'with the old configuration' '^max_connections: 5000' "$(inside cat $conf)"
 	check 'it serves' probe
-	check 'purge' apt_in purge nats-broker
+	# Streams are nobody's to delete but their owner's: one instance has a stream, one a storage and none.
+	inside_sh 'echo "jetstream: true" >>/etc/nats/east.conf; printf "listen: 127.0.0.1:4301\njetstream: true\n" >/etc/nats/west.conf'
+	check 'two instances with JetStream' inside_sh 'systemctl start nats-broker@east && systemctl enable --now nats-broker@west'
+	check 'one has no stream' inside test -d /var/lib/nats-broker-east/nats-broker/streams
+	check 'one gets one' stream 4301
+	seen=$(apt_in purge nats-broker 2>&1) && ok 'purge' || bad 'purge' "$seen"
 	refuse 'an instance is gone as well' inside_sh 'ls -d /var/lib/nats-broker-east /var/log/nats-broker-east /etc/systemd/system/multi-user.target.wants/nats-broker@east.service'
-	check 'its configuration is the administrator'"'"'s' inside rm /etc/nats/east.conf
+	check 'but for a storage that holds a stream' inside_sh 'find /var/lib/nats-broker-west/nats-broker/streams -type f | grep .'
+	matches 'which is named' 'nats-broker: /var/lib/nats-broker-west holds streams, and stays' "$seen"
+	same 'no other is' '' "$(grep 'holds streams' <<<"$seen" | grep -v -e -west)"
+	same 'and is all that stays' /var/lib/nats-broker-west/nats-broker "$(inside_sh 'find /var/lib/nats-broker* -mindepth 1 -maxdepth 1; ls -d /var/log/nats-broker-west 2>/dev/null')"
+	inside rm -r /var/lib/nats-broker-west
+	check 'its configuration is the administrator'"'"'s' inside rm /etc/nats/east.conf /etc/nats/west.conf
 	check 'what is somebody else'"'"'s stays' inside rmdir /var/lib/nats-broker-of-somebody
 	inside rmdir --ignore-fail-on-non-empty /etc/nats
 	files >"$work/files.after"
@@ -157,8 +174,10 @@ policies() {
 	inside_sh 'printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d'
 	check 'install where policy-rc.d forbids to start' apt_in install nats-broker
 	refuse 'it is not started' active
-	inside_sh 'rm /usr/sbin/policy-rc.d'
-	apt_in purge nats-broker >/dev/null 2>&1
+	inside_sh 'rm /usr/sbin/policy-rc.d; mkdir -p /var/lib/nats-broker; mount -t tmpfs none /var/lib/nats-broker; touch /var/lib/nats-broker/file'
+	check 'purge where the state lies on a disk of its own' apt_in purge nats-broker
+	same 'which is empty then' '' "$(inside ls -A /var/lib/nats-broker)"
+	inside_sh 'umount /var/lib/nats-broker; rmdir /var/lib/nats-broker'
 	inside_sh 'mkdir -p /etc/systemd/system-preset; echo "disable nats-broker.service" >/etc/systemd/system-preset/00-local.preset'
 	check 'install where a preset disables it' apt_in install nats-broker
 	same 'it is disabled' disabled "$(inside systemctl is-enabled nats-broker.service)"
