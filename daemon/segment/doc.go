@@ -34,7 +34,8 @@
 // nothing at all if it is in an index (made anew from the pages), in the deletions or in the
 // state (both are there twice). What is lost is in Lost, is reported, and stays where it is: a
 // file in which something cannot be read is not written anew. If both copies of the state are
-// gone the log is made anew from the pages. Everything that is found by searching carries a
+// gone the log is made anew from the pages. That the disk fails in reading the state, or what is needed to do
+// that, is neither: the log is not opened then, since the next time it may be there. Everything that is found by searching carries a
 // sum with a key that clients do not know.
 //
 // # What is not here yet

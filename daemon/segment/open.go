@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,13 +29,13 @@ func Open(v vfs.FS, dir string, o Options) (*Log, error) {
 	}
 	s, err := l.loadState(found)
 	switch {
-	case errors.Is(err, errUnknown):
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	case err != nil:
+	case errors.Is(err, errState), errors.Is(err, fs.ErrNotExist):
 		if err := l.rebuild(found, err); err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 		return l, nil
+	case err != nil: // of a version that is unknown, or not to be read now: what it says may still be true
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	case s == nil:
 		o.Random(l.key[:])
 		return l, nil
@@ -82,15 +83,44 @@ func (l *Log) loadState(found *found) (*state, error) {
 		return nil, fmt.Errorf("state: %w", fs.ErrNotExist)
 	}
 	name := filepath.Join(l.dir, stateName)
-	b, err := vfs.ReadFile(l.fs, name, vfs.Index, maxState)
+	b, unread, err := l.readHalves(name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("state: %w", err)
 	}
 	s, whole, err := readState(b)
-	if err == nil && !whole {
-		l.note("one of two copies of the state is damaged, the other one is used", name, errState)
+	switch {
+	case err == nil && !whole:
+		l.note("one of two copies of the state is damaged, the other one is used", name, cmp.Or(unread, errState))
+	case unread != nil && errors.Is(err, errState):
+		return nil, fmt.Errorf("state: %w", unread)
 	}
 	return s, err
+}
+
+// readHalves reads the file of the state. A half that the disk does not give is zeros, and unread says why; err says why
+// there is none.
+func (l *Log) readHalves(name string) (b []byte, unread, err error) {
+	f, err := l.fs.Open(name, 0, vfs.Index)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading only
+	size, err := f.Size()
+	if err != nil {
+		return nil, nil, err
+	}
+	if size > maxState {
+		return nil, nil, fmt.Errorf("%s: %d bytes: %w", name, size, errState)
+	}
+	b = make([]byte, size)
+	for _, half := range [][2]int64{{0, size / 2}, {size / 2, size}} {
+		p := b[half[0]:half[1]]
+		if n, err := f.ReadAt(p, half[0]); n < len(p) {
+			clear(p)
+			unread = errors.Join(unread, err)
+		}
+	}
+	return b, unread, nil
 }
 
 // restore makes the log what a state says.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,8 +126,16 @@ func (l *Log) rebuild(found *found, cause error) error {
 		l.nextFile = max(l.nextFile, id+1)
 	}
 	slices.Sort(ids)
-	if !l.findKey(ids) {
-		return fmt.Errorf("no segment says which key it was written with: %w", cause)
+	if err := l.findKey(ids); err != nil {
+		return fmt.Errorf("no segment says which key it was written with: %w", errors.Join(cause, err))
+	}
+	pages, vouched, err := l.collect(ids)
+	if err != nil {
+		return err
+	}
+	dead, err := l.allDeletions(found)
+	if err != nil {
+		return err
 	}
 	if found.state {
 		if err := l.toQuarantine(stateName); err != nil {
@@ -134,8 +143,7 @@ func (l *Log) rebuild(found *found, cause error) error {
 		}
 	}
 	l.begun = true // a crash from here on leads here again
-	pages, vouched := l.collect(ids)
-	if err := l.refill(pages, vouched, l.allDeletions(found)); err != nil {
+	if err := l.refill(pages, vouched, dead); err != nil {
 		return err
 	}
 	for _, f := range l.files {
@@ -160,20 +168,21 @@ func (l *Log) rebuild(found *found, cause error) error {
 }
 
 // findKey takes the key from the first segment that has one.
-func (l *Log) findKey(ids []uint64) bool {
+func (l *Log) findKey(ids []uint64) (failed error) {
 	for _, id := range ids {
 		f := l.old(id)
 		b, err := f.read(0, fileHead)
 		f.close()
 		if err != nil {
+			failed = errors.Join(failed, err)
 			continue
 		}
 		if at, k, err := readFileHeader(b); err == nil && at == id {
 			l.key = k
-			return true
+			return nil
 		}
 	}
-	return false
+	return errors.Join(failed, errPage)
 }
 
 func (l *Log) old(id uint64) *file {
@@ -188,8 +197,9 @@ type oldPage struct {
 }
 
 // collect lists the pages of all files in the order of their messages. Where two files hold the
-// same messages, one was written anew from the other, and the later one counts.
-func (l *Log) collect(ids []uint64) (kept []oldPage, vouched uint64) {
+// same messages, one was written anew from the other, and the later one counts. An error of the disk
+// ends it: what it keeps from us now may be there the next time.
+func (l *Log) collect(ids []uint64) (kept []oldPage, vouched uint64, err error) {
 	var all []oldPage
 	for _, id := range ids {
 		f := l.old(id)
@@ -199,7 +209,7 @@ func (l *Log) collect(ids []uint64) (kept []oldPage, vouched uint64) {
 			return true
 		})
 		if err != nil {
-			l.note("file cannot be read", f.name, err)
+			return nil, 0, err
 		}
 	}
 	slices.SortStableFunc(all, func(a, b oldPage) int {
@@ -223,7 +233,7 @@ func (l *Log) collect(ids []uint64) (kept []oldPage, vouched uint64) {
 			kept = kept[:i] // something is missing before it, which the journal has
 		}
 	}
-	return kept, vouched
+	return kept, vouched, nil
 }
 
 // refill gives the log the records of pages that are not deleted. What is missing between
@@ -262,13 +272,12 @@ func (l *Log) refill(pages []oldPage, vouched uint64, dead map[uint64]bool) erro
 }
 
 // allDeletions returns the sequences that the files of deletions name.
-func (l *Log) allDeletions(found *found) map[uint64]bool {
+func (l *Log) allDeletions(found *found) (map[uint64]bool, error) {
 	dead := map[uint64]bool{}
 	for id := range found.deletions {
 		b, err := vfs.ReadFile(l.fs, l.deadName(id), kindOfDead, maxState)
 		if err != nil {
-			l.note("deletions cannot be read", l.deadName(id), err)
-			continue
+			return nil, err
 		}
 		// Both halves hold the same; a record that is wrong in one ends only that half.
 		for _, half := range [][]byte{b[:len(b)/2], b[len(b)/2:]} {
@@ -279,22 +288,24 @@ func (l *Log) allDeletions(found *found) map[uint64]bool {
 					break
 				}
 				half = half[n:]
-				l.deadSequences(&d, dead)
+				if err := l.deadSequences(&d, dead); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
-	return dead
+	return dead, nil
 }
 
 // deadSequences adds the sequences of one run's deletions.
-func (l *Log) deadSequences(d *deadRecord, dead map[uint64]bool) {
+func (l *Log) deadSequences(d *deadRecord, dead map[uint64]bool) error {
 	if d.last-d.first+1 == uint64(d.n) {
 		for i := range uint32(d.n) {
 			if d.dead.has(i) {
 				dead[d.first+uint64(i)] = true
 			}
 		}
-		return
+		return nil
 	}
 	var seqs []uint64
 	f := l.old(d.file)
@@ -307,8 +318,11 @@ func (l *Log) deadSequences(d *deadRecord, dead map[uint64]bool) {
 		}
 		return true
 	})
-	if err != nil || len(seqs) != d.n {
-		return // some of its pages are lost, so that numbers say nothing
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(seqs) != d.n {
+		return nil // some of its pages are lost, so that numbers say nothing
 	}
 	slices.Sort(seqs)
 	for i, s := range seqs {
@@ -316,6 +330,7 @@ func (l *Log) deadSequences(d *deadRecord, dead map[uint64]bool) {
 			dead[s] = true
 		}
 	}
+	return nil
 }
 
 // toQuarantine moves a file where nobody looks for messages and nobody removes it.
