@@ -19,7 +19,9 @@ var groups = []struct {
 	{"Monitoring", monitorRows},
 	{"Authorization", authRows},
 	{"Accounts", accountRows},
+	{"Operator mode", operatorRows},
 	{"TLS and proxies", transportRows},
+	{"JetStream", jetStreamRows},
 	{"Clustering", func() []*Option { return []*Option{clusterRow()} }},
 }
 
@@ -94,7 +96,7 @@ func shared(r *Option) bool { return firstPlace(r) != "" && firstPlace(r) != r.P
 // firstPlace is where the keys of a block that occurs in several places are described.
 func firstPlace(r *Option) string {
 	switch r.Name {
-	case "tls":
+	case "tls", "resolver_tls":
 		return "tls"
 	case "users":
 		return "authorization.users"

@@ -5,9 +5,9 @@ import "time"
 // jetStreamRows are the options of JetStream.
 func jetStreamRows() []*Option {
 	return []*Option{
-		{Name: "jetstream", Kind: Switch, Class: Restart, Feature: Streams, Doc: "JetStream: streams and consumers.", fields: jetStreamBlock,
+		{Name: "jetstream", Kind: Switch, Class: Restart, Feature: Streams, Doc: "JetStream, streams and consumers: nats-broker-jetstream(7). Refused on a server of a cluster.", fields: jetStreamBlock,
 			bind: field(func(o *Options) *JetStream { return &o.JetStream })},
-		{Name: "store_dir", Aliases: []string{"storedir"}, Kind: Path, Class: Restart, Feature: Streams, Doc: "Directory of JetStream's storage.",
+		{Name: "store_dir", Aliases: []string{"storedir"}, Kind: Path, Class: Restart, Feature: Streams, Doc: "The same as store_dir in jetstream, where it may stand instead.",
 			bind: field(func(o *Options) *string { return &o.StoreDir })},
 		{Name: "default_js_domain", Kind: StringMap, Feature: Leafnodes, Doc: "JetStream domains of accounts."},
 	}
@@ -17,7 +17,7 @@ func jetStreamBlock() []*Option {
 	return []*Option{
 		{Name: "enabled", Aliases: []string{"enable"}, Kind: Boolean, Class: Restart, Doc: "Switch it on; a block that does not say is on.",
 			bind: field(func(j *JetStream) *bool { return &j.Enabled })},
-		{Name: "strict", Kind: Boolean, Default: "true", Doc: "Refuse requests with unknown fields.",
+		{Name: "strict", Kind: Boolean, Default: "true", Doc: "Refuse API requests that have fields nobody knows; false ignores those fields.",
 			bind: field(func(j *JetStream) *bool { return &j.Strict })},
 		{Name: "store_dir", Aliases: []string{"store", "storedir"}, Kind: Path, Class: Restart,
 			Doc:  "Directory of the storage; the streams are in nats-broker below it. Under systemd the state directory of the service by default.",
@@ -62,14 +62,14 @@ func jetStreamBlock() []*Option {
 
 func jetStreamLimits() []*Option {
 	return []*Option{
-		{Name: "max_ack_pending", Kind: Integer, Doc: "Unacknowledged messages of a consumer at most.",
+		{Name: "max_ack_pending", Kind: Integer, Doc: "Unacknowledged messages that a consumer may allow; any number by default.",
 			bind: field(func(j *JetStreamLimits) *int { return &j.MaxAckPending })},
 		{Name: "max_ha_assets", Kind: Integer, Feature: Replication, Doc: "Replicated streams and consumers."},
-		{Name: "max_request_batch", Kind: Integer, Doc: "Messages of one request at most.",
+		{Name: "max_request_batch", Kind: Integer, Doc: "Messages that one request of a pull consumer may ask for; any number by default.",
 			bind: field(func(j *JetStreamLimits) *int { return &j.MaxRequestBatch })},
 		{Name: "default_max_consumers", Kind: Integer, Default: "1000", Doc: "Consumers of a stream, where neither it nor the account says a number; -1 is unlimited.",
 			bind: field(func(j *JetStreamLimits) *int { return &j.DefaultMaxConsumers })},
-		{Name: "duplicate_window", Kind: Span, Doc: "Longest window of duplicate detection.",
+		{Name: "duplicate_window", Kind: Span, Doc: "Longest duplicate window that a stream may ask for; any by default.",
 			bind: field(func(j *JetStreamLimits) *time.Duration { return &j.DuplicateWindow })},
 		{Name: "batch", Kind: Block, Feature: Batches, Doc: "Limits of batches.", fields: func() []*Option {
 			return []*Option{
