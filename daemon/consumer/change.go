@@ -30,6 +30,7 @@ const (
 	opPause   = 12 // at: until then; 0 goes on
 	opList    = 13 // seq num: it looks at seq next, after the last messages of subjects between num and seq
 	opLine    = 14 // seq: it is to be delivered again as soon as may be
+	opEnd     = 15 // seq: the stream ends there, and what was known of messages behind it is of others
 )
 
 // ErrChange is wrapped by the errors of [Machine.Apply] and [Machine.Restore].
@@ -38,7 +39,7 @@ var ErrChange = errors.New("consumer state unreadable")
 func (m *Machine) record(c change) {
 	b := append(m.changes, c.op)
 	switch c.op {
-	case opBegin, opAck, opSkip, opAhead, opPurge, opReset, opLine:
+	case opBegin, opAck, opSkip, opAhead, opPurge, opReset, opLine, opEnd:
 		b = binary.AppendUvarint(b, c.seq)
 	case opReserve:
 		b = binary.AppendUvarint(b, c.num)
@@ -102,7 +103,7 @@ func (r *reader) change() change {
 	c := change{op: r.b[0]}
 	r.b = r.b[1:]
 	switch c.op {
-	case opBegin, opAck, opSkip, opAhead, opPurge, opReset, opLine:
+	case opBegin, opAck, opSkip, opAhead, opPurge, opReset, opLine, opEnd:
 		c.seq = r.uint()
 	case opReserve:
 		c.num = r.uint()
@@ -190,6 +191,8 @@ func (m *Machine) apply(c change) {
 		m.dropBelow(c.seq)
 	case opPause:
 		m.cfg.PausedUntil = c.at
+	case opEnd:
+		m.dropBehind(c.seq)
 	}
 }
 

@@ -215,6 +215,34 @@ func (p *pending) removeThrough(seq uint64, fn func(delivery)) {
 	}
 }
 
+// removeFrom takes out everything from a sequence on.
+func (p *pending) removeFrom(seq uint64) {
+	for {
+		d, ok := p.last()
+		if !ok || d.seq < seq {
+			return
+		}
+		if at, ok := p.find(d.seq); ok {
+			p.remove(at)
+		}
+		p.shorten()
+	}
+}
+
+// shorten lets go of free cells at the end.
+func (p *pending) shorten() {
+	if len(p.parts) == 0 {
+		return
+	}
+	t := p.parts[len(p.parts)-1]
+	n := len(t.seq)
+	for n > 0 && t.times[n-1] == 0 {
+		n--
+	}
+	t.seq, t.num, t.at, t.times = t.seq[:n], t.num[:n], t.at[:n], t.times[:n]
+	t.head = min(t.head, n)
+}
+
 // each calls fn for each delivery in order until it returns false. fn must not change the table.
 func (p *pending) each(fn func(delivery) bool) {
 	for i, t := range p.parts {

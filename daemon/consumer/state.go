@@ -122,7 +122,8 @@ func (m *Machine) restorePending(r *reader) error {
 
 // Resumed says that everything that was written has been read. clean: the process before
 // wrote all of it, so that numbers go on where they ended; otherwise they go on behind those
-// that it may have given.
+// that it may have given, and what it knew of messages that the stream has lost is forgotten: their
+// sequences are given to others.
 func (m *Machine) Resumed(clean bool) {
 	if m.relist > 0 {
 		for _, seq := range m.world.LastPerSubject(m.filter) {
@@ -134,6 +135,68 @@ func (m *Machine) Resumed(clean bool) {
 	}
 	if !clean {
 		m.num = max(m.num, m.kept)
+		if _, last := m.world.Bounds(); m.knowsBehind(last) {
+			m.dropBehind(last)
+			m.record(change{op: opEnd, seq: last})
+		}
 	}
 	m.reserve()
+}
+
+// knowsBehind reports whether something is known of messages behind a sequence.
+func (m *Machine) knowsBehind(last uint64) bool {
+	if m.next > m.behind(last) || m.delivered.Stream > last && m.delivered.Consumer > 0 || m.floor.Stream > m.behind(last)-1 {
+		return true
+	}
+	if n := len(m.listed); n > 0 && m.listed[n-1] > last {
+		return true
+	}
+	if d, ok := m.pending.last(); ok && d.seq > last {
+		return true
+	}
+	for seq := range m.spent {
+		if seq > last {
+			return true
+		}
+	}
+	for seq := range m.ahead {
+		if seq > last {
+			return true
+		}
+	}
+	return false
+}
+
+// behind is where a consumer goes on that has seen everything through a sequence: there, or where it was told to begin.
+func (m *Machine) behind(last uint64) uint64 {
+	if m.cfg.Start == StartSequence {
+		return max(last+1, m.cfg.StartSeq)
+	}
+	return last + 1
+}
+
+// dropBehind forgets everything that was known of messages behind a sequence: they are lost, and others will be there.
+func (m *Machine) dropBehind(last uint64) {
+	m.pending.removeFrom(last + 1)
+	for seq := range m.spent {
+		if seq > last {
+			delete(m.spent, seq)
+		}
+	}
+	for seq := range m.ahead {
+		if seq > last {
+			delete(m.ahead, seq)
+		}
+	}
+	for n := len(m.listed); n > 0 && m.listed[n-1] > last; n-- {
+		m.listed = m.listed[:n-1]
+	}
+	at := m.behind(last)
+	m.next = min(m.next, at)
+	m.delivered.Stream = min(m.delivered.Stream, at-1)
+	m.floor.Stream = min(m.floor.Stream, at-1)
+	if m.pending.live == 0 {
+		m.floor.Consumer, m.floor.Stream = m.delivered.Consumer, m.delivered.Stream
+	}
+	m.matches.forget()
 }

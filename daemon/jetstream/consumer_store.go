@@ -161,6 +161,7 @@ func (s *Stream) restoreConsumers(f *files) error {
 			s.acc.srv.log.Error("JetStream consumer '" + c.title() + "' begins anew: " + err.Error())
 			c.m = consumer.New(machineOf(s, c.name, cfg), world{s}, s.now())
 		}
+		c.writeChanges(nil) // before the stream takes the first message
 		s.adopt(c)
 	}
 	s.kept.consumers = keptConsumers{}

@@ -41,13 +41,26 @@ func newNodeIn(t *testing.T, dir string) *node { return newNodeOn(t, vfs.OS, dir
 // newNodeOn is newNodeIn on a disk.
 func newNodeOn(t *testing.T, on vfs.FS, dir string) *node {
 	t.Helper()
+	s := newServer(t, dir)
+	s.fs = on
+	return serve(t, s)
+}
+
+// newServer is a server that is not started.
+func newServer(t *testing.T, dir string) *Server {
+	t.Helper()
 	b, err := broker.New(broker.Options{ServerName: "alpha", MaxPayload: 1 << 20}, logging.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := Options{StoreDir: dir, MaxMemory: 1 << 30, MaxStore: 1 << 30, Strict: true, Accounts: map[string]api.AccountLimits{"$G": NoLimits()}}
-	s := New(b, o, logging.Discard())
-	s.fs = on
+	return New(b, o, logging.Discard())
+}
+
+// serve starts a server, and connects a client.
+func serve(t *testing.T, s *Server) *node {
+	t.Helper()
+	b := s.broker
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
