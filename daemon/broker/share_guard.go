@@ -26,7 +26,7 @@ func (s *sender) guardOf(p *plan, granted bool, st *serviceStep) guard {
 	switch {
 	case s.from == Own, s.from == OwnOutward, s.from == FromStream:
 		g = guardOwn
-	case granted:
+	case granted, s.from == FromRoute: // a route does not say who has answered; only answers go on from one
 		g = guardAnswers
 	}
 	if g == guardNone || subject.HasEffect(p.seen()) || !st.plan.hasEffect() {

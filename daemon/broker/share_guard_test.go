@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
 // answersOnly lets a client subscribe and answer.
@@ -95,5 +96,48 @@ func TestGuardOfImportsOfJetStream(t *testing.T) {
 				t.Errorf("%d requests arrived, want %d", got, x.want)
 			}
 		})
+	}
+}
+
+// What answers on another server comes by a route, which does not say who it was: it asks JetStream as little as an
+// answer of this server does.
+func TestGuardOfAnswersByARoute(t *testing.T) {
+	b, addr := shared(t,
+		AccountOptions{Name: "SVC", Exports: []ServiceExport{{Subject: "svc"}}},
+		AccountOptions{Name: "TO", Exports: []ServiceExport{{Subject: ">"}}},
+		AccountOptions{Name: "MID", Exports: []ServiceExport{{Subject: ">"}},
+			Services: []ServiceImport{{Account: "TO", Subject: "$JS.API.>", Local: "api.>"}}},
+		AccountOptions{Name: "FROM", Services: []ServiceImport{
+			{Account: "SVC", Subject: "svc"},
+			{Account: "TO", Subject: "$JS.API.>", Local: "js.>"},
+			{Account: "MID", Subject: "api.>", Local: "far.>"},
+			{Account: "TO", Subject: "plain.>"},
+		}})
+	svc, to := b.Account("SVC"), b.Account("TO")
+	replies, asked := make(chan string, 1), make(chan string, 1)
+	if _, err := svc.SubscribeService("svc", "", func(m *Message) { replies <- string(m.Reply) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"$JS.API.>", "plain.>"} {
+		if _, err := to.SubscribeService(s, "", func(m *Message) { asked <- string(m.Subject) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := dial(t, addr)
+	p.send(`CONNECT {"verbose":false,"headers":true,"user":"FROM"}` + "\r\n")
+	for reply, want := range map[string]string{"js.STREAM.DELETE.T": "", "far.STREAM.DELETE.T": "", "plain.x": "plain.x"} {
+		p.send("PUB svc %s 0\r\n\r\n", reply)
+		p.sync()
+		injectFrame(<-replies, "x", func(p *PeerPublisher, f *proto.Frame) {
+			p.Deliver(svc, Published, f, false, nil)
+		})
+		got := ""
+		select {
+		case got = <-asked:
+		default:
+		}
+		if got != want {
+			t.Errorf("an answer to %s asks %q, want %q", reply, got, want)
+		}
 	}
 }
