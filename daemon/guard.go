@@ -94,7 +94,14 @@ func weakenedCluster(o, n *config.Cluster) (reasons []string) {
 	if o.TLS.Defined && !n.TLS.Defined {
 		reasons = append(reasons, "routes would have no TLS")
 	}
-	if o.Permissions.Defined && !n.Permissions.Defined {
+	if o.TLS.Verify && n.TLS.Defined && !n.TLS.Verify {
+		reasons = append(reasons, "routes would need no certificate")
+	}
+	if len(o.TLS.Pinned) > 0 && n.TLS.Defined && len(n.TLS.Pinned) == 0 {
+		reasons = append(reasons, "routes' certificates would not be pinned")
+	}
+	was, is := &o.Permissions, &n.Permissions
+	if was.Defined && !is.Defined || was.Import.Defined && !is.Import.Defined || was.Export.Defined && !is.Export.Defined {
 		reasons = append(reasons, "routes would have no permissions")
 	}
 	return reasons

@@ -53,6 +53,41 @@ func TestPoolIsBounded(t *testing.T) {
 	}
 }
 
+// A wrong password that comes again from an address that has failed too often costs no comparison, but its time; another
+// one costs its own, and what is remembered is bounded.
+func TestWrongAgain(t *testing.T) {
+	hash := []byte(hashed(t, "right"))
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool()
+		runs := 0
+		p.ran = func(int) { runs++ }
+		storm := caller{slowed: true}
+		for i, c := range []struct {
+			password string
+			caller
+			runs int
+		}{
+			{"wrong", storm, 1}, {"wrong", storm, 1}, {"wrong", caller{}, 2}, {"other", storm, 3}, {"right", storm, 4}, {"right", storm, 4}, {"wrong", storm, 4},
+		} {
+			p.pace.Store(int64(time.Hour) << 10) // the clock of the test stands still while it computes
+			began := time.Now()
+			ok, err := p.compare(t.Context(), c.caller, hash, c.password)
+			if ok != (c.password == "right") || err != nil || runs != c.runs {
+				t.Errorf("%d: %v, %v after %d comparisons, want %d", i, ok, err, runs, c.runs)
+			}
+			if again := (i == 1 || i == 6); again != (time.Since(began) > 0) {
+				t.Errorf("%d: took %v", i, time.Since(began))
+			}
+		}
+		for i := range maxWrong + 2 {
+			p.rememberWrong([32]byte{byte(i), byte(i >> 8)})
+		}
+		if n := len(p.wrong); n == 0 || n > maxWrong {
+			t.Errorf("%d wrong passwords are remembered", n)
+		}
+	})
+}
+
 // A reload forgets the hashes that are gone, and no others.
 func TestReloadForgetsWhatIsGone(t *testing.T) {
 	stays, goes, token := hashed(t, "pw"), hashed(t, "pw"), hashed(t, "tok")

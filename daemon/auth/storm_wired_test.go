@@ -15,8 +15,8 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
-// TestLoginInAStorm: thirty loops at one address connect with wrong passwords as fast as they are refused, naming nobody or
-// another user. A user who was not there before gets in from the same address all the same; and after a reload that has
+// TestLoginInAStorm: thirty loops at one address connect with wrong passwords as fast as they are refused, naming nobody,
+// another user or him with one wrong password. A user who was not there before gets in from the same address all the same; and after a reload that has
 // nothing to do with him, who was in before is in at once, whatever goes on.
 func TestLoginInAStorm(t *testing.T) {
 	var hashes []any
@@ -27,7 +27,7 @@ func TestLoginInAStorm(t *testing.T) {
 		}
 		hashes = append(hashes, string(h))
 	}
-	for name, user := range map[string]string{"nobody": "x%d", "another": "other"} {
+	for name, user := range map[string]string{"nobody": "x%d", "another": "other", "himself": "me"} {
 		t.Run(name, func(t *testing.T) {
 			config := fmt.Sprintf("authorization { users: [ {user: me, password: %q}, {user: other, password: %q} ] }", hashes...)
 			s := brokertest.Start(t, brokertest.Options{Binary: brokertest.OursPlain(t), Config: config})

@@ -122,7 +122,7 @@ func (s *sender) fillAlike(p *alikePlan, one []byte) {
 	s.fillFrom(&p.plan)
 	literal := len(p.nodes) > 0 && p.nodes[0].Pattern == p.subject // it has come right now
 	p.subject = ""
-	p.denied = literal || !s.maySharePlans() || !p.sameForAll() || !s.acc.index.Alike(p.prefix[:len(p.prefix)-1], p.more)
+	p.denied = p.denied || literal || !s.maySharePlans() || !p.sameForAll() || !s.acc.index.Alike(p.prefix[:len(p.prefix)-1], p.more)
 }
 
 // maySharePlans reports whether who receives what the sender publishes depends on the

@@ -226,12 +226,12 @@ func (c *Client) guarded(f func() error) (err error) {
 	return f()
 }
 
-// panicked logs a panic with its stack, and makes it the end of this connection.
+// panicked logs a panic with its stack, and makes it the end of this connection, of which nothing more is to be said.
 func (c *Client) panicked(p any) error {
 	c.broker.log.Event(logging.Error, logging.ConnectionPanic,
 		fmt.Sprintf("%s - cid:%d - panic: %v\n%s", c.remote, c.cid, p, debug.Stack()),
 		append(c.whose(), logging.Err(fmt.Errorf("panic: %v", p)))...)
-	return &closeError{InternalClient, fmt.Errorf("panic: %v", p)}
+	return &closeError{reason: InternalClient}
 }
 
 // setRemote notes whose connection it is.

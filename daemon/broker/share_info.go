@@ -72,15 +72,14 @@ func infoLine(i *ClientInfo) string {
 	return requestInfo + ": " + string(text) + "\r\n"
 }
 
-// prependInfo rewrites a frame so that its header has the line, in place of one of
-// the same name. The frame then lies in the nest.
+// prependInfo rewrites a frame so that its header has the line, in place of all of
+// the same name: who receives it shall not read one that the client has made. The frame then lies in the nest.
 func (n *nest) prependInfo(line string, f *proto.Frame) {
 	header, payload := noHeader, f.Body
 	if f.Hdr > 0 {
 		header, payload = asString(f.Body[:f.Hdr-2]), f.Body[f.Hdr:]
 	}
-	kept := cutHeader(header, requestInfo)
-	hdr := len(header) - (kept.to - kept.from) + len(line) + 2
+	hdr := len(header) - lengthOf(header, requestInfo) + len(line) + 2
 	size := hdr + len(payload) - 2
 
 	b := n.made[:0]
@@ -94,7 +93,7 @@ func (n *nest) prependInfo(line string, f *proto.Frame) {
 	lineEnd := len(b)
 	b = append(b, "\r\n"...)
 	body := len(b)
-	b = append(append(b, header[:kept.from]...), header[kept.to:]...)
+	b = appendWithout(b, header, requestInfo)
 	b = append(append(append(b, line...), "\r\n"...), payload...)
 	n.made = b
 
@@ -107,13 +106,12 @@ func (n *nest) prependInfo(line string, f *proto.Frame) {
 // then lies in the nest.
 func (n *nest) dropInfo(f *proto.Frame) {
 	header, payload := asString(f.Body[:f.Hdr-2]), f.Body[f.Hdr:]
-	cut := cutHeader(header, requestInfo)
 	b := n.made[:0]
 	if len(f.Reply) > 0 {
 		b = append(append(b, f.Reply...), ' ')
 	}
 	hdrAt := len(b)
-	if f.Hdr -= cut.to - cut.from; f.Hdr == len(noHeader)+2 {
+	if f.Hdr -= lengthOf(header, requestInfo); f.Hdr == len(noHeader)+2 {
 		f.Op, f.Hdr = proto.Pub, -1
 	} else {
 		b = append(strconv.AppendInt(b, int64(f.Hdr), 10), ' ')
@@ -125,7 +123,7 @@ func (n *nest) dropInfo(f *proto.Frame) {
 	b = append(b, "\r\n"...)
 	body := len(b)
 	if f.Hdr > 0 {
-		b = append(append(append(b, header[:cut.from]...), header[cut.to:]...), "\r\n"...)
+		b = append(appendWithout(b, header, requestInfo), "\r\n"...)
 	}
 	n.made = append(b, payload...)
 	b = n.made
@@ -134,6 +132,24 @@ func (n *nest) dropInfo(f *proto.Frame) {
 		f.HdrText = b[hdrAt : sizeAt-1]
 	}
 	f.SizeText, f.Tail, f.Body = b[sizeAt:lineEnd], b, b[body:]
+}
+
+// lengthOf returns how many bytes the lines of a header field take.
+func lengthOf(header, name string) (n int) {
+	for at := 0; at < len(header); {
+		cut := cutHeader(header[at:], name)
+		n, at = n+cut.to-cut.from, at+cut.to
+	}
+	return n
+}
+
+// appendWithout appends a header without the lines of a field.
+func appendWithout(b []byte, header, name string) []byte {
+	for len(header) > 0 {
+		cut := cutHeader(header, name)
+		b, header = append(b, header[:cut.from]...), header[cut.to:]
+	}
+	return b
 }
 
 // span is a part of a text.

@@ -90,8 +90,11 @@ func (s *Service) statsz(r *Request) {
 	}
 }
 
-// tellStats tells everybody who listens of the server's figures.
+// tellStats tells everybody who listens of the server's figures, as long as it stays.
 func (s *Service) tellStats() {
+	if s.leaving.Load() {
+		return
+	}
 	subject := "$SYS.SERVER." + s.broker.ID() + ".STATSZ"
 	if a := s.in.Load(); a == nil || !a.Interested(subject) {
 		return
