@@ -20,7 +20,9 @@ type ClaimAccount struct {
 	// External is who decides about the users, where the account leaves that to a service; nil: we do.
 	External *ExternalAuthorization
 
-	claims   *jwt.AccountClaims
+	signed   *jwt.AccountClaims   // as they came
+	claims   *jwt.AccountClaims   // with the functions of accounts resolved
+	faults   []error              // what of them is left out
 	signers  map[string]jwt.Scope // keys that may sign users; nil: one without a scope
 	defaults *Permissions         // of users that have none; nil: everything
 }
@@ -47,7 +49,8 @@ func newClaimAccount(text string, t Trust) (*ClaimAccount, error) {
 	if results.IsBlocking(true) {
 		return nil, ErrAccountValidation
 	}
-	a := &ClaimAccount{ID: c.Subject, Name: c.Name, Tags: c.Tags, Issuer: c.Issuer, Text: text, claims: c, signers: map[string]jwt.Scope{}}
+	a := &ClaimAccount{ID: c.Subject, Name: c.Name, Tags: c.Tags, Issuer: c.Issuer, Text: text, signed: c, signers: map[string]jwt.Scope{}}
+	a.claims, a.faults = resolved(c)
 	if c.Expires != 0 {
 		a.Expires = time.Unix(c.Expires, 0)
 	}

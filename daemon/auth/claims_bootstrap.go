@@ -15,7 +15,7 @@ func (b *Book) Bootstrap(id, issuer string) {
 	}
 	c := jwt.NewAccountClaims(id)
 	c.Issuer = issuer
-	b.enter([]*ClaimAccount{{ID: id, Issuer: issuer, claims: c, signers: map[string]jwt.Scope{id: nil}}})
+	b.enter([]*ClaimAccount{{ID: id, Issuer: issuer, signed: c, claims: c, signers: map[string]jwt.Scope{id: nil}}})
 }
 
 // Bootstrapped reports whether there is no JWT yet of an account that is in the book.

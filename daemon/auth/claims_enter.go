@@ -23,6 +23,9 @@ func (b *Book) enter(list []*ClaimAccount) {
 	affected := map[string]bool{}
 	for _, a := range list {
 		b.log.Debug(fmt.Sprintf("Updating account claims: %s/%s", a.ID, a.Name))
+		for _, err := range a.faults {
+			b.log.Error(fmt.Sprintf("Error of account [%s]: %v", a.Label(), err), logging.Err(err))
+		}
 		v, had := b.accounts.LoadOrStore(a.ID, &page{})
 		e := v.(*page)
 		if had {
@@ -193,7 +196,11 @@ func (b *Book) activationEnds(e *page, a *ClaimAccount, when time.Time) {
 
 // validMappings holds that every mapping of an account can be put into effect: the claims' own check is weaker.
 func validMappings(c *jwt.AccountClaims) error {
-	for source, ways := range c.Mappings {
+	r, faults := resolved(c)
+	if len(faults) > 0 {
+		return faults[0]
+	}
+	for source, ways := range r.Mappings {
 		if err := validMapping(string(source), ways); err != nil {
 			return err
 		}

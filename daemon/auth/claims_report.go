@@ -80,7 +80,7 @@ func (b *Book) Report(id string) *AccountReport {
 	r.Revoked = moments(a.claims.Revocations)
 	r.Mappings = a.share().Mappings
 	results := jwt.CreateValidationResults()
-	a.claims.Validate(results)
+	a.signed.Validate(results)
 	for _, i := range results.Issues {
 		r.Issues = append(r.Issues, ClaimIssue{i.Description, i.Blocking, i.TimeCheck})
 	}
@@ -122,10 +122,10 @@ func reportedExport(e *jwt.Export) ReportedExport {
 
 // shown is the JWT and what it says, without signatures: its own, and those of the activations that came with it.
 func (a *ClaimAccount) shown() (string, json.RawMessage) {
-	c := *a.claims
-	c.Imports = make(jwt.Imports, len(a.claims.Imports))
+	c := *a.signed
+	c.Imports = make(jwt.Imports, len(a.signed.Imports))
 	tokens := false
-	for i, im := range a.claims.Imports {
+	for i, im := range a.signed.Imports {
 		shown := *im
 		shown.Token = Unsigned(im.Token)
 		c.Imports[i] = &shown

@@ -15,6 +15,7 @@ func (d *decoder) checkAccounts(o *Options) {
 	for i := range o.Accounts {
 		d.checkAccountName(o, &o.Accounts[i])
 		d.checkMappings(&o.Accounts[i])
+		d.resolveShares(&o.Accounts[i])
 	}
 	if len(d.errs) > 0 {
 		return
@@ -55,11 +56,22 @@ func mappingsPath(account string) string {
 
 // checkMappings holds that destinations can be made from what they rewrite and that weights do not exceed the whole.
 func (d *decoder) checkMappings(a *Account) {
-	for _, m := range a.Mappings {
+	names := subject.Accounts{Account: a.Name}
+	for k := range a.Mappings {
+		m := &a.Mappings[k]
 		path := join(mappingsPath(a.Name), m.Subject)
+		if err := names.ResolveAll(&m.Subject); err != nil {
+			d.wrong(path, "error adding mapping for %q: %v", m.Subject, err)
+			continue
+		}
 		seen, total := map[string]bool{}, map[string]int{}
-		for i, dest := range m.Destinations {
+		for i := range m.Destinations {
+			dest := &m.Destinations[i]
 			at := d.said(fmt.Sprintf("%s[%d].destination", path, i), fmt.Sprintf("%s[%d]", path, i), path)
+			if err := names.ResolveAll(&dest.Subject); err != nil {
+				d.wrong(at, "error adding mapping for %q to %q: %v", m.Subject, dest.Subject, err)
+				continue
+			}
 			total[dest.Cluster] += dest.Weight
 			switch {
 			case seen[dest.Subject]:
@@ -73,6 +85,27 @@ func (d *decoder) checkMappings(a *Account) {
 				}
 			}
 			seen[dest.Subject] = true
+		}
+	}
+}
+
+// resolveShares puts the hashes of accounts into what is exported and imported by their functions.
+func (d *decoder) resolveShares(a *Account) {
+	for i := range a.Exports {
+		e, path := &a.Exports[i], exportPath(a, i)
+		if err := (subject.Accounts{Account: a.Name}).ResolveAll(&e.Stream, &e.Service); err != nil {
+			d.wrong(d.said(path+".stream", path+".service"), "error adding export %q: %v", e.Subject(), err)
+		}
+	}
+	for i := range a.Imports {
+		im, path := &a.Imports[i], importPath(a, i)
+		from, at := &im.Stream, path+".stream"
+		if im.Service.Defined {
+			from, at = &im.Service, path+".service"
+		}
+		names := subject.Accounts{Account: a.Name, Import: from.Account}
+		if err := names.ResolveAll(&from.Subject, &im.Prefix, &im.To); err != nil {
+			d.wrong(at, "error adding import %q: %v", from.Subject, err)
 		}
 	}
 }

@@ -9,15 +9,16 @@ import (
 // The errors of a transform whose destination cannot be used. The texts are
 // those nats-server 2.15.3 gives, since people search for them.
 var (
-	ErrBadSubject              = errors.New("invalid subject")
-	ErrMapping                 = errors.New("invalid mapping destination")
-	ErrMappingWildcards  error = mappingError("not using all of the token wildcard(s)")
-	ErrMappingFunction   error = mappingError("unknown function")
-	ErrMappingIndex      error = mappingError("wildcard index out of range")
-	ErrMappingFewArgs    error = mappingError("not enough arguments passed to the function")
-	ErrMappingManyArgs   error = mappingError("too many arguments passed to the function")
-	ErrMappingArg        error = mappingError("function argument is invalid or in the wrong format")
-	ErrMappingImportOnly error = mappingError("the only mapping function allowed for import transforms is {{Wildcard()}}")
+	ErrBadSubject               = errors.New("invalid subject")
+	ErrMapping                  = errors.New("invalid mapping destination")
+	ErrMappingWildcards   error = mappingError("not using all of the token wildcard(s)")
+	ErrMappingFunction    error = mappingError("unknown function")
+	ErrMappingIndex       error = mappingError("wildcard index out of range")
+	ErrMappingFewArgs     error = mappingError("not enough arguments passed to the function")
+	ErrMappingManyArgs    error = mappingError("too many arguments passed to the function")
+	ErrMappingArg         error = mappingError("function argument is invalid or in the wrong format")
+	ErrMappingImportOnly  error = mappingError("the only mapping function allowed for import transforms is {{Wildcard()}}")
+	ErrMappingUnavailable error = mappingError("function is not available in this context")
 )
 
 // mappingError is a kind of ErrMapping; a constant, so that a start has nothing to make.

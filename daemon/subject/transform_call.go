@@ -60,18 +60,15 @@ func parseCall(token string) (*call, error) {
 		}
 		return &call{token: token, name: fnWildcard, indexes: []int{i}}, nil
 	}
-	if len(token) <= 4 || !strings.HasPrefix(token, "{{") || !strings.HasSuffix(token, "}}") {
+	if !isCall(token) {
 		return nil, nil
 	}
-	const blanks = " \t\n\f\r"
-	name, rest, ok := strings.Cut(strings.Trim(token[2:len(token)-2], blanks), "(")
-	if !ok || !strings.HasSuffix(rest, ")") {
+	name, args, ok := splitCall(token)
+	if !ok {
 		return nil, &MappingError{token, ErrMappingFunction}
 	}
-	name = strings.TrimRight(name, blanks)
-	args := strings.Split(rest[:len(rest)-1], ",")
-	for i := range args[1:] {
-		args[i+1] = strings.TrimLeft(args[i+1], blanks)
+	if accountFunction(name) != nil { // no function of messages: what may have it has resolved it
+		return nil, &MappingError{token, ErrMappingUnavailable}
 	}
 	for _, f := range functions {
 		if f.name.is(name) {
@@ -83,6 +80,25 @@ func parseCall(token string) (*call, error) {
 		}
 	}
 	return nil, &MappingError{token, ErrMappingFunction}
+}
+
+// isCall reports whether a token has the form of a call.
+func isCall(token string) bool {
+	return len(token) > 4 && strings.HasPrefix(token, "{{") && strings.HasSuffix(token, "}}")
+}
+
+// splitCall takes a call apart; there is one argument at least, which may be empty.
+func splitCall(token string) (name string, args []string, ok bool) {
+	const blanks = " \t\n\f\r"
+	name, rest, ok := strings.Cut(strings.Trim(token[2:len(token)-2], blanks), "(")
+	if !ok || !strings.HasSuffix(rest, ")") {
+		return "", nil, false
+	}
+	args = strings.Split(rest[:len(rest)-1], ",")
+	for i := range args[1:] {
+		args[i+1] = strings.TrimLeft(args[i+1], blanks)
+	}
+	return strings.TrimRight(name, blanks), args, true
 }
 
 // is reports whether word names f: the capitals of f may be written small.

@@ -54,6 +54,34 @@ func TestTransform(t *testing.T) {
 	}
 }
 
+// The functions of accounts are resolved once; the hash is nats-server's.
+func TestResolveAccounts(t *testing.T) {
+	both := Accounts{Account: "EXP", Import: "IMP"}
+	for _, c := range []struct {
+		in, want string
+		names    Accounts
+		err      error
+	}{
+		{"a.{{account-hash()}}.>", "a.6bnb23H0.>", both, nil},
+		{"{{ Account-Hash-Import ( ) }}.*", "7bLjePac.*", both, nil},
+		{"a.{{wildcard(1)}}.{{account-hash()}}", "a.{{wildcard(1)}}.6bnb23H0", both, nil},
+		{"a.{{}}.b", "a.{{}}.b", both, nil},
+		{"a.{{account-hash}}", "a.{{account-hash}}", both, nil},
+		{"{{account-hash(x)}}", "", both, ErrMappingManyArgs},
+		{"{{account-hash(,)}}", "", both, ErrMappingManyArgs},
+		{"{{account-hash-import()}}", "", Accounts{Account: "EXP"}, ErrMappingUnavailable},
+		{"{{account-hash-leaf-remote()}}", "", both, ErrMappingUnavailable},
+	} {
+		got, err := c.names.Resolve(c.in)
+		if got != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s became %q, %v, want %q, %v", c.in, got, err, c.want, c.err)
+		}
+	}
+	if _, err := NewTransform("a", "b.{{account-hash()}}"); !errors.Is(err, ErrMappingUnavailable) {
+		t.Errorf("a transform that nobody has resolved gives %v", err)
+	}
+}
+
 func TestTransformDoesNotMatch(t *testing.T) {
 	for _, c := range []struct{ source, subject string }{
 		{"foo.*", "foo"}, {"foo.*", "foo.a.b"}, {"foo.>", "foo"}, {"foo", "bar"}, {"a.*.c", "a.b.d"},
