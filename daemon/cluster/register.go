@@ -45,7 +45,7 @@ func (h *Hub) register(r *Route, i *info) error {
 	r.info, r.placed = i, time.Now()
 	var err *refusal
 	if i.PoolSize <= 0 || h.pool() == 0 {
-		err = h.placeAlone(r, p)
+		err = h.placeAlone(r, p, i)
 	} else if r.account != "" {
 		err = h.placeAccount(r, p)
 	} else {
@@ -80,9 +80,12 @@ func (h *Hub) shares(i *info) int {
 }
 
 // placeAlone takes the one connection of a pair of servers of which one has no pool.
-func (h *Hub) placeAlone(r *Route, p *peer) *refusal {
+func (h *Hub) placeAlone(r *Route, p *peer, i *info) *refusal {
 	if r.account != "" {
 		return refuse("Not possible to have a dedicated route for account %q between those servers", r.account)
+	}
+	if i.PoolIdx != 0 {
+		return refuse("Route pool index should not be set but is set to %v", i.PoolIdx)
 	}
 	if p.count() == 0 {
 		p.pool = p.pool[:0]

@@ -192,8 +192,13 @@ func whenDialled() map[string]conversation {
 		}},
 		"our pool is off": {func(o *Options) { o.PoolSize = -1 }, func(p *scripted) {
 			p.hear(1)
-			p.say(connectLine(""), infoLine(`,"route_pool_size":3,"route_pool_idx":2,"compression":"off"`))
+			p.say(connectLine(""), infoLine(`,"route_pool_size":3,"compression":"off"`))
 			p.sync()
+		}},
+		"our pool is off an index": {func(o *Options) { o.PoolSize = -1 }, func(p *scripted) {
+			p.hear(1)
+			p.say(connectLine(""), infoLine(`,"route_pool_size":3,"route_pool_idx":2,"compression":"off"`))
+			p.heard()
 		}},
 		"index too large": {nil, func(p *scripted) {
 			p.hear(1)
