@@ -85,7 +85,7 @@ func keys(m map[string]*nats.Msg) (list []string) {
 
 // TestEvents makes the same things happen to both servers.
 func TestEvents(t *testing.T) {
-	config := accounts + "lame_duck_duration: 30s\nlame_duck_grace_period: 100ms\n"
+	config := accounts + "lame_duck_duration: 30s\nlame_duck_grace_period: 10s\n"
 	nodes := []*node{startNode(t, "", config), startNode(t, brokertest.NATSServer(t), config)}
 	watchers := []*watcher{nodes[0].watch(), nodes[1].watch()}
 	both := func(what string, do func(n *node), subjects ...string) {
@@ -135,6 +135,19 @@ func TestEvents(t *testing.T) {
 		n.must(err)
 	})
 	both("lame duck mode", func(n *node) { n.server.Signal(syscall.SIGUSR2) }, "$SYS.SERVER.<id>.LAMEDUCK")
+	both("a request for statistics in lame duck mode", func(n *node) {
+		sub, err := n.sys.SubscribeSync("$SYS.SERVER.*.STATSZ")
+		n.must(err)
+		n.must(n.sys.Publish("$SYS.REQ.SERVER.PING.STATSZ", nil)) // that all shall be told
+		for range 2 { // who asks for himself is answered, after it
+			if n.ask("$SYS.REQ.SERVER.<id>.STATSZ", "") == nil {
+				t.Error("no answer in lame duck mode")
+			}
+		}
+		if m, err := sub.NextMsg(0); err == nil {
+			t.Errorf("told to all: %s", m.Subject)
+		}
+	})
 }
 
 // secret is what must appear nowhere.

@@ -30,6 +30,8 @@ type Service struct {
 	aside    sync.WaitGroup  // goroutines that wait for something
 	stopping <-chan struct{} // closed by Stop: nobody waits any more
 
+	leaving atomic.Bool // lame duck mode has begun
+
 	in   atomic.Pointer[broker.Account] // where we are subscribed
 	last atomic.Pointer[comingsAndGoings]
 
@@ -144,8 +146,12 @@ func (s *Service) follow() {
 	}
 }
 
-// LameDuck tells everybody that the server is about to go. It goes on answering.
-func (s *Service) LameDuck() { s.Emit("$SYS.SERVER."+s.broker.ID()+".LAMEDUCK", itself) }
+// LameDuck tells everybody that the server is about to go. It goes on answering, but tells its figures to nobody who has
+// not asked: whoever hears them takes the server for one that stays.
+func (s *Service) LameDuck() {
+	s.leaving.Store(true)
+	s.Emit("$SYS.SERVER."+s.broker.ID()+".LAMEDUCK", itself)
+}
 
 // itself is an event that says which server it is about, and no more.
 func itself(si ServerInfo) any { return si }
