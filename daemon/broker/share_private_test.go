@@ -108,17 +108,22 @@ func TestMessageByServiceImportIsExported(t *testing.T) {
 		heard = append(heard, sub)
 	}
 	flush(t, x, n)
-	for k, header := range []string{"", "kept", ""} {
+	for k, header := range []string{"", "kept", "", "forged"} {
 		m := nats.NewMsg("to.a")
-		m.Data = []byte(strings.Repeat("d", []int{1, 10, 40000}[k]))
+		m.Data = []byte(strings.Repeat("d", []int{1, 10, 40000, 1}[k]))
 		if header != "" {
 			m.Header.Set("Of", header)
 		}
-		if err := i.PublishMsg(m); err != nil {
+		sent := m
+		if header == "forged" { // who asks makes such lines itself
+			sent = nats.NewMsg(m.Subject)
+			sent.Header, sent.Data = nats.Header{"Of": {header}, requestInfo: {`{"acc":"X"}`, `{"acc":"Y"}`}}, m.Data
+		}
+		if err := i.PublishMsg(sent); err != nil {
 			t.Fatal(err)
 		}
 		flush(t, i)
-		if got, err := served.NextMsg(5 * time.Second); err != nil || !strings.Contains(got.Header.Get(requestInfo), `"acc":"I"`) || got.Header.Get("Of") != header {
+		if got, err := served.NextMsg(5 * time.Second); err != nil || !strings.Contains(got.Header.Get(requestInfo), `"acc":"I"`) || got.Header.Get("Of") != header || len(got.Header[requestInfo]) != 1 {
 			t.Errorf("the service gets %v, %v", got, err)
 		}
 		for _, sub := range heard {
