@@ -132,6 +132,12 @@ func TestPublishAndSubscribe(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	var reserved string // more subjects than have plans of their own
+	var refused []string
+	for i := range 300 {
+		reserved += fmt.Sprintf("PUB _GR_.%d 0\r\n\r\n", i)
+		refused = append(refused, fmt.Sprintf(`-ERR 'Permissions Violation for Publish to "_GR_.%d"'`, i))
+	}
 	_, addr := start(t, Options{MaxPayload: 100, MaxControlLine: 200, MaxSubscriptions: 2})
 	for _, c := range []struct {
 		name, send string
@@ -149,6 +155,7 @@ func TestErrors(t *testing.T) {
 		{"reserved queue", "SUB a _sys_ 1\r\nPING\r\n", []string{`-ERR 'Permissions Violation for Subscription to "a" using queue "_sys_"'`, "PONG"}, false},
 		{"reserved reply", "PUB a _R_.x 0\r\n\r\nPING\r\n", []string{`-ERR 'Permissions Violation for Publish with Reply of "_R_.x"'`, "PONG"}, false},
 		{"reserved subject", "PUB _GR_.x 0\r\n\r\nPING\r\n", []string{`-ERR 'Permissions Violation for Publish to "_GR_.x"'`, "PONG"}, false},
+		{"reserved subjects", reserved + "PING\r\n", append(refused, "PONG"), false},
 		{"bad protocol", "CONNECT {\"protocol\":7,\"verbose\":false}\r\n", []string{"-ERR 'invalid client protocol'"}, true},
 		{"no responders without headers", "CONNECT {\"no_responders\":true}\r\n", []string{"-ERR 'no responders requires headers support'"}, true},
 		{"client reports an error", "-ERR 'x'\r\n", nil, true},
