@@ -374,6 +374,9 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	reported := false
 	for _, line := range logs.Tail(100) {
 		if line.Event != logging.ConnectionPanic.Name() {
+			if strings.Contains(line.Message, "boom") {
+				t.Errorf("said twice: %s", line.Message)
+			}
 			continue
 		}
 		reported = true
