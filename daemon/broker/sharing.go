@@ -180,6 +180,11 @@ func (b *Broker) commitAccounts(next map[string]*sharing) (lowered []*Account) {
 
 // share replaces what the account shares; nil for nothing.
 func (a *Account) share(sh *sharing) {
+	if sh != nil {
+		for _, im := range sh.streams { // before anybody sees it
+			im.from = a.broker.Account(im.Account)
+		}
+	}
 	old := a.shares.now.Swap(sh)
 	if old != nil {
 		for _, im := range old.services {
@@ -187,9 +192,6 @@ func (a *Account) share(sh *sharing) {
 		}
 	}
 	if sh != nil {
-		for _, im := range sh.streams {
-			im.from = a.broker.Account(im.Account)
-		}
 		for _, im := range sh.services {
 			im.attach(a)
 		}
