@@ -70,6 +70,10 @@ func TestUnaskedChanges(t *testing.T) {
 		{"routes without credentials", "cluster { name: c, port: 6222, authorization { user: r, password: s } }",
 			"cluster { name: c, port: 6222 }", "routes would need no credentials"},
 		{"routes without TLS", "cluster { name: c, port: 6222, " + tls("") + " }", "cluster { name: c, port: 6222 }", "routes would have no TLS"},
+		{"routes' pinned certificates removed", "cluster { name: c, port: 6222, " + tls(`, verify: true, pinned_certs: ["`+strings.Repeat("ab", 32)+`"]`) + " }",
+			"cluster { name: c, port: 6222, " + tls(", verify: true") + " }", "routes' certificates would not be pinned"},
+		{"routes' export permission removed", "cluster { name: c, port: 6222, permissions { import: a, export: b } }",
+			"cluster { name: c, port: 6222, permissions { import: a } }", "routes would have no permissions"},
 		{"routes wider", `cluster { name: c, listen: "127.0.0.1:6222" }`, "cluster { name: c, port: 6222 }", "routes would be listened for"},
 		{"a limit", user + "max_payload: 1MB", user + "max_payload: 2MB", ""},
 	}
