@@ -18,17 +18,22 @@ import (
 // runs on Run's goroutine. cause says in the log who asked; with check nothing
 // is applied in any case.
 func (d *Daemon) reload(cause string, check bool) control.Response {
-	return d.reloadAs(cause, check, false)
-}
-
-// reloadAs is reload; unasked, what lowers the protection is refused.
-func (d *Daemon) reloadAs(cause string, check, unasked bool) control.Response {
 	if !check {
-		d.warnOf("service manager", d.notify.Reloading("reading the configuration"))
-		// READY must follow whatever happens, or the manager waits for ever.
-		defer func() { d.warnOf("service manager", d.notify.Ready(d.statusText())) }()
+		defer d.reloading()()
 	}
 	next, warnings, err := d.load()
+	return d.apply(cause, check, false, next, warnings, err)
+}
+
+// reloading tells the service manager of a reload, and returns what tells it that it is over. That must follow whatever
+// happens, or the manager waits for ever.
+func (d *Daemon) reloading() (over func()) {
+	d.warnOf("service manager", d.notify.Reloading("reading the configuration"))
+	return func() { d.warnOf("service manager", d.notify.Ready(d.statusText())) }
+}
+
+// apply applies what was read, err with it, or changes nothing; unasked, what lowers the protection is refused.
+func (d *Daemon) apply(cause string, check, unasked bool, next *active, warnings []config.Warning, err error) control.Response {
 	cfg := next.cfg
 	if !check {
 		d.watch(cfg, next.loaded) // also when refused: the fix must be noticed
@@ -280,9 +285,14 @@ func (d *Daemon) onFilesChanged(paths []string) {
 	if d.inState() != stateRunning || !d.active.Load().cfg.Options.Process.ConfigWatch {
 		return
 	}
-	next, _, err := d.load()
-	if watch.ChangedSince(filesOf(next.cfg), next.loaded) {
-		d.watch(next.cfg, next.loaded) // it is reported again when it is at rest
+	next, warnings, err := d.load()
+	files := filesOf(next.cfg)
+	if watch.BeingWritten(files) { // somebody has begun since it was reported
+		d.watch(next.cfg, time.Time{}) // it is reported again when it is at rest, whatever was written until now
+		return
+	}
+	if watch.ChangedSince(files, next.loaded) {
+		d.watch(next.cfg, next.loaded) // the same
 		return
 	}
 	act := d.active.Load()
@@ -290,13 +300,15 @@ func (d *Daemon) onFilesChanged(paths []string) {
 		d.watch(next.cfg, next.loaded)
 		return
 	}
+	refused := err
 	if err == nil && act.cfg.File != "" {
-		err = errUnasked(act, next)
+		refused = errUnasked(act, next)
 	}
-	if err != nil && act.err != nil && err.Error() == act.err.Error() {
+	if refused != nil && act.err != nil && refused.Error() == act.err.Error() {
 		d.watch(next.cfg, next.loaded) // as bad as before: said already
 		return
 	}
 	d.log.Info("Configuration changed on disk: " + strings.Join(paths, ", "))
-	d.reloadAs("change of "+strings.Join(paths, ", "), false, true)
+	defer d.reloading()()
+	d.apply("change of "+strings.Join(paths, ", "), false, true, next, warnings, err)
 }

@@ -273,7 +273,7 @@ func (s *state) compare(rested bool) (done bool) {
 		}
 	}
 	if changed == nil {
-		s.before, s.held = nil, time.Time{}
+		s.before, s.held, s.told = nil, time.Time{}, false
 		return true
 	}
 	if !rested && !maps.Equal(now, s.before) {

@@ -135,6 +135,16 @@ func ChangedSince(paths []string, t time.Time) bool {
 	return false
 }
 
+// BeingWritten reports whether the kernel knows of a writer of any of the files.
+func BeingWritten(paths []string) bool {
+	for _, path := range paths {
+		if has, known := lease(path); has && known {
+			return true
+		}
+	}
+	return false
+}
+
 // AwaitRest waits until none of the files is being written, but not longer
 // than patience, and reports whether it has waited. Where the kernel does not
 // tell who writes, a file is at rest a quarter of a second after its last
@@ -150,11 +160,11 @@ func AwaitRest(paths []string, patience time.Duration) (waited bool) {
 }
 
 func atRest(paths []string, quiet time.Duration) bool {
+	if BeingWritten(paths) {
+		return false
+	}
 	for _, path := range paths {
-		has, known := lease(path)
-		if has && known {
-			return false
-		}
+		_, known := lease(path)
 		s := sign(path)
 		if age := time.Since(time.Unix(0, s.ctime)); !known && s.ctime != 0 && age >= 0 && age < quiet {
 			return false
