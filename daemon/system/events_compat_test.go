@@ -139,7 +139,7 @@ func TestEvents(t *testing.T) {
 		sub, err := n.sys.SubscribeSync("$SYS.SERVER.*.STATSZ")
 		n.must(err)
 		n.must(n.sys.Publish("$SYS.REQ.SERVER.PING.STATSZ", nil)) // that all shall be told
-		for range 2 { // who asks for himself is answered, after it
+		for range 2 {                                             // who asks for himself is answered, after it
 			if n.ask("$SYS.REQ.SERVER.<id>.STATSZ", "") == nil {
 				t.Error("no answer in lame duck mode")
 			}
