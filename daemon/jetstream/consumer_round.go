@@ -137,9 +137,10 @@ func (c *Consumer) withSize(header []byte, n int) []byte {
 	return c.withHeader(header, "Nats-Msg-Size", strconv.Itoa(n))
 }
 
-// withHeader returns a header with one more line; it is a new slice.
+// withHeader returns a header with one more line; it is a new slice. One that is not longer than its end counts as none:
+// whoever publishes says how long a header is.
 func (c *Consumer) withHeader(header []byte, name, value string) []byte {
-	if len(header) == 0 {
+	if len(header) <= len("\r\n") {
 		header = []byte("NATS/1.0\r\n\r\n")
 	}
 	b := append(make([]byte, 0, len(header)+len(name)+len(value)+4), header[:len(header)-2]...)
