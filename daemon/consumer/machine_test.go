@@ -436,3 +436,38 @@ func TestExpiredBefore(t *testing.T) {
 	c.Request("x", Request{Batch: 2, Expires: -1}, c.now)
 	expect(t, c.run(), "x<-408 Request Timeout (2, 0)")
 }
+
+// An update may take away the policy that a client is pinned by, or its group: the pin goes with it.
+func TestUpdateTakesThePin(t *testing.T) {
+	pinned := Config{Ack: AckExplicit, Priority: PolicyPinned, Groups: []string{"A"}, PinnedTime: 1000 * ms}
+	for name, cfg := range map[string]Config{
+		"no policy":     {Ack: AckExplicit},
+		"another group": {Ack: AckExplicit, Priority: PolicyPinned, Groups: []string{"B"}, PinnedTime: 1000 * ms},
+		"overflow":      {Ack: AckExplicit, Priority: PolicyOverflow, Groups: []string{"A"}},
+	} {
+		c := newTalk(pinned, stream("a"))
+		c.Request("x", Request{Batch: 1, Group: "A", Expires: 5000 * ms}, c.now)
+		expect(t, c.run(), "x<-1/1 #1 left 0")
+		if id, _ := c.Pin(); id == "" {
+			t.Fatal("nobody is pinned")
+		}
+		c.Notices()
+		cfg.AckPrefix, cfg.AckWait = c.cfg.AckPrefix, c.cfg.AckWait
+		c.Update(cfg, c.now)
+		if id, _ := c.Pin(); id != "" {
+			t.Errorf("%s: %s is pinned", name, id)
+		}
+		if n := c.Notices(); len(n) != 1 || n[0].Kind != NoticeUnpinned || n[0].Group != "A" {
+			t.Errorf("%s: %+v", name, n)
+		}
+		c.pass(3000 * ms)
+	}
+	c := newTalk(pinned, stream("a"))
+	c.Request("x", Request{Batch: 1, Group: "A"}, c.now)
+	c.run()
+	pinned.MaxAckPending, pinned.AckPrefix, pinned.AckWait = 5, c.cfg.AckPrefix, c.cfg.AckWait
+	c.Update(pinned, c.now)
+	if id, _ := c.Pin(); id == "" {
+		t.Error("an update of something else takes the pin")
+	}
+}

@@ -29,7 +29,8 @@ type pull struct {
 	waiting []*waiter // the next to be served first
 	chosen  *waiter
 	pin     string
-	pinned  int64 // since
+	group   string // in which it is pinned
+	pinned  int64  // since
 	pinEnds int64
 }
 
@@ -224,7 +225,7 @@ func (p *pull) claim(w *waiter, now int64) {
 	if p.m.cfg.Priority != PolicyPinned || p.pin != "" {
 		return
 	}
-	p.pin, p.pinned, p.pinEnds = p.m.world.NewID(), now, now+p.m.cfg.PinnedTime
+	p.pin, p.group, p.pinned, p.pinEnds = p.m.world.NewID(), w.Group, now, now+p.m.cfg.PinnedTime
 	w.ID = p.pin
 	p.m.notices = append(p.m.notices, Notice{Kind: NoticePinned, Group: w.Group, Pin: p.pin})
 }
@@ -237,8 +238,15 @@ func (p *pull) unpin(now int64) {
 }
 
 func (p *pull) letGo(reason string) {
-	p.m.notices = append(p.m.notices, Notice{Kind: NoticeUnpinned, Group: p.m.cfg.Groups[0], Reason: reason})
-	p.pin, p.pinned = "", 0
+	p.m.notices = append(p.m.notices, Notice{Kind: NoticeUnpinned, Group: p.group, Reason: reason})
+	p.pin, p.group, p.pinned = "", "", 0
+}
+
+// updated lets go of a pin that the configuration does not know any more.
+func (p *pull) updated() {
+	if c := &p.m.cfg; p.pin != "" && (c.Priority != PolicyPinned || !slices.Contains(c.Groups, p.group)) {
+		p.letGo("admin")
+	}
 }
 
 // Unpin lets go of the pinned client of a consumer that has one.

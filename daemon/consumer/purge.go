@@ -189,6 +189,9 @@ func (m *Machine) Update(cfg Config, now int64) {
 	if m.pending.live > m.pending.lined {
 		m.due = 0
 	}
+	if p, ok := m.taker.(*pull); ok {
+		p.updated()
+	}
 	if p, ok := m.taker.(*push); ok && cfg.push() {
 		p.beat = never
 		if cfg.Heartbeat > 0 {
