@@ -125,9 +125,10 @@ func (m *Machine) Nak(t Told, delay int64, delayed bool, now int64) {
 		return
 	}
 	// It is as if it had been delivered so long ago that its wait ends after the delay.
-	d.at, d.inLine = now+delay-m.cfg.wait(d.times), false
-	m.pending.set(at, d, now+delay)
-	m.due = min(m.due, now+delay)
+	due := after(now, delay)
+	d.at, d.inLine = due-m.cfg.wait(d.times), false
+	m.pending.set(at, d, due)
+	m.due = min(m.due, due)
 	m.record(change{op: opMove, seq: d.seq, at: d.at})
 }
 
@@ -150,7 +151,7 @@ func (m *Machine) Progress(t Told, now int64) {
 	}
 	d := m.pending.get(at)
 	d.at = now
-	m.pending.set(at, d, now+m.cfg.wait(d.times))
+	m.pending.set(at, d, after(now, m.cfg.wait(d.times)))
 	m.record(change{op: opMove, seq: d.seq, at: now})
 }
 

@@ -164,7 +164,7 @@ func (m *Machine) apply(c change) {
 		if at, ok := m.pending.find(c.seq); ok {
 			d := m.pending.get(at)
 			d.at, d.inLine = c.at, false
-			due := d.at + m.cfg.wait(d.times)
+			due := after(d.at, m.cfg.wait(d.times))
 			m.pending.set(at, d, due)
 			m.due = min(m.due, due)
 		}
@@ -208,7 +208,7 @@ func (m *Machine) applyDeliver(c change) {
 		m.floor.Consumer, m.floor.Stream = m.num, m.delivered.Stream
 		return
 	}
-	due := c.at + m.cfg.wait(c.times)
+	due := after(c.at, m.cfg.wait(c.times))
 	m.due = min(m.due, due)
 	if at, ok := m.pending.find(c.seq); ok {
 		d := m.pending.get(at)

@@ -34,7 +34,7 @@ func (h *hold) delay(m *Machine, w Want, size int, stored, now int64) bool {
 		h.seq = 0
 		return false
 	}
-	h.seq, h.until = w.Seq, now+wait
+	h.seq, h.until = w.Seq, after(now, wait)
 	return true
 }
 
@@ -51,5 +51,5 @@ func (h *hold) spend(rate, burst, size float64, now int64) int64 {
 	if h.room >= 0 {
 		return 0
 	}
-	return int64(-h.room / rate * 1e9)
+	return int64(min(-h.room/rate*1e9, float64(never/2)))
 }

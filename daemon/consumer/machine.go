@@ -1,13 +1,10 @@
 package consumer
 
 import (
-	"math"
 	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
-
-const never = math.MaxInt64
 
 // Position is a message by both of its numbers.
 type Position struct {

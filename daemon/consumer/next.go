@@ -147,7 +147,7 @@ func (m *Machine) given(w Want, now int64) {
 		m.floor.Consumer, m.floor.Stream = m.num, w.Seq
 		return
 	}
-	due := now + m.cfg.wait(w.Times)
+	due := after(now, m.cfg.wait(w.Times))
 	m.due = min(m.due, due)
 	if at, ok := m.pending.find(w.Seq); ok {
 		d := m.pending.get(at)

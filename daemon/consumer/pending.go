@@ -269,7 +269,7 @@ func (p *pending) dueAt(now int64, wait func(times int) int64, fn func(delivery)
 				continue
 			}
 			d := p.get(place{i, c})
-			if due := d.at + wait(d.times); due <= now {
+			if due := after(d.at, wait(d.times)); due <= now {
 				over = append(over, d)
 			} else {
 				t.due = min(t.due, due)

@@ -60,10 +60,10 @@ func (m *Machine) Request(to string, r Request, now int64) {
 	w := &waiter{Request: r, to: to, expires: never, beat: never}
 	w.Batch = max(r.Batch, 1)
 	if r.Expires != 0 { // one below 0 is over at once
-		w.expires = now + r.Expires
+		w.expires = after(now, r.Expires)
 	}
 	if r.Heartbeat > 0 {
-		w.beat = now + r.Heartbeat
+		w.beat = after(now, r.Heartbeat)
 	}
 	if m.cfg.MaxWaiting > 0 && len(p.waiting) >= m.cfg.MaxWaiting {
 		p.sweep(now, false)
@@ -116,7 +116,7 @@ func (p *pull) refuse(r *Request, now int64) string {
 	case p.pin == "":
 		return ""
 	case r.ID == p.pin:
-		p.pinEnds = now + c.PinnedTime
+		p.pinEnds = after(now, c.PinnedTime)
 	case r.ID != "":
 		return "423 Nats-Pin-Id mismatch"
 	}
@@ -225,7 +225,7 @@ func (p *pull) claim(w *waiter, now int64) {
 	if p.m.cfg.Priority != PolicyPinned || p.pin != "" {
 		return
 	}
-	p.pin, p.group, p.pinned, p.pinEnds = p.m.world.NewID(), w.Group, now, now+p.m.cfg.PinnedTime
+	p.pin, p.group, p.pinned, p.pinEnds = p.m.world.NewID(), w.Group, now, after(now, p.m.cfg.PinnedTime)
 	w.ID = p.pin
 	p.m.notices = append(p.m.notices, Notice{Kind: NoticePinned, Group: w.Group, Pin: p.pin})
 }
@@ -280,7 +280,7 @@ func (p *pull) turn(i int, w *waiter) {
 func (p *pull) gave(_ int, now int64) {
 	w := p.chosen
 	if w.Heartbeat > 0 {
-		w.beat = now + w.Heartbeat
+		w.beat = after(now, w.Heartbeat)
 	}
 	if w.Batch <= 0 && w.MaxBytes > 0 {
 		p.m.say(Status{To: w.to, Line: "409 Batch Completed", Left: true, Msgs: w.Batch, Bytes: w.MaxBytes})
@@ -310,7 +310,7 @@ func (p *pull) sweep(now int64, end bool) {
 		default:
 			if w.beat <= now {
 				p.m.say(p.m.heartbeat(w.to))
-				w.beat = now + w.Heartbeat
+				w.beat = after(now, w.Heartbeat)
 			}
 			i++
 		}
@@ -354,10 +354,10 @@ func (m *Machine) Restored(to string, r Request, now int64) {
 	if p, ok := m.taker.(*pull); ok {
 		w := &waiter{Request: r, to: to, expires: never, beat: never}
 		if r.Expires > 0 {
-			w.expires = now + r.Expires
+			w.expires = after(now, r.Expires)
 		}
 		if r.Heartbeat > 0 {
-			w.beat = now + r.Heartbeat
+			w.beat = after(now, r.Heartbeat)
 		}
 		p.waiting = append(p.waiting, w)
 	}

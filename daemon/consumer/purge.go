@@ -195,7 +195,7 @@ func (m *Machine) Update(cfg Config, now int64) {
 	if p, ok := m.taker.(*push); ok && cfg.push() {
 		p.beat = never
 		if cfg.Heartbeat > 0 {
-			p.beat = now + cfg.Heartbeat
+			p.beat = after(now, cfg.Heartbeat)
 		}
 		p.gone = 0
 	}

@@ -23,7 +23,7 @@ func newPush(m *Machine) *push {
 		p.window = firstWindow
 	}
 	if m.cfg.Heartbeat > 0 {
-		p.beat = m.active + m.cfg.Heartbeat
+		p.beat = after(m.active, m.cfg.Heartbeat)
 	}
 	return p
 }
@@ -54,7 +54,7 @@ func (p *push) take(int, int64) (to, pin string, ok bool) { return p.m.cfg.Subje
 
 func (p *push) gave(size int, now int64) {
 	if p.m.cfg.Heartbeat > 0 {
-		p.beat = now + p.m.cfg.Heartbeat
+		p.beat = after(now, p.m.cfg.Heartbeat)
 	}
 	if p.window == 0 {
 		return
@@ -93,14 +93,14 @@ func (m *Machine) Answered(subject string, stream, consumer uint64, now int64) {
 func (p *push) idle(now int64, _ bool) {
 	if !p.look(now) || p.beat > now {
 		if p.beat <= now {
-			p.beat = now + p.m.cfg.Heartbeat
+			p.beat = after(now, p.m.cfg.Heartbeat)
 		}
 		return
 	}
 	s := p.m.heartbeat(p.m.cfg.Subject)
 	s.Stalled = p.asked
 	p.m.say(s)
-	p.beat = now + p.m.cfg.Heartbeat
+	p.beat = after(now, p.m.cfg.Heartbeat)
 	if p.m.cfg.Ack == AckFlow && p.m.pending.live > 0 && p.asked == "" {
 		p.ask()
 	}

@@ -101,7 +101,7 @@ func (m *Machine) restorePending(r *reader) error {
 		}
 		seq, num = seq+ds, num+dn
 		d := delivery{seq: seq, num: num, at: at, times: int(times)}
-		due := at + m.cfg.wait(d.times)
+		due := after(at, m.cfg.wait(d.times))
 		m.pending.add(d, due)
 		m.due = min(m.due, due)
 		if lined {

@@ -34,7 +34,7 @@ func (m *Machine) Deadline() int64 {
 		d = min(d, m.cfg.PausedUntil)
 	}
 	if m.cfg.Inactive > 0 && !m.taker.busy() {
-		d = min(d, m.active+m.cfg.Inactive)
+		d = min(d, after(m.active, m.cfg.Inactive))
 	}
 	return d
 }
@@ -48,7 +48,7 @@ func (m *Machine) Tick(now int64) (ended bool) {
 	m.truncated()
 	m.expire(now)
 	m.taker.idle(now, false)
-	if m.cfg.Inactive == 0 || m.taker.busy() || now < m.active+m.cfg.Inactive {
+	if m.cfg.Inactive == 0 || m.taker.busy() || now < after(m.active, m.cfg.Inactive) {
 		return false
 	}
 	if m.pending.live > m.pending.lined && m.due != never { // somebody is at work

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
@@ -114,7 +115,15 @@ func (s *Stream) Due() int64 {
 	if s.cfg.MaxAge == 0 || st.Msgs == 0 {
 		return 0
 	}
-	return max(st.FirstTime+int64(s.cfg.MaxAge), s.later)
+	return max(after(st.FirstTime, s.cfg.MaxAge), s.later)
+}
+
+// after returns the time d after t, nanoseconds since 1970; as far as can be counted if it is further.
+func after(t int64, d time.Duration) int64 {
+	if t > math.MaxInt64-int64(d) {
+		return math.MaxInt64
+	}
+	return t + int64(d)
 }
 
 // unreadableFor is how long it takes until it is looked again for what is too old, where the log could not say how
@@ -148,7 +157,7 @@ func (s *Stream) NextForget() int64 {
 	if s.known.n == 0 {
 		return 0
 	}
-	return s.known.ring[s.known.head].at + int64(max(s.cfg.Window, time.Millisecond))
+	return after(s.known.ring[s.known.head].at, max(s.cfg.Window, time.Millisecond))
 }
 
 // Expiring reports whether a change that takes out what is too old is accepted and not applied.

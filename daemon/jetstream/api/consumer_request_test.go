@@ -20,6 +20,7 @@ func TestParsePull(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"batch":`:                              "unexpected end of JSON input",
 		`{"idle_heartbeat":1000}`:                "heartbeat value too large",
+		`{"idle_heartbeat":9223372036854775807}`: "heartbeat value too large",
 		`{"expires":1999,"idle_heartbeat":1000}`: "heartbeat value too large",
 	} {
 		if _, err := ParsePull([]byte(body)); err == nil || err.Error() != want {

@@ -38,7 +38,7 @@ func ParsePull(body []byte) (PullRequest, error) {
 	if err := json.Unmarshal(body, &r); err != nil {
 		return r, renamed(err)
 	}
-	if r.Heartbeat > 0 && r.Heartbeat*2 > r.Expires {
+	if r.Heartbeat > 0 && r.Heartbeat > r.Expires/2 {
 		return r, errors.New("heartbeat value too large")
 	}
 	return r, nil
