@@ -64,10 +64,10 @@ func machineOf(s *Stream, name string, c *api.ConsumerConfig) consumer.Config {
 		AckPrefix: "$JS.ACK." + s.Name() + "." + name + ".", FlowPrefix: "$JS.FC." + s.Name() + "." + name + ".",
 	}
 	if c.StartTime != nil {
-		m.StartTime = c.StartTime.UnixNano()
+		m.StartTime = nanos(*c.StartTime)
 	}
 	if c.PauseUntil != nil {
-		m.PausedUntil = c.PauseUntil.UnixNano()
+		m.PausedUntil = nanos(*c.PauseUntil)
 	}
 	for _, b := range c.Backoff {
 		m.Backoff = append(m.Backoff, int64(b))
@@ -221,6 +221,9 @@ func (c *Consumer) infoLocked() *api.ConsumerInfo {
 	}
 	if i.PausedUntil > 0 {
 		out.Paused, out.PauseRemaining = true, time.Duration(i.PausedUntil-c.s.now())
+		if cfg.PauseUntil != nil {
+			out.PauseRemaining = time.Until(*cfg.PauseUntil)
+		}
 	}
 	if len(cfg.PriorityGroups) > 0 {
 		g := api.GroupState{Group: cfg.PriorityGroups[0]}

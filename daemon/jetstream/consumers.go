@@ -106,7 +106,7 @@ func (c *Consumer) pause(until time.Time) (api.PauseAnswer, error) {
 	var at int64
 	if !until.IsZero() {
 		u := until.UTC()
-		cfg.PauseUntil, at = &u, u.UnixNano()
+		cfg.PauseUntil, at = &u, nanos(u)
 	}
 	cfg.Stamp()
 	if err := c.enter(cfg); err != nil {

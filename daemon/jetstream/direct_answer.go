@@ -51,7 +51,7 @@ func stamp(r *stream.Record) string { return time.Unix(0, r.Time).UTC().Format(t
 func (d *direct) one(q *api.GetRequest, rec *stream.Record) error {
 	seq := q.Seq
 	if q.StartTime != nil {
-		seq = d.s.since(q.StartTime.UnixNano())
+		seq = d.s.since(nanos(*q.StartTime))
 	}
 	switch {
 	case q.Next != "":
@@ -76,7 +76,7 @@ func (d *direct) answerBatch(g *directGet) {
 	q, log := &g.req, d.s.log
 	seq := q.Seq
 	if q.StartTime != nil {
-		seq = d.s.since(q.StartTime.UnixNano())
+		seq = d.s.since(nanos(*q.StartTime))
 	}
 	var f *subjects.Filter
 	if q.Next != "" {
@@ -117,7 +117,7 @@ func (d *direct) answerMulti(g *directGet) {
 	q, log := &g.req, d.s.log
 	upTo := q.UpToSeq
 	if q.UpToTime != nil {
-		upTo = d.s.since(q.UpToTime.UnixNano())
+		upTo = d.s.since(nanos(*q.UpToTime))
 		if upTo <= log.State().First {
 			d.send(g.reply, statusNone, nil)
 			return

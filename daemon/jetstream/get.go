@@ -48,7 +48,7 @@ func (s *Stream) find(q *api.GetRequest, rec *stream.Record) error {
 	defer s.reading.RUnlock()
 	seq := q.Seq
 	if q.StartTime != nil {
-		seq = s.since(q.StartTime.UnixNano())
+		seq = s.since(nanos(*q.StartTime))
 	}
 	switch {
 	case q.Next != "":

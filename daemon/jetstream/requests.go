@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -265,6 +266,17 @@ func (a *account) reply(r *request, answer any) []byte {
 		a.broker.Publish(r.reply, "", nil, b)
 	}
 	return b
+}
+
+// nanos is a time in nanoseconds since 1970; one that is too far away to be counted is the first or the last that is not.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 func utc(nanos int64) time.Time {
