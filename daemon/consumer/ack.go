@@ -99,11 +99,7 @@ func (m *Machine) ackThrough(t Told, now int64) {
 
 func (m *Machine) throughFloor(seq, num uint64) {
 	m.pending.removeThrough(seq, func(delivery) {})
-	for s := range m.spent {
-		if s <= seq {
-			delete(m.spent, s)
-		}
-	}
+	m.spent.dropBelow(seq + 1)
 	m.floor.Consumer, m.floor.Stream = num, seq
 	if m.pending.live == 0 {
 		m.floor.Consumer, m.floor.Stream = m.delivered.Consumer, m.delivered.Stream
@@ -175,10 +171,7 @@ func (m *Machine) terminate(d delivery, reason string) {
 // spend ends a message that was delivered as often as allowed: it stays in the stream.
 func (m *Machine) spend(d delivery) {
 	m.settle(d)
-	if m.spent == nil {
-		m.spent = map[uint64]int{}
-	}
-	m.spent[d.seq] = d.times
+	m.spent.add(d.seq, d.times)
 	m.record(change{op: opSpend, seq: d.seq, num: d.num, times: d.times})
 	m.notices = append(m.notices, Notice{Kind: NoticeMaxDeliver, Stream: d.seq, Consumer: d.num, Times: d.times})
 }

@@ -154,7 +154,7 @@ func (m *Machine) apply(c change) {
 	case opDeliver:
 		m.applyDeliver(c)
 	case opAck:
-		delete(m.spent, c.seq)
+		m.spent.remove(c.seq)
 		if at, ok := m.pending.find(c.seq); ok {
 			m.settle(m.pending.get(at))
 		}
@@ -176,10 +176,7 @@ func (m *Machine) apply(c change) {
 		if at, ok := m.pending.find(c.seq); ok {
 			m.settle(m.pending.get(at))
 		}
-		if m.spent == nil {
-			m.spent = map[uint64]int{}
-		}
-		m.spent[c.seq] = c.times
+		m.spent.add(c.seq, c.times)
 	case opSkip:
 		m.skipped(c.seq)
 	case opAhead:

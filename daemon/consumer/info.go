@@ -20,7 +20,7 @@ func (m *Machine) Info(now int64) Info {
 	m.expire(now)
 	i := Info{
 		Delivered: m.delivered, Floor: m.floor,
-		AckPending: m.pending.live, Redelivered: m.pending.again + len(m.spent),
+		AckPending: m.pending.live, Redelivered: m.pending.again + len(m.spent.times),
 		Pending: m.NumPending(), Bound: m.Bound(),
 	}
 	if m.cfg.MaxDeliver == 1 {
@@ -108,7 +108,7 @@ func (m *Machine) Pends(seq uint64, matches bool) bool {
 	if !matches {
 		return false
 	}
-	if _, ok := m.spent[seq]; ok {
+	if m.spent.has(seq) {
 		return true
 	}
 	if m.cfg.Ack != AckExplicit {

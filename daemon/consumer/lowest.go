@@ -11,7 +11,7 @@ func (m *Machine) Lowest() uint64 {
 	if d, ok := m.pending.first(); ok {
 		low = min(low, d.seq)
 	}
-	for seq := range m.spent {
+	if seq, ok := m.spent.lowest(); ok {
 		low = min(low, seq)
 	}
 	return low

@@ -28,7 +28,7 @@ type Machine struct {
 
 	pending pending
 	line    line
-	spent   map[uint64]int      // delivered as often as allowed and not acknowledged: how often
+	spent   spent
 	ahead   map[uint64]struct{} // acknowledged, their delivery was forgotten: sequences at or after next
 
 	listed []uint64 // what is delivered one by one before messages from next on; last per subject
@@ -156,11 +156,7 @@ func (m *Machine) truncated() {
 	if d, ok := m.pending.first(); ok && d.seq < first {
 		m.dropBelow(first)
 	}
-	for seq := range m.spent {
-		if seq < first {
-			delete(m.spent, seq)
-		}
-	}
+	m.spent.dropBelow(first)
 	if m.next < first {
 		m.next = first
 		m.matches.forget()

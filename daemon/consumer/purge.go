@@ -28,8 +28,7 @@ func (m *Machine) Removed(seq, n uint64, subject []byte) {
 
 // unspend forgets that a message was delivered as often as allowed.
 func (m *Machine) unspend(seq uint64) {
-	if _, ok := m.spent[seq]; ok {
-		delete(m.spent, seq)
+	if m.spent.remove(seq) {
 		m.record(change{op: opAck, seq: seq})
 	}
 }
@@ -43,7 +42,7 @@ func (m *Machine) Purged(below uint64, all bool) {
 		return
 	}
 	m.purgePending()
-	for seq := range m.spent {
+	for seq := range m.spent.times {
 		if !m.there(seq) {
 			m.unspend(seq)
 		}
@@ -93,11 +92,7 @@ func (m *Machine) dropBelow(seq uint64) {
 	}
 	var num uint64
 	m.pending.removeThrough(seq-1, func(d delivery) { num = max(num, d.num) })
-	for s := range m.spent {
-		if s < seq {
-			delete(m.spent, s)
-		}
-	}
+	m.spent.dropBelow(seq)
 	for s := range m.ahead {
 		if s < seq {
 			delete(m.ahead, s)
@@ -127,7 +122,7 @@ func (m *Machine) dropBelow(seq uint64) {
 func (m *Machine) restart(seq uint64) {
 	m.pending.clear()
 	m.line.clear()
-	m.spent, m.ahead, m.due = nil, nil, never
+	m.spent, m.ahead, m.due = spent{}, nil, never
 	m.listed, m.relist, m.kept = nil, 0, 0
 	m.next, m.num = max(seq, 1), 0
 	m.delivered = Position{Stream: m.next - 1}

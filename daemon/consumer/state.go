@@ -22,9 +22,9 @@ func (m *Machine) State() []byte {
 	for _, s := range m.listed {
 		b, last = u(b, s-last), s
 	}
-	b = u(b, uint64(len(m.spent)))
-	for _, s := range sorted(m.spent) {
-		b = u(u(b, s), uint64(m.spent[s]))
+	b = u(b, uint64(len(m.spent.times)))
+	for _, s := range sorted(m.spent.times) {
+		b = u(u(b, s), uint64(m.spent.times[s]))
 	}
 	b = u(b, uint64(len(m.ahead)))
 	for _, s := range sorted(m.ahead) {
@@ -74,10 +74,10 @@ func (m *Machine) Restore(state []byte) error {
 		last += d
 		m.listed = append(m.listed, last)
 	}
-	m.spent, m.ahead = map[uint64]int{}, map[uint64]struct{}{}
+	m.spent, m.ahead = spent{}, map[uint64]struct{}{}
 	for n := r.uint(); n > 0 && !r.bad; n-- {
 		s := r.uint()
-		m.spent[s] = int(r.uint() & 0xffff)
+		m.spent.add(s, int(r.uint()&0xffff))
 	}
 	for n := r.uint(); n > 0 && !r.bad; n-- {
 		m.ahead[r.uint()] = struct{}{}
@@ -154,7 +154,7 @@ func (m *Machine) knowsBehind(last uint64) bool {
 	if d, ok := m.pending.last(); ok && d.seq > last {
 		return true
 	}
-	for seq := range m.spent {
+	for seq := range m.spent.times {
 		if seq > last {
 			return true
 		}
@@ -178,9 +178,9 @@ func (m *Machine) behind(last uint64) uint64 {
 // dropBehind forgets everything that was known of messages behind a sequence: they are lost, and others will be there.
 func (m *Machine) dropBehind(last uint64) {
 	m.pending.removeFrom(last + 1)
-	for seq := range m.spent {
+	for seq := range m.spent.times {
 		if seq > last {
-			delete(m.spent, seq)
+			m.spent.remove(seq)
 		}
 	}
 	for seq := range m.ahead {
