@@ -86,7 +86,7 @@ func (m *Machine) ackThrough(t Told, now int64) {
 	if t.Consumer <= m.floor.Consumer || t.Stream <= m.floor.Stream {
 		return
 	}
-	num := t.Consumer
+	num := min(t.Consumer, m.num)
 	if at, ok := m.pending.find(t.Stream); ok {
 		d := m.pending.get(at)
 		m.sample(d, t, now)

@@ -102,8 +102,9 @@ func parseAckSubject(s []byte) (t consumer.Told, ok bool) {
 	return consumer.Told{Stream: seq, Consumer: num, Times: int(times)}, ok1 && ok2 && ok3
 }
 
+// decimal reads a number of 62 bits, as package api does: more than any sequence has.
 func decimal(b []byte) (n uint64, ok bool) {
-	if len(b) == 0 || len(b) > 18 {
+	if len(b) == 0 || len(b) > 19 {
 		return 0, false
 	}
 	for _, d := range b {
@@ -112,7 +113,7 @@ func decimal(b []byte) (n uint64, ok bool) {
 		}
 		n = n*10 + uint64(d-'0')
 	}
-	return n, true
+	return n, n < 1<<62
 }
 
 // pullRequest takes a request for messages off a publisher's hands.

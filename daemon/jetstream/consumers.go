@@ -172,6 +172,10 @@ func (c *Consumer) reset(r *request) {
 			a.reply(r, r.op.Failed(api.InvalidJSON.Error(err)))
 			return
 		}
+		if err := q.Check(); err != nil {
+			a.reply(r, r.op.Failed(err))
+			return
+		}
 	}
 	c.mu.Lock()
 	if c.closed {

@@ -14,8 +14,8 @@ func (a *account) purge(r *request) {
 		if !a.decode(r, &q) {
 			return
 		}
-		if q.Seq > 0 && q.Keep > 0 {
-			a.fail(r, api.BadRequest.Error())
+		if err := q.Check(); err != nil {
+			a.fail(r, err)
 			return
 		}
 	}

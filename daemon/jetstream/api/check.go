@@ -83,6 +83,9 @@ func (k *checker) names() *Error {
 // numbers puts -1 where there is no limit.
 func (k *checker) numbers() *Error {
 	c := k.c
+	if c.FirstSeq > MaxSequence {
+		return invalid("first %s", sequenceTooHigh)
+	}
 	if c.Replicas == 0 {
 		c.Replicas = 1
 	}

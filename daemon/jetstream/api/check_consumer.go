@@ -355,6 +355,9 @@ func (k *checkedStart) check() *Error {
 
 func (k *consumerChecker) start() *Error {
 	c := k.c
+	if c.StartSeq > MaxSequence {
+		return StartMismatch.Error("consumer start " + sequenceTooHigh)
+	}
 	s := checkedStart{
 		name:      strings.ReplaceAll(c.DeliverPolicy.String(), "_", " "),
 		seqWanted: c.DeliverPolicy == DeliverByStartSequence, timeWanted: c.DeliverPolicy == DeliverByStartTime,
@@ -447,6 +450,14 @@ func (q *UnpinRequest) Check() *Error {
 		return InvalidJSON.Error("consumer group not specified")
 	}
 	return checkGroup(q.Group)
+}
+
+// Check returns what is wrong with the request by itself.
+func (q *ResetRequest) Check() *Error {
+	if q.Seq > MaxSequence {
+		return ResetInvalid.Error(sequenceTooHigh)
+	}
+	return nil
 }
 
 func checkGroup(g string) *Error {

@@ -1,6 +1,15 @@
 package api
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
+
+// MaxSequence is the highest sequence that a client may have a stream or a consumer begin or go on at. Those that follow it
+// are counted in 62 bits.
+const MaxSequence = 1_000_000_000_000_000_000
+
+var sequenceTooHigh = fmt.Sprintf("sequence must not be above %d", uint64(MaxSequence))
 
 // StreamRequest asks for a stream, or for a change of one.
 type StreamRequest struct {
@@ -34,6 +43,17 @@ type PurgeRequest struct {
 	Seq    uint64 `json:"seq,omitempty"`
 	Filter string `json:"filter,omitempty"`
 	Keep   uint64 `json:"keep,omitempty"`
+}
+
+// Check returns what is wrong with the request by itself.
+func (q *PurgeRequest) Check() *Error {
+	switch {
+	case q.Seq > 0 && q.Keep > 0:
+		return BadRequest.Error()
+	case q.Seq > MaxSequence:
+		return Purge.Error(sequenceTooHigh)
+	}
+	return nil
 }
 
 // DeleteRequest asks for one message to go.

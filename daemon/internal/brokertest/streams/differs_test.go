@@ -26,6 +26,9 @@ var differs = []struct {
 	{"snapshot and restore", []string{
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `req $JS.API.STREAM.SNAPSHOT.S {"deliver_subject":"x"}`, `req $JS.API.STREAM.RESTORE.T {"config":{"name":"T"},"state":{}}`,
 	}, `"deliver_subject":"$JS.SNAPSHOT.RESTORE.`, `"err_code":10062`},
+	{"a stream, consumer, purge or reset at a sequence above 10^18", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","first_seq":1000000000000000001}`,
+	}, `"first_seq":1000000000000000001,`, `"err_code":10052,"description":"first sequence must not be above 1000000000000000000"`},
 }
 
 // elsewhere are the differences that other tests show.
