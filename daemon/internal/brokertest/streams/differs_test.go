@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"strings"
@@ -37,6 +38,7 @@ var elsewhere = map[string]string{
 	"a stream in files that is made again right after it was deleted": "TestMadeAgain",
 	"a domain named API, ACK, FC, SNAPSHOT or EVENT":                  "TestReservedDomains",
 	"when data is synced, if nothing is said":                         "the power cuts of the journal",
+	"compression s2": "TestCompression",
 }
 
 // TestDiffersOnPurpose holds the manual's list against what both say.
@@ -94,6 +96,20 @@ func TestMadeAgain(t *testing.T) {
 			if err != nil || strings.Contains(string(r.Data), "error") || step[0] == "S" && !strings.Contains(string(r.Data), `"seq":1}`) {
 				t.Fatalf("%s: %s, %v", step[0], r.Data, err)
 			}
+		}
+	}
+}
+
+// TestCompression makes a stream that is to be compressed, as tools make buckets: it works, and is as large as without.
+func TestCompression(t *testing.T) {
+	ours := newPeer(t, brokertest.Start(t, brokertest.Options{Config: config(t, "")}))
+	body := strings.Repeat("x", 1000)
+	said := ours.play(talk{steps: []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","compression":"s2"}`, `req S ` + body, `req $JS.API.STREAM.INFO.S`, `req $JS.API.STREAM.MSG.GET.S {"seq":1}`,
+	}}, "file", 1)
+	for _, want := range []string{`"compression":"s2"`, `"bytes":1032,`, base64.StdEncoding.EncodeToString([]byte(body))} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%s is not in %s", want, said)
 		}
 	}
 }
