@@ -1,6 +1,10 @@
 package consumer
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Info is what is told of a consumer.
 type Info struct {
@@ -49,12 +53,13 @@ const (
 	IdleHeld      Reason = "held back by its rate"
 	IdleFull      Reason = "max_ack_pending reached"
 	IdleNothing   Reason = "no match"
+	IdleOthers    Reason = "no waiting pull may take it"
 )
 
 // Idle is why a consumer delivers nothing, with the figure that belongs to it.
 type Idle struct {
 	Reason Reason
-	After  uint64 // of IdleNothing: no message matches behind this sequence
+	After  uint64 // of IdleNothing: no message matches behind this sequence; of IdleOthers: the last that was looked at
 	Oldest uint64 // of IdleFull: the message that is pending longest
 	Until  int64  // of IdlePaused and IdleHeld
 }
@@ -65,6 +70,8 @@ func (i Idle) String() string {
 		return fmt.Sprintf("no match after sequence %d", i.After)
 	case IdleFull:
 		return fmt.Sprintf("max_ack_pending reached, the oldest pending is sequence %d", i.Oldest)
+	case IdlePaused, IdleHeld:
+		return string(i.Reason) + " until " + time.Unix(0, i.Until).UTC().Format(time.RFC3339Nano)
 	}
 	return string(i.Reason)
 }
@@ -90,7 +97,7 @@ func (m *Machine) Why(now int64) Idle {
 	case m.held.seq != 0 && m.held.until > now:
 		return Idle{Reason: IdleHeld, Until: m.held.until}
 	case m.pending.lined > 0:
-		return Idle{}
+		return m.whyOthers()
 	case m.full():
 		d, _ := m.pending.first()
 		return Idle{Reason: IdleFull, Oldest: d.seq}
@@ -98,7 +105,17 @@ func (m *Machine) Why(now int64) Idle {
 		_, last := m.world.Bounds()
 		return Idle{Reason: IdleNothing, After: max(last, m.next-1)}
 	}
-	return Idle{}
+	return m.whyOthers()
+}
+
+// whyOthers looks whether the policy lets nobody who waits take what there is.
+func (m *Machine) whyOthers() Idle {
+	p, ok := m.taker.(*pull)
+	if !ok || slices.ContainsFunc(p.waiting, func(w *waiter) bool { mine, _ := p.mayTake(w); return mine }) {
+		return Idle{}
+	}
+	_, last := m.world.Bounds()
+	return Idle{Reason: IdleOthers, After: last}
 }
 
 // Pends reports whether a message is still waited for, or will be: it may not be taken out of

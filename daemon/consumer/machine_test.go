@@ -471,3 +471,40 @@ func TestUpdateTakesThePin(t *testing.T) {
 		t.Error("an update of something else takes the pin")
 	}
 }
+
+// Why nothing is delivered is said in words, each with the figure that belongs to it.
+func TestWhyIdle(t *testing.T) {
+	why := func(want string, c *talk) {
+		t.Helper()
+		c.run()
+		if got := c.Info(c.now).Idle.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	c := newTalk(Config{Ack: AckExplicit, MaxAckPending: 1}, stream("a", "a"))
+	why("no waiting pull", c)
+	c.Request("x", Request{Batch: 9}, c.now)
+	why("max_ack_pending reached, the oldest pending is sequence 1", c)
+	c.Ack(c.told(1, 1), c.now)
+	c.run()
+	c.Ack(c.told(2, 2), c.now)
+	why("no match after sequence 2", c)
+	c.w.put("a", c.now)
+	c.Pause(1_900_000_000_000*ms, c.now)
+	why("paused until 2030-03-17T17:46:40Z", c)
+
+	w := stream("a")
+	w.deaf["p"] = true
+	why("no interest", newTalk(Config{Ack: AckNone, Subject: "p"}, w))
+	c = newTalk(Config{Ack: AckNone, Subject: "p", RateLimit: 800, Burst: 140}, stream("a", "a"))
+	c.run()
+	if got := c.Info(c.now).Idle.String(); !strings.HasPrefix(got, "held back by its rate until 2027-01-15T08:00:01.") {
+		t.Error(got)
+	}
+
+	c = newTalk(Config{Ack: AckExplicit, Priority: PolicyOverflow, Groups: []string{"A"}}, stream("a", "a"))
+	c.Request("x", Request{Batch: 1, Group: "A", MinPending: 3}, c.now)
+	why("no waiting pull may take it", c)
+	c.w.put("a", c.now)
+	expect(t, c.run(), "x<-1/1 #1 left 2")
+}

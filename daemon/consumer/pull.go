@@ -175,7 +175,7 @@ func (p *pull) take(size int, now int64) (to, pin string, ok bool) {
 			p.drop(i)
 			continue
 		}
-		mine, wrong := p.mayTake(w, now)
+		mine, wrong := p.mayTake(w)
 		if wrong {
 			p.end(i, "423 Nats-Wrong-Pin-Id")
 			continue
@@ -203,7 +203,7 @@ func (p *pull) take(size int, now int64) (to, pin string, ok bool) {
 
 // mayTake reports whether the policy lets a request take the message at hand; wrong, that it
 // names a pin that is not the one.
-func (p *pull) mayTake(w *waiter, now int64) (mine, wrong bool) {
+func (p *pull) mayTake(w *waiter) (mine, wrong bool) {
 	switch p.m.cfg.Priority {
 	case PolicyOverflow:
 		if w.MinPending <= 0 && w.MinAckPending <= 0 {

@@ -187,7 +187,7 @@ func (c *Consumer) waitForMore(now int64) {
 	c.s.reading.RLock()
 	why := c.m.Why(now)
 	c.s.reading.RUnlock()
-	if why.Reason != consumer.IdleNothing {
+	if why.Reason != consumer.IdleNothing && why.Reason != consumer.IdleOthers {
 		return
 	}
 	c.s.consumers.starve(c)
