@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"crypto/rand"
+	"errors"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
@@ -158,9 +159,7 @@ func overlap(a, b []string) bool {
 // makeConsumer makes a new consumer of the stream. It delivers nothing before it is opened.
 func (s *Stream) makeConsumer(name string, cfg *api.ConsumerConfig) (*Consumer, error) {
 	c := s.newConsumer(name, cfg, time.Now().UTC())
-	s.reading.RLock()
-	c.m = consumer.New(machineOf(s, name, cfg), world{s}, s.now())
-	s.reading.RUnlock()
+	s.look(func() { c.m = consumer.New(machineOf(s, name, cfg), world{s}, s.now()) })
 	if c.durable() {
 		c.id = s.acc.srv.files.newID()
 		c.writeChanges(nil)
@@ -186,6 +185,9 @@ func (c *Consumer) change(cfg *api.ConsumerConfig, do api.Action) (*api.Consumer
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return nil, api.ConsumerCreate.Error(err)
+	}
 	bound := old.Push() && old.DeliverSubject != cfg.DeliverSubject && c.s.acc.broker.Interested(old.DeliverSubject)
 	if err := old.Update(cfg, bound); err != nil {
 		return nil, err
@@ -194,8 +196,21 @@ func (c *Consumer) change(cfg *api.ConsumerConfig, do api.Action) (*api.Consumer
 	if err := c.enter(cfg); err != nil {
 		return nil, api.ConsumerCreate.Error(err)
 	}
-	c.become(cfg)
+	c.guard(func() { c.become(cfg) })
 	return c.infoLocked(), nil
+}
+
+var errDeleted = errors.New("consumer deleted")
+
+// usable returns why the consumer cannot be changed any more. mu is held.
+func (c *Consumer) usable() error {
+	switch {
+	case c.closed:
+		return errDeleted
+	case c.broken:
+		return errBroken
+	}
+	return nil
 }
 
 // become works by another configuration from now on. mu is held.
@@ -205,9 +220,7 @@ func (c *Consumer) become(cfg *api.ConsumerConfig) {
 	}
 	c.s.consumers.sated(c)
 	c.config.Store(cfg)
-	c.s.reading.RLock()
-	c.m.Update(machineOf(c.s, c.name, cfg), c.s.now())
-	c.s.reading.RUnlock()
+	c.s.look(func() { c.m.Update(machineOf(c.s, c.name, cfg), c.s.now()) })
 	c.filter.Store(c.m.Filter())
 	c.wake()
 }

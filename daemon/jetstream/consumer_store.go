@@ -111,19 +111,24 @@ type keptConsumers struct {
 
 // readConsumers reads the file with the states of a stream's consumers.
 func (f *files) readConsumers(k *kept) error {
-	k.consumers = keptConsumers{map[uint64]consumerState{}, map[uint64][][]byte{}, map[uint64]uint64{}}
+	states, err := f.readStates(k)
+	k.consumers = keptConsumers{states, map[uint64][][]byte{}, map[uint64]uint64{}}
+	return err
+}
+
+func (f *files) readStates(k *kept) (map[uint64]consumerState, error) {
 	b, err := vfs.ReadFile(f.dir.FS(), filepath.Join(f.folder(k.id), consumersFile), vfs.Catalogue, maxConsumersFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return map[uint64]consumerState{}, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	whole := false
-	if k.consumers.states, whole = parseStates(b); !whole {
+	states, whole := parseStates(b)
+	if !whole {
 		f.log.Error("JetStream: stream " + k.title(f) + ": states of consumers cannot be read; what the journal has not of them is lost")
 	}
-	return nil
+	return states, nil
 }
 
 // replayConsumer takes changes of a consumer from the journal.

@@ -70,15 +70,15 @@ func (a *account) streamInfo(r *request) {
 func (s *Stream) page(filter string, offset int) (api.Page, map[string]uint64) {
 	var p api.Page
 	by := map[string]uint64{}
-	s.reading.RLock()
-	s.log.Subjects(subjects.NewFilter(filter), func(name []byte, t stream.Totals) bool {
-		if p.Total >= offset && len(by) < api.MaxSubjects {
-			by[string(name)] = t.Msgs
-		}
-		p.Total++
-		return true
+	s.look(func() {
+		s.log.Subjects(subjects.NewFilter(filter), func(name []byte, t stream.Totals) bool {
+			if p.Total >= offset && len(by) < api.MaxSubjects {
+				by[string(name)] = t.Msgs
+			}
+			p.Total++
+			return true
+		})
 	})
-	s.reading.RUnlock()
 	if p.Total > 0 {
 		p.Offset, p.Limit = offset, api.MaxSubjects
 	}

@@ -181,6 +181,13 @@ func release(captures []*broker.InternalSubscription) {
 	}
 }
 
+// look calls a function that reads more than one thing of the log.
+func (s *Stream) look(fn func()) {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	fn()
+}
+
 // unlock gives up mu, sends what there is to send, and looks whether something has come meanwhile.
 func (s *Stream) unlock() {
 	s.mu.Unlock()
