@@ -41,6 +41,9 @@ type Machine struct {
 	active  int64 // when it was used last
 	stalled bool  // the last look found max_ack_pending reached
 
+	reports bool
+	acked   []uint64 // since it was asked last
+
 	statuses []Status
 	notices  []Notice
 	changes  []byte

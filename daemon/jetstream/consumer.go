@@ -35,7 +35,7 @@ type Consumer struct {
 
 	pokes atomic.Int32 // since the last round began; above 0 it is in the deliverers' line, or in a round
 
-	mu     sync.Mutex
+	mu     gated
 	m      *consumer.Machine
 	pub    *broker.Publisher
 	rec    stream.Record // scratch
@@ -52,6 +52,7 @@ type Consumer struct {
 	hungry   bool   // it is among those that new messages wake
 
 	answers []string // acks that are to be answered when what they changed is committed
+	lets    bool     // the stream lets go of what is acknowledged
 }
 
 // machineOf is what the machine works by.
@@ -232,7 +233,7 @@ func (c *Consumer) infoLocked() *api.ConsumerInfo {
 		Stream: c.s.Name(), Name: c.name, Created: c.created, Config: cfg,
 		Delivered: position(i.Delivered), AckFloor: position(i.Floor),
 		NumAckPending: i.AckPending, NumRedelivered: i.Redelivered, NumWaiting: i.Waiting, NumPending: i.Pending,
-		Cluster: &api.Cluster{Leader: c.s.acc.srv.serverName()}, PushBound: i.Bound, Now: time.Now().UTC(), Idle: i.Idle.String(),
+		PushBound: i.Bound, Now: time.Now().UTC(), Idle: i.Idle.String(),
 	}
 	if i.PausedUntil > 0 {
 		out.Paused, out.PauseRemaining = true, time.Duration(i.PausedUntil-c.s.now())

@@ -3,12 +3,14 @@ package jetstream
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/consumer"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/subject"
+	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
 
 // createConsumer makes a consumer, or makes one another.
@@ -88,6 +90,7 @@ func (a *account) consumerFor(s *Stream, cfg *api.ConsumerConfig, do api.Action)
 	info := c.info()
 	if err := c.open(); err != nil {
 		s.consumers.remove(c)
+		s.regard()
 		return nil, api.ConsumerCreate.Error(err)
 	}
 	a.adviseConsumer("CREATED", s.Name(), name, "create")
@@ -121,7 +124,7 @@ func (s *Stream) mayHave(cfg *api.ConsumerConfig) *api.Error {
 	if most > 0 && !cfg.Direct && s.consumers.count() >= most {
 		return api.TooManyConsumers.Error()
 	}
-	if c.Retention != api.WorkQueue {
+	if c.Retention != api.WorkQueue || cfg.Direct || cfg.Sourcing {
 		return nil
 	}
 	switch {
@@ -130,12 +133,17 @@ func (s *Stream) mayHave(cfg *api.ConsumerConfig) *api.Error {
 	case cfg.DeliverPolicy != api.DeliverAll:
 		return api.QueueDeliverAll.Error()
 	}
-	all := s.consumers.all()
-	if len(all) > 0 && len(cfg.Filters()) == 0 {
-		return api.QueueManyUnfiltered.Error()
-	}
-	for _, o := range all {
-		if overlap(cfg.Filters(), o.config.Load().Filters()) {
+	return s.alone("", cfg)
+}
+
+// alone checks that no consumer but the one with a name asks for what another of a work queue is to ask for.
+func (s *Stream) alone(name string, cfg *api.ConsumerConfig) *api.Error {
+	for _, o := range s.consumers.all() {
+		switch {
+		case o.name == name:
+		case len(cfg.Filters()) == 0:
+			return api.QueueManyUnfiltered.Error()
+		case overlap(cfg.Filters(), o.config.Load().Filters()):
 			return api.QueueOverlap.Error()
 		}
 	}
@@ -173,6 +181,7 @@ func (s *Stream) makeConsumer(name string, cfg *api.ConsumerConfig) (*Consumer, 
 
 func (s *Stream) newConsumer(name string, cfg *api.ConsumerConfig, created time.Time) *Consumer {
 	c := &Consumer{s: s, name: name, created: created, pub: s.acc.broker.NewPublisher(broker.FromStream)}
+	c.mu.gate = &s.gate
 	c.config.Store(cfg)
 	return c
 }
@@ -183,21 +192,40 @@ func (c *Consumer) change(cfg *api.ConsumerConfig, do api.Action) (*api.Consumer
 	if do == api.CreateOnly && !cfg.SameAs(old) {
 		return nil, api.ConsumerExists.Error()
 	}
+	if c.s.config.Load().Retention == api.WorkQueue {
+		if err := c.s.alone(c.name, cfg); err != nil {
+			return nil, err
+		}
+	}
+	info, before, err := c.changed(old, cfg)
+	if err != nil {
+		return nil, err
+	}
+	c.s.regard()
+	if now := c.filter.Load(); !slices.Equal(before.Patterns(), now.Patterns()) {
+		c.s.abandoned(before, c.reached())
+	}
+	return info, nil
+}
+
+// changed makes the consumer another, and returns what it asked for before.
+func (c *Consumer) changed(old, cfg *api.ConsumerConfig) (*api.ConsumerInfo, *subjects.Filter, *api.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.usable(); err != nil {
-		return nil, api.ConsumerCreate.Error(err)
+		return nil, nil, api.ConsumerCreate.Error(err)
 	}
 	bound := old.Push() && old.DeliverSubject != cfg.DeliverSubject && c.s.acc.broker.Interested(old.DeliverSubject)
 	if err := old.Update(cfg, bound); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg.PauseUntil = old.PauseUntil // only a request for a pause changes it
 	if err := c.enter(cfg); err != nil {
-		return nil, api.ConsumerCreate.Error(err)
+		return nil, nil, api.ConsumerCreate.Error(err)
 	}
+	before := c.filter.Load()
 	c.guard(func() { c.become(cfg) })
-	return c.infoLocked(), nil
+	return c.infoLocked(), before, nil
 }
 
 var errDeleted = errors.New("consumer deleted")
@@ -252,6 +280,8 @@ func (a *account) dropConsumer(c *Consumer) error {
 		return err
 	}
 	c.close("409 Consumer Deleted")
+	c.s.regard()
+	c.s.abandoned(c.filter.Load(), c.reached())
 	a.adviseConsumer("DELETED", c.s.Name(), c.name, "delete")
 	return nil
 }

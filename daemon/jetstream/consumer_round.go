@@ -205,6 +205,10 @@ func line(b []byte, name string, n int64) []byte {
 func (c *Consumer) keep() {
 	answers := c.answers
 	c.answers = nil
+	if c.lets {
+		c.settles(answers)
+		return
+	}
 	if c.durable() {
 		c.writeChanges(answers)
 		return

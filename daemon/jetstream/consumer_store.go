@@ -72,6 +72,10 @@ func (c *Consumer) forget() error {
 
 // writeChanges hands over what has changed; answers are for those whose acks are among it, or were before. mu is held.
 func (c *Consumer) writeChanges(answers []string) {
+	if c.lets {
+		c.settles(answers)
+		return
+	}
 	changes := c.m.Changes()
 	if len(changes) == 0 && len(answers) == 0 {
 		return
@@ -199,6 +203,9 @@ func (c *Consumer) restore(x *keptConsumers, clean bool) error {
 
 // adopt puts a consumer among the stream's.
 func (s *Stream) adopt(c *Consumer) {
+	c.lets = s.config.Load().Retention != api.Limits
+	c.m.Report(c.lets)
 	c.filter.Store(c.m.Filter())
 	s.consumers.add(c)
+	s.regard()
 }

@@ -191,6 +191,7 @@ func (c *Consumer) reset(r *request) {
 	case err != nil:
 		a.reply(r, r.op.Failed(api.ResetInvalid.Error(err)))
 	default:
+		c.s.abandoned(c.filter.Load(), 0)
 		a.reply(r, api.ResetAnswer{Answer: r.op.Answer(), ConsumerInfo: info, Seq: seq})
 	}
 }

@@ -31,9 +31,9 @@ func (f *files) record(s *Stream, body [][]byte, first uint64, count int, time i
 	f.journal.Append(&h.Frame)
 }
 
-func (f *files) change(s *Stream, c stream.Change) {
+func (f *files) change(s *Stream, c stream.Change, changes int) {
 	h := handedPool.Get().(*handed)
-	h.s, h.changes = s, 1
+	h.s, h.changes = s, changes
 	h.Frame = journal.Frame{Kind: frameChange, Stream: s.id, Body: [][]byte{stream.AppendChange(nil, c)}, Waiter: h}
 	f.journal.Append(&h.Frame)
 }

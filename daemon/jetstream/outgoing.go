@@ -19,9 +19,10 @@ type note struct {
 	err     *api.Error // instead of a verdict
 	busy    bool       // the answer carries a status
 
-	change bool
-	size   int64                // of an accepted message
-	done   chan<- stream.Result // of a change that is no message
+	change  bool
+	answers []string             // to acks, when what they took out is gone
+	size    int64                // of an accepted message
+	done    chan<- stream.Result // of a change that is no message
 }
 
 // outgoing is what is to be published.
@@ -100,15 +101,18 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) {
 		return
 	}
 	s.inform(c)
-	if c.Kind != stream.Append {
+	if c.Kind != stream.Append && c.Kind != stream.Skip {
 		if n.done != nil {
 			n.done <- res
+		}
+		if len(n.answers) > 0 {
+			s.out = append(s.out, o)
 		}
 		return
 	}
 	s.buffered--
 	s.bufferedBy -= n.size
-	if again != nil {
+	if again != nil && c.Kind == stream.Append {
 		r := c.Record
 		o.record = &r
 	}
@@ -188,6 +192,9 @@ func (s *Stream) sendSome() bool {
 		}
 		if len(o.reply) > 0 && !noAck {
 			s.sendAnswer(o, ack[:0])
+		}
+		for _, to := range o.answers {
+			s.sender.Send([]byte(to), nil, nil, nil)
 		}
 		o.memory.release()
 	}

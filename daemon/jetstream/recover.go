@@ -150,6 +150,9 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 	if k != nil && fr.Kind == frameConsumer {
 		return k.replayConsumer(commit, fr)
 	}
+	if k != nil && fr.Kind == frameAcked {
+		return k.replayAcked(commit, fr, time.Now().UnixNano())
+	}
 	if k == nil || commit <= k.log.Durable() {
 		return nil // deleted later, or in its files
 	}

@@ -35,6 +35,7 @@ func (a *account) makeStream(c *api.StreamConfig, created time.Time) (*Stream, e
 	if err != nil {
 		return nil, err
 	}
+	s.retain(c)
 	return s, s.open()
 }
 
@@ -46,6 +47,10 @@ func (a *account) use(c *api.StreamConfig, k *kept) (*Stream, error) {
 	}
 	s.id, s.kept, s.ledger = k.id, k, a.srv.files
 	if err := s.restoreConsumers(a.srv.files); err != nil {
+		return nil, err
+	}
+	s.retain(c)
+	if err := s.resume(); err != nil {
 		return nil, err
 	}
 	a.srv.files.taken(k, s)

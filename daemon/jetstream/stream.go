@@ -44,16 +44,21 @@ type Stream struct {
 
 	consumersChanged atomic.Bool // since their states were kept
 
+	gate      gate                    // of its consumers
+	askers    atomic.Pointer[[]asker] // its consumers, and what they ask for
+	regarding sync.Mutex              // held by who makes that list
+
 	mu          sync.Mutex
 	machine     *stream.Stream
 	captures    []*broker.InternalSubscription
 	republish   *subject.Transform
 	headersOnly bool
 	closed      bool
-	paused      bool        // a change of the configuration waits until nothing is pending
-	notes       queue[note] // of what was decided and is not sent, in order
-	waiting     []intake    // messages about which nothing can be decided before what is pending is applied
-	buffered    int         // messages accepted and not applied, or waiting
+	paused      bool          // a change of the configuration waits until nothing is pending
+	notes       queue[note]   // of what was decided and is not sent, in order
+	waiting     []intake      // messages about which nothing can be decided before what is pending is applied
+	late        []*settlement // of consumers, which wait until nothing else does
+	buffered    int           // messages accepted and not applied, or waiting
 	bufferedBy  int64
 	committed   int        // changes that are committed and not applied
 	settled     *sync.Cond // of mu: something was applied
@@ -74,8 +79,8 @@ type ledger interface {
 	// record hands over the changes that were accepted from one batch: records, as they were staged, and
 	// where they begin.
 	record(s *Stream, body [][]byte, first uint64, count int, time int64)
-	// change hands over one change that is no message.
-	change(s *Stream, c stream.Change)
+	// change hands over one change that is not stored, and stands for so many of the machine's.
+	change(s *Stream, c stream.Change, changes int)
 }
 
 // Name returns the stream's name.
@@ -119,6 +124,7 @@ func (a *account) newStream(c *api.StreamConfig, log stream.Log, created time.Ti
 	s := &Stream{acc: a, created: created, acks: api.NewAcks(c.Name, a.srv.options().Domain), log: w, watched: w}
 	w.watched = func() bool { return s.consumers.count() > 0 }
 	s.settled = sync.NewCond(&s.mu)
+	s.regard()
 	s.outlet.Leads(s)
 	s.direct = &direct{s: s}
 	s.sender = a.broker.NewPublisher(broker.FromStream)
@@ -205,7 +211,7 @@ func (s *Stream) close() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	for s.machine.Pending() > 0 && s.failed == nil {
+	for (s.machine.Pending() > 0 || len(s.late) > 0) && s.failed == nil {
 		s.settled.Wait()
 	}
 	s.unlock()

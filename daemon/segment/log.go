@@ -393,7 +393,10 @@ func (l *Log) forget(name []byte, before subjects.Totals, seq uint64) {
 }
 
 // Skip implements [stream.Log].
-func (l *Log) Skip(last uint64) error {
+func (l *Log) Skip(last uint64) error { return l.Pass(last, 0) }
+
+// Pass implements [stream.Log].
+func (l *Log) Pass(last uint64, at int64) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
@@ -407,6 +410,9 @@ func (l *Log) Skip(last uint64) error {
 	defer l.mu.Unlock()
 	l.changes++
 	l.last, l.told = last, true
+	if at != 0 {
+		l.lastTime = at
+	}
 	if l.msgs == 0 {
 		l.first = last + 1
 	}

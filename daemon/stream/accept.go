@@ -29,7 +29,8 @@ func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
 			return v
 		}
 	}
-	if v := s.room(&c, r, q, size); v != Accepted {
+	wanted := s.wanted == nil || s.wanted(r.Subject)
+	if v := s.room(&c, r, q, size, wanted); v != Accepted {
 		return Verdict{Reason: v}
 	}
 	r.Seq, r.Time = s.last+1, s.Time(now)
@@ -37,8 +38,20 @@ func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
 	if len(c.id) > 0 && s.cfg.Window > 0 {
 		s.known.add(s.key.hash(c.id), r.Seq, r.Time)
 	}
+	if !wanted {
+		s.over.push(skipped(r, parseRollup(c.rollup)), 0)
+		return Verdict{Seq: r.Seq, Skipped: true}
+	}
 	s.over.push(Change{Kind: Append, Record: *r, rollup: parseRollup(c.rollup)}, size)
 	return Verdict{Seq: r.Seq}
+}
+
+func skipped(r *Record, kind rollupKind) Change {
+	c := Change{Kind: Skip, Seq: r.Seq, Time: r.Time, rollup: kind}
+	if kind == rollupSubject {
+		c.Filter = string(r.Subject)
+	}
+	return c
 }
 
 // fits checks what depends on the message alone.
@@ -173,12 +186,17 @@ func schedules(c *conditions, r *Record) Reason {
 	return Accepted
 }
 
-// room checks what bounds the server, the account and the stream.
-func (s *Stream) room(c *conditions, r *Record, q Quota, size uint64) Reason {
+// room checks what bounds the server, the account and the stream. What nobody wants takes none but the server's.
+func (s *Stream) room(c *conditions, r *Record, q Quota, size uint64, wanted bool) Reason {
 	if q != nil {
 		if v := q.Server(); v != Accepted {
 			return v
 		}
+	}
+	if !wanted {
+		return Accepted
+	}
+	if q != nil {
 		if v := q.Account(size); v != Accepted {
 			return v
 		}

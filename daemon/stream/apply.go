@@ -15,6 +15,9 @@ func (s *Stream) Purge(filter string, seq, keep uint64) Change {
 // Delete accepts that one message goes.
 func (s *Stream) Delete(seq uint64) Change { return s.push(Change{Kind: Delete, Seq: seq}) }
 
+// Remove accepts that messages go that nobody waits for any more. The slice, ascending, is the stream's until it is applied.
+func (s *Stream) Remove(seqs []uint64) Change { return s.push(Change{Kind: Remove, Seqs: seqs}) }
+
 func (s *Stream) push(c Change) Change {
 	s.over.push(c, 0)
 	if c.Kind == Purge && everything(c.Filter) && c.Seq > s.last+1 {
@@ -71,8 +74,40 @@ func (s *Stream) apply(c *Change) (res Result, err error) {
 		}
 	case Truncate:
 		err = s.log.Truncate(c.Seq)
+	case Remove:
+		res.Count, err = s.remove(c.Seqs)
+	case Skip:
+		err = s.skip(c)
 	}
 	return res, err
+}
+
+// remove takes out messages; those that are gone already do not count.
+func (s *Stream) remove(seqs []uint64) (n uint64, err error) {
+	for _, seq := range seqs {
+		was, err := s.log.Remove(seq)
+		if err != nil {
+			return n, err
+		}
+		if was {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// skip gives a sequence to a message that is not stored. What it replaces goes.
+func (s *Stream) skip(c *Change) error {
+	if err := s.log.Pass(c.Seq, c.Time); err != nil {
+		return err
+	}
+	switch c.rollup {
+	case rollupAll:
+		return s.log.Truncate(c.Seq + 1)
+	case rollupSubject:
+		return s.keepOf([]byte(c.Filter), 0)
+	}
+	return nil
 }
 
 // append stores a message and takes out what it replaces and what is too much with it.

@@ -74,6 +74,8 @@ type Log interface {
 	Truncate(first uint64) error
 	// Skip makes last the highest sequence given, without a message.
 	Skip(last uint64) error
+	// Pass is Skip for a message that came at a time and is not stored.
+	Pass(last uint64, at int64) error
 
 	State() State
 	// Size is what a message counts for in bytes.

@@ -21,7 +21,8 @@ type Stream struct {
 	known    ids
 	over     overlay
 	batched  Record // scratch of reads
-	later    int64  // when it is looked again for what is too old, after it could not be read
+	wanted   func(subject []byte) bool
+	later    int64 // when it is looked again for what is too old, after it could not be read
 }
 
 // Open returns the machine over a log. now is the time, for the message ids that are still remembered: they are found
@@ -71,6 +72,9 @@ func (s *Stream) remember(r *Record) {
 // Config returns the configuration.
 func (s *Stream) Config() Config { return s.cfg }
 
+// Wants has the stream store messages only on subjects for which f is true; nil: on all. f is asked while a message is accepted.
+func (s *Stream) Wants(f func(subject []byte) bool) { s.wanted = f }
+
 // Log returns the log, for reading.
 func (s *Stream) Log() Log { return s.log }
 
@@ -85,6 +89,12 @@ func (s *Stream) IDs() int { return s.known.len() }
 
 // Next returns the change that [Stream.Apply] will apply. Something must be pending.
 func (s *Stream) Next() *Change { return &s.over.pending()[0] }
+
+// Newest returns the change that was accepted last. Something must be pending.
+func (s *Stream) Newest() *Change {
+	p := s.over.pending()
+	return &p[len(p)-1]
+}
 
 // Abandon forgets what is accepted and not applied: it will not be stored. Answers that said otherwise must not have left.
 func (s *Stream) Abandon(now int64) error {

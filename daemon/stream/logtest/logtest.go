@@ -115,7 +115,18 @@ func (w *walk) truncate(t *rapid.T) {
 func (w *walk) skip(t *rapid.T) {
 	w.begin()
 	last := w.model.last + uint64(rapid.IntRange(0, 5).Draw(t, "skipped"))
+	before := w.model.last
 	w.model.skip(last)
+	if rapid.Bool().Draw(t, "at a time") {
+		w.time++
+		if last > before {
+			w.model.time = w.time
+		}
+		if err := w.log.Pass(last, w.time); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
 	if err := w.log.Skip(last); err != nil {
 		t.Fatal(err)
 	}
