@@ -89,7 +89,7 @@ func (k behindhand) sync(upTo uint64) error {
 func (s *Stream) checkpoint(log *segment.Log, upTo uint64) (finish func() error, err error) {
 	s.mu.Lock()
 	defer s.unlock()
-	for s.failed == nil && s.owes(upTo) {
+	for s.failed == nil && (s.stalled != nil || s.owes(upTo)) { // of a commit that is half applied none is brought to the disk
 		s.settled.Wait()
 	}
 	return log.Checkpoint()

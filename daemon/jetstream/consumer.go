@@ -35,17 +35,18 @@ type Consumer struct {
 
 	pokes atomic.Int32 // since the last round began; above 0 it is in the deliverers' line, or in a round
 
-	mu     gated
-	m      *consumer.Machine
-	pub    *broker.Publisher
-	rec    stream.Record // scratch
-	text   []byte        // scratch
-	timer  *time.Timer
-	due    int64 // when the timer is set to
-	closed bool
-	broken bool          // its machine has failed
-	before consumer.Mark // where the machine was when the last round began
-	deaf   func()        // ends the watch for those who listen where it pushes to; nil if there is none
+	mu      gated
+	m       *consumer.Machine
+	pub     *broker.Publisher
+	rec     stream.Record // scratch
+	text    []byte        // scratch
+	timer   *time.Timer
+	due     int64 // when the timer is set to
+	closed  bool
+	broken  bool          // its machine has failed
+	resting bool          // it tries again what it could not read
+	before  consumer.Mark // where the machine was when the last round began
+	deaf    func()        // ends the watch for those who listen where it pushes to; nil if there is none
 
 	heard    uint64 // removals that it was told of
 	numbered uint64 // changes that were handed over
@@ -114,14 +115,14 @@ func (w world) Removals() uint64 { return w.s.watched.count.Load() }
 
 func (w world) AtTime(t int64) (uint64, bool) { return w.s.log.AtTime(t) }
 
-func (w world) LastPerSubject(f *subjects.Filter) []uint64 {
+func (w world) LastPerSubject(f *subjects.Filter) ([]uint64, error) {
 	var seqs []uint64
-	w.s.log.Subjects(f, func(_ []byte, t stream.Totals) bool {
+	err := w.s.log.Subjects(f, func(_ []byte, t stream.Totals) bool {
 		seqs = append(seqs, t.Last)
 		return true
 	})
 	sortSequences(seqs)
-	return seqs
+	return seqs, err
 }
 
 func (w world) Interested(subject, group string) bool {

@@ -168,6 +168,9 @@ func overlap(a, b []string) bool {
 func (s *Stream) makeConsumer(name string, cfg *api.ConsumerConfig) (*Consumer, error) {
 	c := s.newConsumer(name, cfg, time.Now().UTC())
 	s.look(func() { c.m = consumer.New(machineOf(s, name, cfg), world{s}, s.now()) })
+	if err := c.m.Trouble(); err != nil {
+		return nil, err
+	}
 	if c.durable() {
 		c.id = s.acc.srv.files.newID()
 		c.writeChanges(nil)

@@ -143,6 +143,9 @@ func (c *Consumer) deliverOne(now int64) (size int, ok bool) {
 	case errors.Is(err, stream.ErrNoMessage):
 		c.m.Missing(w)
 		return 0, true
+	case errors.Is(err, stream.ErrNotNow):
+		c.rest(w.Seq, err)
+		return 0, false
 	default:
 		c.s.acc.srv.log.Error("Consumer '" + c.title() + "' steps over message " + strconv.FormatUint(w.Seq, 10) + ": " + err.Error())
 		c.m.Unreadable(w)
@@ -163,6 +166,24 @@ func (c *Consumer) deliverOne(now int64) (size int, ok bool) {
 	c.text = append(c.text[:0], d.To...)
 	c.pub.SendAs(c.text, c.rec.Subject, d.Reply, header, payload)
 	return size, true
+}
+
+// restFor is how long a consumer waits for a message that cannot be read for now.
+const restFor = time.Second
+
+// rest has the consumer try again later. mu is held.
+func (c *Consumer) rest(seq uint64, err error) {
+	if c.resting {
+		return
+	}
+	c.resting = true
+	c.s.acc.srv.log.Warn("Consumer '" + c.title() + "' waits for message " + strconv.FormatUint(seq, 10) + ": " + err.Error())
+	time.AfterFunc(restFor, func() {
+		c.mu.Lock()
+		c.resting = false
+		c.mu.Unlock()
+		c.wake()
+	})
 }
 
 // withSize adds the size of the payload that is left out to a header.

@@ -170,6 +170,9 @@ func (s *Stream) restoreConsumers(f *files) error {
 			s.acc.srv.log.Error("JetStream consumer '" + c.title() + "' begins anew: " + err.Error())
 			c.m = consumer.New(machineOf(s, c.name, cfg), world{s}, s.now())
 		}
+		if err := c.m.Trouble(); err != nil {
+			return fmt.Errorf("consumer %q: %w", c.name, err)
+		}
 		c.writeChanges(nil) // before the stream takes the first message
 		s.adopt(c)
 	}

@@ -223,6 +223,7 @@ func (s *Stream) settleAll() {
 		s.mu.Lock()
 		for _, c := range s.taken {
 			s.commit(c)
+			s.stall()
 		}
 		s.inboxMu.Lock()
 		s.taken = s.taken[:0]

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -71,10 +72,9 @@ func (s *Stream) apply() {
 	for s.notes.len() > 0 && s.failed == nil {
 		n := s.notes.front()
 		if n.change {
-			if s.committed == 0 {
+			if s.committed == 0 || !s.applyOne(n, again) {
 				break
 			}
-			s.applyOne(n, again)
 		} else {
 			s.out = append(s.out, outgoing{note: *n})
 		}
@@ -88,18 +88,22 @@ func (s *Stream) apply() {
 	s.settled.Broadcast()
 }
 
-func (s *Stream) applyOne(n *note, again *subject.Transform) {
+// applyOne applies the oldest change; false: it cannot be done for now.
+func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 	o := outgoing{note: *n}
 	if next := s.machine.Next(); again != nil && next.Kind == stream.Append {
-		t, _ := s.log.Subject(next.Record.Subject)
+		t, err := s.log.Subject(next.Record.Subject)
+		if err != nil {
+			return s.later(err)
+		}
 		o.before = t.Last
 	}
 	c, res, err := s.machine.Apply()
-	s.committed--
 	if err != nil {
-		s.fail(err)
-		return
+		return s.later(err)
 	}
+	s.committed--
+	s.stalled = nil
 	s.inform(c)
 	if c.Kind != stream.Append && c.Kind != stream.Skip {
 		if n.done != nil {
@@ -108,7 +112,7 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) {
 		if len(n.answers) > 0 {
 			s.out = append(s.out, o)
 		}
-		return
+		return true
 	}
 	s.buffered--
 	s.bufferedBy -= n.size
@@ -118,9 +122,40 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) {
 	}
 	if len(n.reply) == 0 && o.record == nil || s.config.Load().NoAck && o.record == nil {
 		n.memory.release()
-		return
+		return true
 	}
 	s.out = append(s.out, o)
+	return true
+}
+
+// later notes an error of the log. If it will be over the change waits; otherwise the stream fails.
+func (s *Stream) later(err error) bool {
+	if s.closed || !errors.Is(err, stream.ErrNotNow) {
+		s.fail(err)
+		return true
+	}
+	if s.stalled == nil {
+		s.acc.srv.log.Warn("Stream " + s.acc.name() + " > " + s.Name() + " waits: " + err.Error())
+	}
+	s.stalled = err
+	return false
+}
+
+// stall has a committed change that could not be applied for now applied, or the stream fail. mu is held, and given up
+// while it waits.
+func (s *Stream) stall() {
+	for s.stalled != nil && s.failed == nil {
+		s.mu.Unlock()
+		time.Sleep(restFor) // nobody tells when it can be done
+		s.mu.Lock()
+		before := s.stalled
+		if s.apply(); s.stalled == nil && s.failed == nil {
+			s.acc.srv.log.Info("Stream " + s.acc.name() + " > " + s.Name() + " goes on, after: " + before.Error())
+			if s.machine.Pending() == 0 && len(s.waiting) > 0 {
+				s.decide()
+			}
+		}
+	}
 }
 
 // inform lets consumers know what was applied. mu is held.

@@ -65,6 +65,7 @@ type Stream struct {
 	counted     [2]uint64  // messages and bytes that the account knows of
 	timer       *time.Timer
 	failed      error // of the ledger or the log: nothing is taken any more
+	stalled     error // of the log: what keeps a committed change from being applied for now
 
 	out     []outgoing // to be published, in order
 	sending bool       // somebody empties out

@@ -186,7 +186,9 @@ func (l *Log) joinRuns(f *file, parts []*run) (*run, error) {
 	var base []uint32
 	n := uint32(0)
 	for _, r := range parts {
-		l.ready(r)
+		if err := l.ready(r); err != nil {
+			return nil, err
+		}
 		x, err := l.index(r)
 		if err != nil {
 			return nil, err

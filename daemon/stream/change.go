@@ -25,6 +25,7 @@ type Change struct {
 	Time   int64    // of Skip
 
 	rollup rollupKind // of Append and Skip
+	done   uint64     // messages that were taken out by what could not be carried on for now
 }
 
 // Result is what applying a change did.

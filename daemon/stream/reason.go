@@ -33,6 +33,7 @@ const (
 	TooManyBytes
 	TooManyOfSubject
 	LargerThanStream // no room would ever be enough
+	Unread           // what is stored decides, and cannot be read
 )
 
 // Refused reports whether the message is not stored, and no other has its place.

@@ -43,7 +43,7 @@ func (s *Stream) reload(now int64) error {
 	}
 	if err := s.log.Load(st.Last, &s.batched); err == nil {
 		s.lastID = string(messageID(s.batched.Header))
-	} else if !errors.Is(err, ErrNoMessage) && !errors.Is(err, ErrUnreadable) {
+	} else if lasts(err) {
 		return err
 	}
 	if s.cfg.Window == 0 {
@@ -54,12 +54,18 @@ func (s *Stream) reload(now int64) error {
 		switch err := s.log.Load(seq, &s.batched); {
 		case err == nil:
 			s.remember(&s.batched)
-		case !errors.Is(err, ErrUnreadable):
+		case lasts(err):
 			return err
 		}
 		seq, ok = s.log.Next(seq+1, nil)
 	}
 	return nil
+}
+
+// lasts reports whether an error keeps a message from being known that will be there again. One that is gone or lost has
+// taken its id with it.
+func lasts(err error) bool {
+	return errors.Is(err, ErrNotNow) || !errors.Is(err, ErrNoMessage) && !errors.Is(err, ErrUnreadable)
 }
 
 // remember notes the id of a stored message.
