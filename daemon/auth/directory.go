@@ -89,6 +89,7 @@ func newDirectory(o Options) (*directory, error) {
 		if err := d.setCallout(o.Callout); err != nil {
 			return nil, err
 		}
+		d.callout.inputs = inputsOf(&o)
 	}
 	d.countHashes()
 	return d, nil
