@@ -46,6 +46,8 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 	dir, lasts := storeDir(o, p.d.System.StateDir)
 	if !lasts {
 		p.log.Warn("Temporary storage directory used, data could be lost on system reboot: " + dir)
+	} else if text := groundWarning(dir); text != "" {
+		p.log.Warn("Storage directory " + text)
 	}
 	js := jetstream.New(p.d.broker, p.d.jetStreamOptions(o), p.log)
 	p.mu.Lock()
@@ -55,7 +57,7 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 	}
 	if err := js.Start(); err != nil {
 		js.Stop()
-		return err
+		return p.d.explainStorage(err, dir)
 	}
 	p.run, p.ready = js, true
 	p.announce(o, dir)
