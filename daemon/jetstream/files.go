@@ -56,10 +56,13 @@ type kept struct {
 	id     uint64
 	entry  entry
 	log    *segment.Log
-	stream *Stream // nil while its account does not use it
+	stream *Stream // nil until its account uses it; of handing
 
 	machine *stream.Stream
 
+	// handing is held by who takes the stream, and by a checkpoint of one that nobody has: a part of a commit must not be brought
+	// to the disk, nor may changes of consumers be forgotten.
+	handing   sync.Mutex
 	consumers keptConsumers // until they are made
 }
 
@@ -125,11 +128,19 @@ func (f *files) openLog(id uint64) (*segment.Log, error) {
 	}})
 }
 
-// taken notes who takes messages into a stream.
-func (f *files) taken(k *kept, s *Stream) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// hand gives a stream to somebody who takes messages into it and delivers them.
+func (f *files) hand(k *kept, s *Stream) error {
+	k.handing.Lock()
+	defer k.handing.Unlock()
+	if err := s.restoreConsumers(f); err != nil {
+		return err
+	}
+	s.retain(s.config.Load())
+	if err := s.resume(); err != nil {
+		return err
+	}
 	k.stream = s
+	return nil
 }
 
 // find returns the stream of an entry of the catalogue.

@@ -86,7 +86,7 @@ func (s *Server) Configure(o Options) error {
 }
 
 // Update follows the accounts of the broker and the options: accounts that have come are served, those that are gone are left
-// alone.
+// alone, and what they keep in files is theirs again when they come back.
 func (s *Server) Update() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,8 @@ func (s *Server) Update() error {
 			continue
 		}
 		if a != nil {
-			a.stop()
+			a.leave()
+			delete(s.accounts, b.Name())
 		}
 		a, err := s.newAccount(b, c)
 		if err != nil {
@@ -118,7 +119,7 @@ func (s *Server) Update() error {
 	}
 	for name, a := range s.accounts {
 		if !there[name] {
-			a.stop()
+			a.leave()
 			delete(s.accounts, name)
 		}
 	}

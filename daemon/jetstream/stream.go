@@ -63,6 +63,7 @@ type Stream struct {
 	committed   int        // changes that are committed and not applied
 	settled     *sync.Cond // of mu: something was applied
 	counted     [2]uint64  // messages and bytes that the account knows of
+	uncounted   bool       // it is not to know of anything any more
 	timer       *time.Timer
 	failed      error // of the ledger or the log: nothing is taken any more
 	stalled     error // of the log: what keeps a committed change from being applied for now
@@ -218,10 +219,10 @@ func (s *Stream) close() {
 	s.unlock()
 }
 
-// discard ends what is left of a closed stream in memory.
+// discard has a closed stream count for nothing any more.
 func (s *Stream) discard() {
 	s.mu.Lock()
 	s.acc.used(s.config.Load().Storage, -int64(s.counted[1]))
-	s.counted = [2]uint64{}
+	s.counted, s.uncounted = [2]uint64{}, true
 	s.unlock()
 }
