@@ -2,12 +2,15 @@ package jetstream
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"strconv"
 	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/journal"
+	"github.com/nats-broker/nats-broker/daemon/segment"
 	"github.com/nats-broker/nats-broker/daemon/store"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
@@ -155,8 +158,11 @@ func (f *files) finishGone(id string) {
 	if err != nil {
 		return
 	}
-	if _, err := f.dir.FS().Stat(f.folder(n)); err == nil {
-		l, err := f.openLog(n)
+	if _, err := f.dir.FS().Stat(f.folder(n)); !errors.Is(err, fs.ErrNotExist) {
+		var l *segment.Log
+		if err == nil {
+			l, err = f.openLog(n)
+		}
 		if err == nil {
 			err = l.Destroy()
 		}

@@ -341,8 +341,12 @@ func (l *Log) toQuarantine(name string) error {
 	}
 	to := filepath.Join(dir, name)
 	for i := 1; ; i++ {
-		if _, err := l.fs.Stat(to); err != nil {
+		_, err := l.fs.Stat(to)
+		if errors.Is(err, fs.ErrNotExist) {
 			break
+		}
+		if err != nil {
+			return err
 		}
 		to = filepath.Join(dir, fmt.Sprintf("%s.%d", name, i))
 	}
