@@ -206,4 +206,8 @@ func (s *Stream) count() {
 		s.acc.used(s.config.Load().Storage, int64(st.Bytes)-int64(s.counted[1]))
 	}
 	s.counted = [2]uint64{st.Msgs, st.Bytes}
+	if s.appended > 0 && s.kept != nil {
+		s.acc.srv.taken.Add(s.appended)
+	}
+	s.appended = 0
 }

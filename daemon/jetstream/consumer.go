@@ -52,6 +52,8 @@ type Consumer struct {
 	numbered uint64 // changes that were handed over
 	hungry   bool   // it is among those that new messages wake
 
+	oldest oldest // as it was reported
+
 	answers []string // acks that are to be answered when what they changed is committed
 	lets    bool     // the stream lets go of what is acknowledged
 }

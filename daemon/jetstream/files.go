@@ -41,6 +41,7 @@ type files struct {
 	ended       chan struct{} // closed with the storage
 	room        *store.Room
 	clean       bool // the process before wrote everything
+	progress    *progress
 	closing     atomic.Bool
 }
 
@@ -64,11 +65,13 @@ type kept struct {
 	// to the disk, nor may changes of consumers be forgotten.
 	handing   sync.Mutex
 	consumers keptConsumers // until they are made
+
+	lost uint64 // messages that the journal had, found at the start
 }
 
 // openFiles opens the storage, or makes it, and brings all streams to where they were.
-func openFiles(v vfs.FS, o *Options, log *logging.Logger) (_ *files, err error) {
-	f := &files{log: log, node: segment.NewNode(segment.NodeOptions{}), logs: map[uint64]*kept{}}
+func openFiles(v vfs.FS, o *Options, log *logging.Logger, p *progress) (_ *files, err error) {
+	f := &files{log: log, progress: p, node: segment.NewNode(segment.NodeOptions{}), logs: map[uint64]*kept{}}
 	if f.dir, err = store.Open(v, o.StoreDir, store.Options{Empty: o.Empty, HowEmpty: o.HowEmpty}); err != nil {
 		return nil, err
 	}
@@ -123,9 +126,7 @@ func (f *files) folder(id uint64) string { return f.dir.Path("streams", strconv.
 
 // openLog opens the log of a stream.
 func (f *files) openLog(id uint64) (*segment.Log, error) {
-	return segment.Open(f.dir.FS(), f.folder(id), segment.Options{Node: f.node, Report: func(r segment.Report) {
-		f.log.Error(fmt.Sprintf("JetStream: %s: %s: %v", r.What, r.File, r.Err))
-	}})
+	return segment.Open(f.dir.FS(), f.folder(id), segment.Options{Node: f.node, Report: func(r segment.Report) { f.reportLog(id, r) }})
 }
 
 // hand gives a stream to somebody who takes messages into it and delivers them.
@@ -140,6 +141,7 @@ func (f *files) hand(k *kept, s *Stream) error {
 		return err
 	}
 	k.stream = s
+	f.progress.streams.Add(1)
 	return nil
 }
 
@@ -170,11 +172,14 @@ func (f *files) report(r journal.Report) {
 	if r.Err != nil {
 		text += ": " + r.Err.Error()
 	}
-	if r.What == journal.SlowCommit || r.What == journal.NoSpare {
+	switch r.What {
+	case journal.SlowCommit, journal.NoSpare:
 		f.log.Warn(text)
-		return
+	case journal.WentReadOnly:
+		f.log.Event(logging.Error, logging.StorageFailed, text, logging.String(logging.FieldStoreDir, f.dir.Path()), logging.Err(r.Err))
+	default:
+		f.log.Error(text)
 	}
-	f.log.Error(text)
 }
 
 // release gives the storage up without writing anything.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
@@ -38,6 +39,7 @@ func (s *Stream) answer(n note) {
 	if len(n.reply) == 0 || s.config.Load().NoAck {
 		if n.verdict.Reason != stream.Duplicate {
 			s.refused.Add(1)
+			s.acc.srv.refused.Add(1)
 		}
 		return
 	}
@@ -116,6 +118,9 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 	}
 	s.buffered--
 	s.bufferedBy -= n.size
+	if c.Kind == stream.Append {
+		s.appended += uint64(n.size)
+	}
 	if again != nil && c.Kind == stream.Append {
 		r := c.Record
 		o.record = &r
@@ -178,7 +183,9 @@ func (s *Stream) fail(err error) {
 		return
 	}
 	s.failed = err
-	s.acc.srv.log.Error("Stream " + s.acc.name() + " > " + s.Name() + ": " + err.Error())
+	s.failure.Store(&err)
+	s.acc.srv.log.Event(logging.Error, logging.StreamFailed, "Stream "+s.acc.name()+" > "+s.Name()+": "+err.Error(),
+		logging.String(logging.FieldAccount, s.acc.name()), logging.String(logging.FieldStream, s.Name()), logging.Err(err))
 	for _, n := range s.notes.all() {
 		if n.done != nil {
 			close(n.done)

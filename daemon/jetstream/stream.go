@@ -64,6 +64,7 @@ type Stream struct {
 	settled     *sync.Cond // of mu: something was applied
 	counted     [2]uint64  // messages and bytes that the account knows of
 	uncounted   bool       // it is not to know of anything any more
+	appended    uint64     // bytes of messages that the server does not know of
 	timer       *time.Timer
 	failed      error // of the ledger or the log: nothing is taken any more
 	stalled     error // of the log: what keeps a committed change from being applied for now
@@ -73,7 +74,8 @@ type Stream struct {
 	sender  *broker.Publisher
 	spare   []outgoing
 
-	refused atomic.Uint64 // messages that were refused and had no reply subject
+	refused atomic.Uint64         // messages that were refused and had no reply subject
+	failure atomic.Pointer[error] // failed, for those who do not wait for mu
 }
 
 // ledger makes changes last. It calls [Stream.settle] for them, in their order, later and on another goroutine.

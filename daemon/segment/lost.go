@@ -87,7 +87,7 @@ func (l *Log) addLost(file string, from, to uint64, err error) {
 	}
 	l.lost = addRange(l.lost, stream.Range{From: from, To: to})
 	l.changes++
-	l.o.Report(Report{What: "messages cannot be read", File: file, Lost: stream.Range{From: from, To: to}, Err: err})
+	l.o.Report(Report{What: Unreadable, File: file, Lost: stream.Range{From: from, To: to}, Err: err})
 }
 
 // tell reports something about messages that are there, or back again.
