@@ -202,7 +202,7 @@ func (l *Log) totalsOf(r *run, x *index, h subjects.Hit) (subjects.Totals, error
 	if whole {
 		return subjects.Totals{First: x.seq(h.First), Last: x.seq(h.Last), Msgs: uint64(h.Msgs)}, nil
 	}
-	numbers, err := x.names.Numbers(h, nil)
+	numbers, err := x.names.Numbers(h, r.n, nil)
 	if err != nil {
 		return subjects.Totals{}, l.skipped(r, l.badIndex(r, err))
 	}
@@ -237,7 +237,7 @@ func (l *Log) sequencesIn(r *run, name []byte) ([]uint64, error) {
 	}
 	var numbers []uint32
 	if err == nil {
-		numbers, err = x.names.Numbers(h, nil)
+		numbers, err = x.names.Numbers(h, r.n, nil)
 	}
 	if err != nil {
 		return nil, l.skipped(r, l.badIndex(r, err))

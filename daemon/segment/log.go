@@ -319,7 +319,7 @@ func (l *Log) nameByIndex(r *run, number uint32) ([]byte, error) {
 		if h.First > number || h.Last < number {
 			continue
 		}
-		if numbers, err = x.names.Numbers(h, numbers[:0]); err != nil {
+		if numbers, err = x.names.Numbers(h, r.n, numbers[:0]); err != nil {
 			return nil, l.unreadable(err)
 		}
 		if i := searchNumbers(numbers, number); i < len(numbers) && numbers[i] == number {

@@ -217,7 +217,7 @@ func (l *Log) readDeletions(r *run, at deadPlace) (bitset, error) {
 			failed = errors.Join(failed, e)
 			continue
 		}
-		d, n, e := readDead(b)
+		d, n, e := readDead(b, func(uint64) int { return r.n })
 		if e == nil && (n != at.size || d.file != r.file.id || d.first != r.first || d.last != r.last || d.n != r.n) {
 			e = errDead
 		}
@@ -253,7 +253,7 @@ func (l *Log) selectOf(r *run, f *subjects.Filter) (*selection, error) {
 			}
 			h, ok, err := x.names.Find([]byte(p))
 			if err == nil && ok {
-				numbers, err = x.names.Numbers(h, numbers)
+				numbers, err = x.names.Numbers(h, r.n, numbers)
 			}
 			if err != nil {
 				return nil, l.badIndex(r, err)
@@ -262,17 +262,12 @@ func (l *Log) selectOf(r *run, f *subjects.Filter) (*selection, error) {
 	} else {
 		it := x.names.Iter(f)
 		for it.Next() {
-			if numbers, err = x.names.Numbers(it.Hit(), numbers); err != nil {
+			if numbers, err = x.names.Numbers(it.Hit(), r.n, numbers); err != nil {
 				return nil, l.badIndex(r, err)
 			}
 		}
 		if it.Err() != nil {
 			return nil, l.badIndex(r, it.Err())
-		}
-	}
-	for _, i := range numbers {
-		if int(i) >= r.n {
-			return nil, l.badIndex(r, subjects.ErrDamaged)
 		}
 	}
 	s := newSelection(numbers, r.n)

@@ -208,7 +208,7 @@ func (l *Log) joinRuns(f *file, parts []*run) (*run, error) {
 		numbers = numbers[:0]
 		for _, i := range at {
 			from := len(numbers)
-			if numbers, failed = cursors[i].x.names.Numbers(cursors[i].it.Hit(), numbers); failed != nil {
+			if numbers, failed = cursors[i].x.names.Numbers(cursors[i].it.Hit(), cursors[i].r.n, numbers); failed != nil {
 				return false
 			}
 			for j := from; j < len(numbers); j++ {

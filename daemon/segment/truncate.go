@@ -164,7 +164,7 @@ func (l *Log) eachLive(r *run, fn func(name []byte, msgs int)) error {
 	for it.Next() {
 		n := it.Hit().Msgs
 		if r.live < r.n {
-			if numbers, err = x.names.Numbers(it.Hit(), numbers[:0]); err != nil {
+			if numbers, err = x.names.Numbers(it.Hit(), r.n, numbers[:0]); err != nil {
 				return l.badIndex(r, err)
 			}
 			n = 0
