@@ -36,6 +36,7 @@ type Daemon struct {
 	cluster   *clusterPart
 	operator  *operatorPart
 	jetStream *jetStreamPart
+	web       *webSocketPart
 	system    *systemPart
 	gate      *gate
 	monitor   *monitorPart
@@ -195,6 +196,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 		return err
 	}
 	d.jetStream = newJetStreamPart(d)
+	d.web = newWebSocketPart(d)
 	d.operator.connect(d)
 	d.profile = &profilePart{d: d, log: d.log}
 	d.monitor = newMonitorPart(d)
@@ -210,6 +212,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 		d.system,  // before clients, whose first request may be to it; it asks the monitor
 		d.jetStream,
 		d.core,
+		d.web,
 		d.cluster, // clients are told of peers, peers of clients
 		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},
 		d.control,

@@ -41,6 +41,7 @@ func authOptions(o *config.Options, book *auth.Book) auth.Options {
 	if opts.Anonymous = onlySystemUsers(o); opts.Anonymous && opts.Users == nil {
 		opts.Users = []auth.User{}
 	}
+	opts.WebSocket = webSocketKind(&o.WebSocket)
 	opts.TrustedProxies = trustedProxies(o)
 	opts.Callout = calloutOptions(o)
 	return opts
@@ -178,6 +179,12 @@ type gate struct {
 // Requires tells what INFO says.
 func (g *gate) Requires() broker.AuthRequirements {
 	r := g.auth.Requires()
+	return broker.AuthRequirements{Auth: r.Auth, Told: r.Told, Nonce: r.Nonce}
+}
+
+// RequiresAt implements broker.Doorkeeper.
+func (g *gate) RequiresAt(connection string) broker.AuthRequirements {
+	r := g.auth.RequiresAt(connection)
 	return broker.AuthRequirements{Auth: r.Auth, Told: r.Told, Nonce: r.Nonce}
 }
 

@@ -55,15 +55,21 @@ func coreOptions(o *config.Options) (broker.Options, error) {
 	if opts.TLS, err = clientTLS(o); err != nil {
 		return opts, err
 	}
-	opts.Proxy.Enabled = o.ProxyProtocol
+	opts.Proxy, err = proxyOptions(o, o.ProxyProtocol)
+	return opts, err
+}
+
+// proxyOptions say whether a listener expects PROXY headers, and from whom.
+func proxyOptions(o *config.Options, enabled bool) (broker.ProxyOptions, error) {
+	p := broker.ProxyOptions{Enabled: enabled}
 	for _, text := range o.ProxyTrusted {
 		network, err := trustedNetwork(text)
 		if err != nil {
-			return opts, err
+			return p, err
 		}
-		opts.Proxy.Trusted = append(opts.Proxy.Trusted, network)
+		p.Trusted = append(p.Trusted, network)
 	}
-	return opts, nil
+	return p, nil
 }
 
 // trustedNetwork reads an address or a network.

@@ -27,7 +27,6 @@ func (d *Daemon) monitorSource() monitor.Source {
 	if d.cluster.hub != nil {
 		s.Routes = routeSource{d.cluster.hub}
 	}
-	s.JetStream = jetStreamSource{d}
 	return s
 }
 
@@ -109,6 +108,7 @@ func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 	v.TLSRequired, v.TLSVerify = o.TLS.Defined && !o.AllowNonTLS, o.TLS.Defined && o.TLS.Verify
 	v.MaxSubscriptions = o.Limits.MaxSubscriptions // as written: a negative one is shown
 	v.Tags, v.Metadata, v.FeatureFlags = lower(o.Tags), o.Metadata, featureFlags(o)
+	v.WebSocket, v.WSConnectURLs = s.d.web.varz(o), s.d.broker.WebURLs()
 	if hub := s.d.cluster.hub; hub != nil {
 		v.Cluster, v.ConnectURLs = clusterVarz(o, hub), s.d.broker.ConnectURLs()
 	} else { // a block without a port is shown as far as it goes
@@ -161,13 +161,7 @@ func (h healthSource) Ready() error {
 }
 
 // Remark is what is wrong although clients are served.
-func (h healthSource) Remark() string {
-	list := h.d.problems()
-	if w := h.d.lossWarning(); w != "" {
-		list = append(list, w)
-	}
-	return strings.Join(list, "; ")
-}
+func (h healthSource) Remark() string { return strings.Join(h.d.problems(), "; ") }
 
 func (h healthSource) Checks() []monitor.Check { return h.d.checks() }
 

@@ -136,7 +136,7 @@ func explainNothing(path string, stderr io.Writer) int {
 			near = append(near, o.Path)
 		}
 	})
-	if len(near) > 0 && len(near) <= 20 {
+	if len(near) > 0 && len(near) <= 30 {
 		fmt.Fprintf(stderr, "There is %s.\n", strings.Join(near, ", "))
 	}
 	return exitFail

@@ -69,7 +69,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *Request) (*Identity
 	d := a.users.Load()
 	who := addressOf(r.Remote)
 	r.caller = caller{who, a.throttle.slows(who, time.Now())}
-	id, err := a.verdict(ctx, d, r)
+	id, err := a.verdict(ctx, d.at(r.Type), r)
 	if id != nil && id.from != d {
 		id.from = d
 	}
@@ -137,7 +137,8 @@ func shown(r *Request) string {
 // means that it has lost its right. A secret that is still the one it proved to know is not asked for again. Permissions that are
 // the same are the same pointer.
 func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*Identity, error) {
-	d := a.users.Load()
+	all := a.users.Load()
+	d := all.at(r.Type)
 	r.caller = caller{from: addressOf(r.Remote)}
 	key, ok := d.proxyOf(r)
 	if !ok || key == "" && id.ProxyKey != "" {
@@ -158,8 +159,8 @@ func (a *Authenticator) Review(ctx context.Context, id *Identity, r *Request) (*
 		now.Permissions = id.Permissions
 	}
 	now = now.through(key)
-	if now.from != d {
-		now.from = d
+	if now.from != all {
+		now.from = all
 	}
 	return now, nil
 }

@@ -26,6 +26,7 @@ type directory struct {
 	hashes  map[string]bool // all that are configured
 	plain   bool            // a password is written in plain
 
+	web     *directory      // of WebSocket connections; nil: as for others
 	anyone  *Identity       // of connections without credentials where none are asked for: never changed
 	callout *Callout        // nil: everything is decided here
 	proxies []nkeys.KeyPair // public keys of trusted proxies
@@ -41,7 +42,7 @@ type account struct {
 	id      Identity
 }
 
-func newDirectory(o Options) (*directory, error) {
+func newDirectory(o Options) (_ *directory, err error) {
 	d := &directory{certMap: o.CertificateMap, users: map[string]*account{}, nkeys: map[string]*account{}}
 	d.anyone = &Identity{Account: GlobalAccount, from: d}
 	for i := range o.Users {
@@ -86,10 +87,14 @@ func newDirectory(o Options) (*directory, error) {
 		d.nameless = &account{id: Identity{Account: GlobalAccount}}
 	}
 	if o.Callout != nil {
-		if err := d.setCallout(o.Callout); err != nil {
+		if err = d.setCallout(o.Callout); err != nil {
 			return nil, err
 		}
-		d.callout.inputs = inputsOf(&o)
+	}
+	if o.WebSocket != nil && o.Operator == nil {
+		if d.web, err = d.forKind(o.WebSocket); err != nil {
+			return nil, err
+		}
 	}
 	d.countHashes()
 	return d, nil
@@ -110,6 +115,12 @@ func (d *directory) setCallout(c *Callout) error {
 			}
 		}
 	}
+	return d.fence(all...)
+}
+
+// fence keeps users who are in the account of the callout's service from sending it requests.
+func (d *directory) fence(all ...*account) error {
+	own := d.callout
 	for _, acc := range all {
 		if acc == nil || acc.id.Account != own.Account {
 			continue
@@ -184,6 +195,11 @@ func (d *directory) countHashes() {
 	}
 	note(d.single) // there are no names to find out
 	note(d.token)
+	if d.web != nil {
+		note(d.web.single)
+		note(d.web.token)
+		d.web.hashes, d.web.dearest = d.hashes, d.dearest
+	}
 }
 
 // decoyOf returns a well-formed hash of the cost that belongs to no password. Its digest is all zeros: computing a real

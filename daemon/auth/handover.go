@@ -47,7 +47,8 @@ func readCarried(b []byte) (id *Identity, ok bool) {
 // ErrMoved, the connection is to be closed without a word and comes back to be asked
 // about.
 func (a *Authenticator) Readmit(ctx context.Context, proof []byte, r *Request) (*Identity, error) {
-	d := a.users.Load()
+	all := a.users.Load()
+	d := all.at(r.Type)
 	was, ok := readCarried(proof)
 	if ok && was.by == byCallout || d.callout != nil && !d.callout.spares(d.entry(r)) {
 		return nil, ErrMoved
@@ -72,8 +73,8 @@ func (a *Authenticator) Readmit(ctx context.Context, proof []byte, r *Request) (
 		return nil, ErrMoved
 	}
 	id = id.through(key)
-	if id.from != d {
-		id.from = d
+	if id.from != all {
+		id.from = all
 	}
 	return id, nil
 }

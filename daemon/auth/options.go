@@ -31,9 +31,23 @@ type Options struct {
 	// TrustedProxies are the public keys of proxies: a connection that comes through one carries the nonce signed by it.
 	TrustedProxies []string
 
+	// WebSocket is what is different for connections of WebSocket clients; nil: nothing is.
+	WebSocket *Kind
+
 	// Callout delegates decisions to a service; nil: none are.
 	Callout *Callout
 }
+
+// Kind is what is different for the connections of a type.
+type Kind struct {
+	// User and Password, Token, and NoAuthUser take the place of all of those for other connections, if one of them is
+	// set. They ask for something also where nobody else is asked for anything.
+	User, Password, Token, NoAuthUser string
+	CertificateMap                    bool // in place of the one for other connections
+}
+
+// overrides reports whether it says who may connect.
+func (k *Kind) overrides() bool { return k.User != "" || k.Token != "" || k.NoAuthUser != "" }
 
 // User is one name or key with its account and rights. Exactly one of Name and Nkey is set.
 type User struct {

@@ -57,6 +57,25 @@ func (b *Broker) SetConnectURLs(all, others []string) {
 	}
 }
 
+// SetWebURLs is SetConnectURLs for connections that come by doors whose URLs are those of WebSocket.
+func (b *Broker) SetWebURLs(all, others []string) {
+	b.mu.Lock()
+	same := slices.Equal(all, b.webURLs[0])
+	b.webURLs = [2][]string{slices.Clone(all), slices.Clone(others)}
+	b.mu.Unlock()
+	if !same {
+		b.refreshInfo()
+		b.tellAll()
+	}
+}
+
+// WebURLs returns where WebSocket clients are told to connect.
+func (b *Broker) WebURLs() []string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return slices.Clone(b.webURLs[0])
+}
+
 // ConnectURLs returns where INFO tells clients to connect.
 func (b *Broker) ConnectURLs() []string {
 	b.mu.RLock()
@@ -76,7 +95,7 @@ func (b *Broker) tellAll() {
 
 // sendInfo sends INFO to one client, behind what is queued for it.
 func (c *Client) sendInfo(i Info) {
-	c.by.door.tells(&i)
+	c.broker.tells(c.by.door, &i)
 	i.ClientID, i.ClientIP, i.MaxPayload = c.cid, c.address(), int(c.maxPayload.Load())
 	c.Out.Send(i.frame())
 }

@@ -109,6 +109,12 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, r *AuthRequest) (*Identity, error)
 }
 
+// Doorkeeper is an [Authenticator] that wants something else of connections that come by doors of their own.
+type Doorkeeper interface {
+	// RequiresAt is Requires for the connections of a type: see [Door].
+	RequiresAt(connection string) AuthRequirements
+}
+
 // AuthRequirements is what an authenticator wants of a connection.
 type AuthRequirements struct {
 	Auth  bool // nothing but CONNECT is taken from a connection at first

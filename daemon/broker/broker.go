@@ -41,8 +41,9 @@ type Broker struct {
 	listeners map[*Listener]struct{}
 	gone      Traffic
 	state     state
-	urls      []string // where to connect, of the whole cluster
-	otherURLs []string // of other servers
+	urls      []string    // where to connect, of the whole cluster
+	otherURLs []string    // of other servers
+	webURLs   [2][]string // the same for WebSocket clients
 
 	global, system *Account
 	closed         closedRing

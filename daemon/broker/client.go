@@ -195,7 +195,7 @@ func orUnlimited(n int) int {
 func (c *Client) greet() (o *Opening, err error) {
 	b := c.broker
 	b.totalConn.Add(1)
-	req := b.opts.Load().Authenticator.Requires()
+	req := b.requires(c.by.door)
 	if req.Nonce {
 		c.nonce = newNonce()
 	}
@@ -218,7 +218,12 @@ func (c *Client) greet() (o *Opening, err error) {
 	}
 	if err := b.register(c); err != nil {
 		if errors.Is(err, errTooMany) {
-			c.tellErr(err.Error())
+			switch {
+			case len(d.Steps) == 0:
+				c.tellErr(err.Error())
+			case d.TLS == nil:
+				c.Out.Send(d.Full)
+			}
 			c.errorLine(err.Error())
 			b.remember(c, MaxConnectionsExceeded)
 		}
@@ -236,7 +241,7 @@ func (c *Client) greet() (o *Opening, err error) {
 // watch starts the timers of the connection.
 func (c *Client) watch() {
 	c.mu.Lock()
-	c.ping.begin(c, c.awaiting, c.broker.opts.Load().PingInterval)
+	c.ping.begin(c, c.awaiting, c.by.door.pingInterval(c.broker.opts.Load()))
 	c.mu.Unlock()
 }
 
@@ -272,7 +277,9 @@ func (c *Client) teardown(err error) {
 	c.sender.retire()
 	acc.leave(c)
 	b.unregister(c)
-	c.Conn.Close(r != ReadFailed && r != WriteFailed && r != SlowConsumerPendingBytes &&
+	c.Farewell(closeStatus(r), r.String())
+	var fe *transport.FrameError
+	c.Conn.Close((r != ReadFailed || errors.As(err, &fe)) && r != WriteFailed && r != SlowConsumerPendingBytes &&
 		r != SlowConsumerWriteDeadline && r != TLSHandshakeError)
 }
 
@@ -319,6 +326,11 @@ func (c *Client) reportEnd(r Reason, err error) {
 		c.debug("%v", err)
 	case ClientClosed:
 	default:
+		var fe *transport.FrameError
+		if errors.As(err, &fe) {
+			c.errorLine("read error: " + fe.Error())
+			break
+		}
 		var ce *closeError
 		if !errors.As(err, &ce) || ce.err == nil {
 			break
@@ -375,7 +387,11 @@ func (c *Client) name() string {
 
 // label is name with the lock held.
 func (c *Client) label() string {
-	label := fmt.Sprintf("%s - cid:%d", c.remote, c.cid)
+	from := c.remote.String()
+	if c.by.via != "" {
+		from = c.ip + "/" + c.by.via
+	}
+	label := fmt.Sprintf("%s - %s:%d", from, c.by.door.Prefix, c.cid)
 	if !c.named {
 		return label
 	}

@@ -36,6 +36,9 @@ func (c *Client) processConnect(arg []byte) error {
 	err := c.aside(func() error {
 		err := readConnect(arg, &opts)
 		if err == nil {
+			if complete := c.by.door.Complete; complete != nil {
+				complete(c.by.note, &opts)
+			}
 			c.beginConnect(&opts)
 			id, err = c.authenticate(&opts, false)
 		}
@@ -87,7 +90,7 @@ func (c *Client) beginConnect(o *ConnectOptions) {
 // authenticate asks the authenticator.
 func (c *Client) authenticate(o *ConnectOptions, implicit bool) (*Identity, error) {
 	opts := c.broker.opts.Load()
-	ctx := newPatience(opts.AuthTimeout)
+	ctx := newPatience(c.by.door.authTimeout(opts))
 	defer ctx.cancel()
 	return opts.Authenticator.Authenticate(ctx, &AuthRequest{
 		CID: c.cid, Connect: o, Nonce: c.nonce, Remote: c.remote, TLS: c.TLS(), Implicit: implicit,

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
@@ -13,9 +14,16 @@ import (
 type Door struct {
 	Connection string // the type of connections, as authenticators and users' restrictions call it; empty: "STANDARD"
 	Type       string // the same as monitoring and events call it; empty: "nats"
+	Prefix     string // of a connection's number in lines of the log; empty: "cid"
+
+	// PingInterval and AuthTimeout take the place of those of the options; 0: they do not.
+	PingInterval, AuthTimeout time.Duration
 
 	TLS   *transport.TLS // nil: not encrypted
 	Proxy ProxyOptions
+
+	// Web has INFO name the places of the cluster for WebSocket clients, in place of those for others.
+	Web bool
 
 	// Info changes what connections are told in INFO, but for what says whether they are
 	// encrypted; nil changes nothing. It is called now and then, from any goroutine.
@@ -25,6 +33,14 @@ type Door struct {
 	// instance. Without one, INFO comes first, or where the TLS options have it.
 	Steps []Step
 
+	// Full is what a connection that is one too many is told in place of an error of the protocol, if there are steps
+	// and no encryption; empty: nothing.
+	Full []byte
+
+	// Complete puts what a step has noted where CONNECT says nothing; nil: nothing is put. It is called once for each
+	// CONNECT, before the authenticator is asked.
+	Complete func(note any, o *ConnectOptions)
+
 	standard bool // as the options describe it
 	hello    atomic.Pointer[doorHello]
 }
@@ -33,6 +49,7 @@ type Door struct {
 const (
 	standardConnection = "STANDARD"
 	standardType       = "nats"
+	standardPrefix     = "cid"
 )
 
 // doorHello is INFO of one door, made from that of the standard one.
@@ -43,11 +60,12 @@ type doorHello struct{ base, made *greeting }
 type passage struct {
 	door *Door
 	note any
+	via  string // the address of the proxy that told where the connection is from; empty: none did
 }
 
 // standardDoor is the door that the options describe.
 func standardDoor(o *Options) *passage {
-	return &passage{door: &Door{Connection: standardConnection, Type: standardType, TLS: o.TLS, Proxy: o.Proxy, standard: true}}
+	return &passage{door: &Door{Connection: standardConnection, Type: standardType, Prefix: standardPrefix, TLS: o.TLS, Proxy: o.Proxy, standard: true}}
 }
 
 // helloOf returns what a door's connections are greeted with.
@@ -60,25 +78,59 @@ func (b *Broker) helloOf(d *Door) *greeting {
 		return h.made
 	}
 	i := b.info()
-	d.tells(&i)
+	b.tells(d, &i)
 	made := newGreeting(i)
 	d.hello.Store(&doorHello{base, made})
 	return made
 }
 
 // tells makes what is said in INFO true for a door of its own.
-func (d *Door) tells(i *Info) {
+func (b *Broker) tells(d *Door, i *Info) {
 	if d.standard {
 		return
 	}
+	i.AuthRequired = b.requires(d).Told
 	i.TLSRequired, i.TLSAvailable, i.TLSVerify = false, false, false
 	if d.TLS != nil {
 		t := d.TLS.Options()
 		i.TLSRequired, i.TLSAvailable, i.TLSVerify = !t.AllowPlain, t.AllowPlain, t.Verify
 	}
+	if d.Web {
+		b.mu.RLock()
+		i.ConnectURLs = b.webURLs[0]
+		if i.LameDuck {
+			i.ConnectURLs = b.webURLs[1]
+		}
+		b.mu.RUnlock()
+	}
 	if d.Info != nil {
 		d.Info(i)
 	}
+}
+
+// requires is what the authenticator wants of connections that come by a door.
+func (b *Broker) requires(d *Door) AuthRequirements {
+	a := b.opts.Load().Authenticator
+	if by, ok := a.(Doorkeeper); ok && !d.standard {
+		return by.RequiresAt(d.Connection)
+	}
+	return a.Requires()
+}
+
+// authTimeout is how long a connection may take to say who it is.
+func (d *Door) authTimeout(o *Options) time.Duration {
+	if d.AuthTimeout > 0 {
+		return d.AuthTimeout
+	}
+	return o.AuthTimeout
+}
+
+// pingInterval is the silence after which a connection is asked whether it is there.
+func (d *Door) pingInterval(o *Options) time.Duration {
+	if d.PingInterval > 0 {
+		return d.PingInterval
+	}
+	return o.PingInterval
 }
 
 // ProxyOptions say whether a load balancer in front tells, by the PROXY protocol,

@@ -171,7 +171,7 @@ func (b *Broker) restoreClient(m *movedClient, fd int) restored {
 	c.prepare(c.NetConn())
 	c.nonce = m.nonce
 	c.set(flagPonged, m.ponged)
-	c.awaiting = !m.connected && b.opts.Load().Authenticator.Requires().Auth
+	c.awaiting = !m.connected && b.requires(c.by.door).Auth
 	r := restored{c: c}
 	if err := b.register(c); err != nil {
 		r.refusal = &closeError{MaxConnectionsExceeded, err}

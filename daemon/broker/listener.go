@@ -66,6 +66,7 @@ func (l *Listener) SetDoor(d *Door) {
 	}
 	orDefault(&d.Connection, standardConnection)
 	orDefault(&d.Type, standardType)
+	orDefault(&d.Prefix, standardPrefix)
 	l.by.Store(&passage{door: d})
 }
 

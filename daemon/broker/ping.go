@@ -32,7 +32,7 @@ func (p *pinger) justAdmitted(interval time.Duration) bool {
 // begin starts watching a connection, of which nothing is asked before the time is over.
 func (p *pinger) begin(c *Client, auth bool, first time.Duration) {
 	if auth {
-		p.auth = time.AfterFunc(c.broker.opts.Load().AuthTimeout, c.authTimeout)
+		p.auth = time.AfterFunc(c.by.door.authTimeout(c.broker.opts.Load()), c.authTimeout)
 	}
 	p.timer = time.AfterFunc(first, c.pingDue)
 }
@@ -62,7 +62,7 @@ func (p *pinger) connected(c *Client, again bool) {
 	}
 	p.rtt = max(time.Since(c.start), 1)
 	o := c.broker.opts.Load()
-	d := o.PingInterval
+	d := c.by.door.pingInterval(o)
 	if !o.NoShortFirstPing {
 		d = min(d, firstPing)
 	}
@@ -114,17 +114,18 @@ func (c *Client) pingDue() {
 	if c.enabled(logging.Debug) {
 		c.broker.log.Debug(c.label() + " - Client Ping Timer")
 	}
-	if c.connect != nil && (!c.has(flagConnected) || p.justAdmitted(c.broker.opts.Load().PingInterval)) {
+	o := c.broker.opts.Load()
+	interval := c.by.door.pingInterval(o)
+	if c.connect != nil && (!c.has(flagConnected) || p.justAdmitted(interval)) {
 		// Who it is is being found out, and the client waits for that: a PING now
 		// would come where it expects the answer to its own.
 		p.timer.Reset(firstPing)
 		c.mu.Unlock()
 		return
 	}
-	o := c.broker.opts.Load()
 	now := time.Now()
 	quiet := now.Sub(time.Unix(0, c.heard.Load()))
-	ping := quiet >= o.PingInterval || p.rtt == 0 || now.Sub(p.sent) > rttInterval
+	ping := quiet >= interval || p.rtt == 0 || now.Sub(p.sent) > rttInterval
 	if ping && p.out+1 > o.PingMax {
 		c.mu.Unlock()
 		c.debug("Stale Client Connection - Closing")
@@ -136,7 +137,7 @@ func (c *Client) pingDue() {
 		p.out++
 		p.sent = now
 	}
-	p.timer.Reset(o.PingInterval)
+	p.timer.Reset(interval)
 	c.mu.Unlock()
 	if ping {
 		c.traceOut("PING")

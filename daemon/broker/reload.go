@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // Prepare checks new options and returns what puts them into effect, for
@@ -78,12 +80,36 @@ func (b *Broker) closeExcess(clients []*Client, o, old *Options) {
 	for _, c := range clients {
 		state := c.TLS()
 		switch {
-		case pins && state != nil && !o.TLS.PinAccepts(*state):
+		case pins && state != nil && c.standard() && !o.TLS.PinAccepts(*state):
 			unpinned++
 			c.Close(TLSHandshakeError, "")
 		case fewer && c.tooManySubscriptions():
 			c.errorLine(errTooManySubs.Error())
 			c.Close(MaxSubscriptionsExceeded, errTooManySubs.Error())
+		}
+	}
+	if unpinned > 0 {
+		b.log.Info(fmt.Sprintf("Disconnect %d clients due to pinned certs reload", unpinned))
+	}
+}
+
+// standard reports whether the connection came by the door that the options describe.
+func (c *Client) standard() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by.door.standard
+}
+
+// Unpin closes connections of a type whose certificates are not among the pinned ones any more.
+func (b *Broker) Unpin(kind string, t *transport.TLS) {
+	unpinned := 0
+	for _, c := range b.snapshot() {
+		c.mu.Lock()
+		state, of := c.tls, c.by.door.Type == kind
+		c.mu.Unlock()
+		if of && state != nil && !t.PinAccepts(*state) {
+			unpinned++
+			c.Close(TLSHandshakeError, "")
 		}
 	}
 	if unpinned > 0 {
@@ -137,8 +163,9 @@ func (c *Client) applyLimits(o *Options) {
 	c.maxSubs = min(lesser(o.MaxSubscriptions, subs), orUnlimited(al.Subscriptions))
 	c.maxPayload.Store(int64(min(lesser(o.MaxPayload, payload), orUnlimited(al.Payload))))
 	c.maxLine.Store(int64(o.MaxControlLine))
-	if p := &c.ping; p.timer != nil && c.has(flagConnected) && o.PingInterval < p.interval {
-		p.timer.Reset(o.PingInterval)
+	interval := c.by.door.pingInterval(o)
+	if p := &c.ping; p.timer != nil && c.has(flagConnected) && interval < p.interval {
+		p.timer.Reset(interval)
 	}
-	c.ping.interval = o.PingInterval
+	c.ping.interval = interval
 }

@@ -53,10 +53,26 @@ func (o *Opening) SetRemote(a net.Addr) {
 	o.c.mu.Unlock()
 }
 
+// Remote is where the connection is from.
+func (o *Opening) Remote() net.Addr {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	return o.c.remote
+}
+
+// SetForwarded is SetRemote for a peer that a proxy names which goes on being the one we talk to: lines of the log show
+// both.
+func (o *Opening) SetForwarded(a net.Addr) {
+	o.c.mu.Lock()
+	o.c.by = &passage{door: o.door, note: o.c.by.note, via: o.c.remote.String()}
+	o.c.setRemote(a)
+	o.c.mu.Unlock()
+}
+
 // Note keeps something for the authenticator: see [AuthRequest].
 func (o *Opening) Note(v any) {
 	o.c.mu.Lock()
-	o.c.by = &passage{o.door, v}
+	o.c.by = &passage{door: o.door, note: v, via: o.c.by.via}
 	o.c.mu.Unlock()
 }
 
@@ -89,6 +105,10 @@ func (o *Opening) run() (first []byte, err error) {
 func (o *Opening) greet() error {
 	if !o.greeted {
 		o.greeted = true
+		if len(o.door.Steps) > 0 { // which may know better where the connection is from
+			c := o.c
+			o.hello = c.broker.helloOf(o.door).line(c.cid, c.ip, c.nonce)
+		}
 		o.c.Out.Send(o.hello)
 	}
 	return nil
@@ -229,7 +249,7 @@ func (c *Client) guarded(f func() error) (err error) {
 // panicked logs a panic with its stack, and makes it the end of this connection, of which nothing more is to be said.
 func (c *Client) panicked(p any) error {
 	c.broker.log.Event(logging.Error, logging.ConnectionPanic,
-		fmt.Sprintf("%s - cid:%d - panic: %v\n%s", c.remote, c.cid, p, debug.Stack()),
+		fmt.Sprintf("%s - %s:%d - panic: %v\n%s", c.remote, c.by.door.Prefix, c.cid, p, debug.Stack()),
 		append(c.whose(), logging.Err(fmt.Errorf("panic: %v", p)))...)
 	return &closeError{reason: InternalClient}
 }

@@ -215,7 +215,7 @@ func (h *Hub) ownInfo(r *Route) *info {
 		i.IP = "nats-route://" + net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) + "/"
 	}
 	if !o.NoAdvertise {
-		i.ConnectURLs = o.ClientURLs
+		i.ConnectURLs, i.WSConnectURLs = o.ClientURLs, o.WebURLs
 	}
 	if r != nil {
 		i.PoolIdx, i.Account, i.Gossip = r.idx, r.account, r.gossip
@@ -266,9 +266,10 @@ func (h *Hub) tellClients() {
 	o := h.opts.Load()
 	if o.NoAdvertise {
 		h.broker.SetConnectURLs(nil, nil)
+		h.broker.SetWebURLs(nil, nil)
 		return
 	}
-	var others []string
+	var others, webs []string
 	h.mu.Lock()
 	if h.stopped { // routes end because this server does: clients are to go to the others
 		h.mu.Unlock()
@@ -277,33 +278,52 @@ func (h *Hub) tellClients() {
 	for _, p := range h.peers {
 		if !p.lameDuck {
 			others = append(others, p.info.ConnectURLs...)
+			webs = append(webs, p.info.WSConnectURLs...)
 		}
 	}
 	h.mu.Unlock()
-	slices.Sort(others)
-	others = slices.Compact(others)
+	webs = distinct(webs)
+	others = distinct(others)
 	if h.toldOthers = h.toldOthers || len(others) > 0; !h.toldOthers { // as nats-server: alone, there is nothing to tell
 		h.broker.SetConnectURLs(nil, nil)
+		h.broker.SetWebURLs(nil, nil)
 		return
 	}
-	all := slices.Clone(o.ClientURLs) // its own first
+	h.broker.SetConnectURLs(withOwn(o.ClientURLs, others), others)
+	h.broker.SetWebURLs(withOwn(o.WebURLs, webs), webs)
+}
+
+// distinct sorts a list and leaves out what is there twice.
+func distinct(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// withOwn lists places of this server first, then those of others.
+func withOwn(own, others []string) []string {
+	all := slices.Clone(own)
 	for _, u := range others {
 		if !slices.Contains(all, u) {
 			all = append(all, u)
 		}
 	}
-	h.broker.SetConnectURLs(all, others)
+	return all
 }
 
 // SetClientURLs changes where clients find this server, as clients and peers are told. A
 // nats-server heeds it for routes made from then on.
-func (h *Hub) SetClientURLs(clients []string) {
+func (h *Hub) SetClientURLs(clients []string) { h.setURLs(clients, h.opts.Load().WebURLs) }
+
+// SetWebURLs is SetClientURLs for WebSocket clients.
+func (h *Hub) SetWebURLs(webs []string) { h.setURLs(h.opts.Load().ClientURLs, webs) }
+
+func (h *Hub) setURLs(clients, webs []string) {
 	old := h.opts.Load()
-	if slices.Equal(old.ClientURLs, clients) {
+	if slices.Equal(old.ClientURLs, clients) && slices.Equal(old.WebURLs, webs) {
 		return
 	}
 	o := *old
-	o.ClientURLs = clients
+	o.ClientURLs, o.WebURLs = clients, webs
 	h.opts.Store(&o)
 	h.tellClients()
 	frame := h.ownInfo(nil).frame()
@@ -313,14 +333,14 @@ func (h *Hub) SetClientURLs(clients []string) {
 }
 
 // moved takes note of where clients find a peer now, and reports whether that is new.
-func (h *Hub) moved(p *peer, urls []string) bool {
+func (h *Hub) moved(p *peer, urls, webs []string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if slices.Equal(p.info.ConnectURLs, urls) {
+	if slices.Equal(p.info.ConnectURLs, urls) && slices.Equal(p.info.WSConnectURLs, webs) {
 		return false
 	}
 	i := *p.info
-	i.ConnectURLs = urls
+	i.ConnectURLs, i.WSConnectURLs = urls, webs
 	p.info = &i
 	return true
 }

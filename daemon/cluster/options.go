@@ -69,6 +69,8 @@ type Options struct {
 	MaxPayload                                int
 	// ClientURLs are where clients find this server; Start sets them.
 	ClientURLs []string
+	// WebURLs are the same for WebSocket clients; SetWebURLs sets them.
+	WebURLs []string
 
 	// Renamed is called when a made-up name is given up for another.
 	Renamed func(name string)

@@ -197,7 +197,7 @@ func (r *Route) processNews(i *info) error {
 		h.tellClients()
 	default:
 		r.theirRules(i.Import, i.Export)
-		if i.SmallerPool && h.moved(r.peer, i.ConnectURLs) { // one of us; a nats-server does not tell
+		if i.SmallerPool && h.moved(r.peer, i.ConnectURLs, i.WSConnectURLs) { // one of us; a nats-server does not tell
 			h.tellClients()
 		}
 	}

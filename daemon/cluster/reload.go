@@ -18,7 +18,7 @@ func (h *Hub) Prepare(o Options) (commit func(), err error) {
 
 func (h *Hub) commit(o *Options) {
 	old := h.opts.Load()
-	o.Host, o.ClientURLs = old.Host, old.ClientURLs
+	o.Host, o.ClientURLs, o.WebURLs = old.Host, old.ClientURLs, old.WebURLs
 	if o.Port <= 0 {
 		o.Port = old.Port
 	}

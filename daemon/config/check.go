@@ -90,7 +90,8 @@ func (d *decoder) checkStart(o *Options) {
 		d.second(e, path, "max_payload", "max_pending")
 	}
 	d.checkPorts(o)
-	d.checkNoAuthUser(o)
+	d.checkNoAuth("no_auth_user", o.NoAuthUser, o)
+	d.checkWebSocket(o)
 	d.checkClusterStart(o)
 	d.checkAdvertised("client_advertise", o.ClientAdvertise)
 	d.checkAdvertised("cluster.advertise", o.Cluster.Advertise)
@@ -179,8 +180,9 @@ func overlap(a, b string) bool {
 	return a == b || any(a) || any(b)
 }
 
-func (d *decoder) checkNoAuthUser(o *Options) {
-	if o.NoAuthUser == "" || o.Operator.Enabled() {
+// checkNoAuth holds that the user of those who name none is there.
+func (d *decoder) checkNoAuth(path, name string, o *Options) {
+	if name == "" || o.Operator.Enabled() {
 		return
 	}
 	known := append([]User{}, o.Authorization.Users...)
@@ -188,15 +190,15 @@ func (d *decoder) checkNoAuthUser(o *Options) {
 		known = append(known, a.Users...)
 	}
 	for _, u := range known {
-		if u.Name == o.NoAuthUser || u.Nkey == o.NoAuthUser {
+		if u.Name == name || u.Nkey == name {
 			return
 		}
 	}
-	text := fmt.Sprintf("no_auth_user: %q not present as user or nkey in authorization block or account configuration", o.NoAuthUser)
+	text := fmt.Sprintf("no_auth_user: %q not present as user or nkey in authorization block or account configuration", name)
 	if len(known) == 0 {
-		text = fmt.Sprintf("no_auth_user: %q present, but users/nkeys are not defined", o.NoAuthUser)
+		text = fmt.Sprintf("no_auth_user: %q present, but users/nkeys are not defined", name)
 	}
-	d.unable("no_auth_user", "%s", text)
+	d.unable(path, "%s", text)
 }
 
 func (d *decoder) checkClusterStart(o *Options) {

@@ -89,6 +89,7 @@ func complete(o *Options) {
 		o.globalMappings = nil
 	}
 	completeOperator(o)
+	completeWebSocket(o)
 	completeCluster(o)
 }
 
@@ -118,6 +119,19 @@ func authTimeout(t TLS) time.Duration {
 		return t.Timeout + time.Second
 	}
 	return defaultAuthTime
+}
+
+func completeWebSocket(o *Options) {
+	w := &o.WebSocket
+	if !w.Enabled() {
+		return
+	}
+	if w.Host == "" {
+		w.Host = defaultHost
+	}
+	if w.Authorization.Timeout == 0 {
+		w.Authorization.Timeout = authTimeout(w.TLS)
+	}
 }
 
 func completeCluster(o *Options) {

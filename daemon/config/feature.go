@@ -19,7 +19,7 @@ const (
 	Gateways     Feature = "gateways"
 	Leafnodes    Feature = "leaf nodes"
 	MQTT         Feature = "MQTT"
-	WebSocket    Feature = "WebSocket"
+	WebSockets   Feature = "WebSocket"
 	OperatorMode Feature = "operator mode"
 	Proxies      Feature = "trusted proxies"
 	ProxyLine    Feature = "PROXY protocol"
@@ -40,6 +40,7 @@ var built = map[Feature]bool{
 	OperatorMode: true,
 	Callouts:     true,
 	Proxies:      true,
+	WebSockets:   true,
 }
 
 // Built reports whether the options of feature f do anything in this build.

@@ -22,6 +22,7 @@ var groups = []struct {
 	{"Operator mode", operatorRows},
 	{"TLS and proxies", transportRows},
 	{"JetStream", jetStreamRows},
+	{"WebSocket", func() []*Option { return []*Option{webSocketRow()} }},
 	{"Clustering", func() []*Option { return []*Option{clusterRow()} }},
 }
 

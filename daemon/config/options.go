@@ -60,6 +60,8 @@ type Options struct {
 
 	Cluster Cluster
 
+	WebSocket WebSocket
+
 	JetStream JetStream
 	StoreDir  string // as it is at the top; the block has what counts
 

@@ -133,29 +133,6 @@ func remoteRows() []*Option {
 	}
 }
 
-func webSocketRow() *Option {
-	return &Option{Name: "websocket", Aliases: []string{"ws"}, Kind: Block, Feature: WebSocket, Doc: "WebSocket clients.",
-		fields: func() []*Option {
-			return concat(host("WebSocket"), []*Option{
-				{Name: "advertise", Kind: String, Doc: "Host:port to advertise."},
-				{Name: "no_tls", Kind: Boolean, Doc: "Serve without TLS."},
-				tlsBlock("TLS of WebSocket clients."),
-				{Name: "same_origin", Kind: Boolean, Doc: "The Origin header must match the host."},
-				{Name: "allowed_origins", Aliases: []string{"allowed_origin", "allow_origins", "allow_origin", "origins", "origin"}, Kind: Strings, Doc: "Origins that are accepted."},
-				{Name: "handshake_timeout", Kind: Duration, Doc: "Time for the handshake."},
-				{Name: "compression", Aliases: []string{"compress"}, Kind: Boolean, Doc: "Compress frames."},
-				{Name: "authorization", Aliases: []string{"authentication"}, Kind: Block, Doc: "Who may connect.", fields: plainLogin},
-				{Name: "jwt_cookie", Kind: String, Doc: "Cookie that holds a JWT."},
-				{Name: "user_cookie", Kind: String, Doc: "Cookie that holds the user."},
-				{Name: "pass_cookie", Kind: String, Doc: "Cookie that holds the password."},
-				{Name: "token_cookie", Kind: String, Doc: "Cookie that holds the token."},
-				{Name: "no_auth_user", Kind: String, Doc: "User of clients without credentials."},
-				{Name: "headers", Kind: StringMap, Doc: "Headers of the upgrade response."},
-				{Name: "ping_interval", Kind: Duration, Doc: "Silence after which a client is pinged."},
-			})
-		}}
-}
-
 func mqttRow() *Option {
 	return &Option{Name: "mqtt", Kind: Block, Feature: MQTT, Doc: "MQTT clients.", fields: func() []*Option {
 		return concat(host("MQTT"), []*Option{

@@ -41,11 +41,6 @@ type Machine struct {
 	active  int64 // when it was used last
 	stalled bool  // the last look found max_ack_pending reached
 
-	reports bool
-	acked   []uint64 // since it was asked last
-
-	trouble error // of the world, while the list was made
-
 	statuses []Status
 	notices  []Notice
 	changes  []byte
@@ -53,7 +48,7 @@ type Machine struct {
 }
 
 // New returns a machine that begins where its configuration says. Like all changes, where it
-// begins is among [Machine.Changes]. See [Machine.Trouble].
+// begins is among [Machine.Changes].
 func New(cfg Config, w World, now int64) *Machine {
 	m := empty(cfg, w, now)
 	m.begin()
@@ -70,9 +65,6 @@ func empty(cfg Config, w World, now int64) *Machine {
 	m.taker = newTaker(m)
 	return m
 }
-
-// Trouble returns what kept the machine from learning where to begin. One that has an error is not used.
-func (m *Machine) Trouble() error { return m.trouble }
 
 // Config returns what the machine works by. It must not be changed.
 func (m *Machine) Config() *Config { return &m.cfg }
@@ -101,7 +93,7 @@ func (m *Machine) begin() {
 			m.next = seq
 		}
 	case StartLastPerSubject:
-		m.trouble = m.list(0)
+		m.list(0)
 	}
 	if m.cfg.Start != StartSequence {
 		m.next = min(m.next, last+1)
@@ -122,15 +114,11 @@ func (m *Machine) began(op byte) {
 	m.record(change{op: op, seq: m.next})
 }
 
-// list takes down the last messages of the subjects, those from a sequence on. After an error nothing has changed.
-func (m *Machine) list(from uint64) error {
+// list takes down the last messages of the subjects, those from a sequence on.
+func (m *Machine) list(from uint64) {
 	_, last := m.world.Bounds()
-	all, err := m.world.LastPerSubject(m.filter)
-	if err != nil {
-		return err
-	}
 	m.listed = m.listed[:0]
-	for _, seq := range all {
+	for _, seq := range m.world.LastPerSubject(m.filter) {
 		if seq >= from {
 			m.listed = append(m.listed, seq)
 		}
@@ -139,7 +127,6 @@ func (m *Machine) list(from uint64) error {
 	if len(m.listed) == 0 {
 		m.listed = nil
 	}
-	return nil
 }
 
 // start is the sequence that is looked at next.

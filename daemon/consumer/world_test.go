@@ -11,13 +11,12 @@ const ms = int64(1e6)
 
 // world is a stream in a slice, and who listens.
 type world struct {
-	msgs   []msg
-	last   uint64
-	deaf   map[string]bool // who does not listen; the others do
-	ids    int
-	asked  int // calls of Next
-	gone   uint64
-	unread error // of what is stored
+	msgs  []msg
+	last  uint64
+	deaf  map[string]bool // who does not listen; the others do
+	ids   int
+	asked int // calls of Next
+	gone  uint64
 }
 
 type msg struct {
@@ -97,10 +96,7 @@ func (w *world) AtTime(t int64) (uint64, bool) {
 	return 0, false
 }
 
-func (w *world) LastPerSubject(f *subjects.Filter) (seqs []uint64, err error) {
-	if w.unread != nil {
-		return nil, w.unread
-	}
+func (w *world) LastPerSubject(f *subjects.Filter) (seqs []uint64) {
 	last := map[string]uint64{}
 	for _, m := range w.msgs {
 		if f.Match([]byte(m.subject)) {
@@ -111,7 +107,7 @@ func (w *world) LastPerSubject(f *subjects.Filter) (seqs []uint64, err error) {
 		seqs = append(seqs, s)
 	}
 	slices.Sort(seqs)
-	return seqs, nil
+	return seqs
 }
 
 func (w *world) Interested(subject, _ string) bool { return !w.deaf[subject] }

@@ -2,8 +2,6 @@ package jetstream
 
 import (
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/segment"
@@ -30,15 +28,18 @@ func (f *files) checkpoint(upTo uint64) error {
 	f.checkpoints.Lock()
 	defer f.checkpoints.Unlock()
 	f.mu.Lock()
-	list := slices.Collect(maps.Values(f.logs))
+	list := make([]behindhand, 0, len(f.logs))
+	for _, k := range f.logs {
+		list = append(list, behindhand{f, k.log, k.stream})
+	}
 	f.mu.Unlock()
-	work := make(chan *kept)
+	work := make(chan behindhand)
 	errs := make(chan error, len(list))
 	var done sync.WaitGroup
 	for range min(syncers, len(list)) {
 		done.Go(func() {
 			for k := range work {
-				errs <- f.sync(k, upTo)
+				errs <- k.sync(upTo)
 			}
 		})
 	}
@@ -62,40 +63,33 @@ func (f *files) checkpoint(upTo uint64) error {
 	return nil
 }
 
-// sync brings a stream to the disk, with all that is committed through upTo.
-func (f *files) sync(k *kept, upTo uint64) error {
-	s, err := f.syncUnused(k)
-	if s == nil || err != nil {
-		return err
+// behindhand is a log that is to be brought to the disk, and who changes it; nil: nobody.
+type behindhand struct {
+	files  *files
+	log    *segment.Log
+	stream *Stream
+}
+
+// sync brings the log to the disk, with all that is committed through upTo.
+func (k behindhand) sync(upTo uint64) error {
+	if k.stream == nil {
+		return k.log.Sync()
 	}
-	finish, err := s.checkpoint(k.log, upTo)
+	finish, err := k.stream.checkpoint(k.log, upTo)
 	if err != nil {
 		return err
 	}
 	if err := finish(); err != nil {
 		return err
 	}
-	return s.saveConsumers(f)
-}
-
-// syncUnused brings a stream to the disk that nobody has taken, or returns who has.
-func (f *files) syncUnused(k *kept) (*Stream, error) {
-	k.handing.Lock()
-	defer k.handing.Unlock()
-	if k.stream != nil {
-		return k.stream, nil
-	}
-	if err := k.log.Sync(); err != nil {
-		return nil, err
-	}
-	return nil, f.saveUnused(k)
+	return k.stream.saveConsumers(k.files)
 }
 
 // checkpoint waits until all that the journal has told of through a commit is applied, and decides what is brought to the disk.
 func (s *Stream) checkpoint(log *segment.Log, upTo uint64) (finish func() error, err error) {
 	s.mu.Lock()
 	defer s.unlock()
-	for s.failed == nil && (s.stalled != nil || s.owes(upTo)) { // of a commit that is half applied none is brought to the disk
+	for s.failed == nil && s.owes(upTo) {
 		s.settled.Wait()
 	}
 	return log.Checkpoint()

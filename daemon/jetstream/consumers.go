@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"time"
 
@@ -101,9 +100,6 @@ func (a *account) pauseConsumer(r *request) {
 func (c *Consumer) pause(until time.Time) (api.PauseAnswer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.usable(); err != nil {
-		return api.PauseAnswer{}, err
-	}
 	now := time.Now()
 	cfg := c.config.Load().Clone()
 	cfg.PauseUntil = nil
@@ -147,15 +143,11 @@ func (a *account) unpinConsumer(r *request) {
 		a.fail(r, api.GroupUnknown.Error())
 		return
 	}
-	c.unpin()
-	a.respond(r, r.op.Answer())
-}
-
-func (c *Consumer) unpin() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.guard(c.m.Unpin)
+	c.m.Unpin()
+	c.mu.Unlock()
 	c.wake()
+	a.respond(r, r.op.Answer())
 }
 
 // resetRequest takes a request to begin again off a publisher's hands.
@@ -185,32 +177,25 @@ func (c *Consumer) reset(r *request) {
 			return
 		}
 	}
-	seq, info, err := c.beginAt(q.Seq)
-	switch {
-	case errors.Is(err, errDeleted):
-	case err != nil:
-		a.reply(r, r.op.Failed(api.ResetInvalid.Error(err)))
-	default:
-		c.s.abandoned(c.filter.Load(), 0)
-		a.reply(r, api.ResetAnswer{Answer: r.op.Answer(), ConsumerInfo: info, Seq: seq})
-	}
-}
-
-// beginAt begins again at a sequence, or behind the floor of acks if it is 0.
-func (c *Consumer) beginAt(seq uint64) (at uint64, info *api.ConsumerInfo, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.usable(); err != nil {
-		return 0, nil, err
+	if c.closed {
+		c.mu.Unlock()
+		return
 	}
-	if !c.guard(func() { c.s.look(func() { at, err = c.m.Reset(seq) }) }) {
-		err = errBroken
+	c.s.reading.RLock()
+	seq, err := c.m.Reset(q.Seq)
+	c.s.reading.RUnlock()
+	var info *api.ConsumerInfo
+	if err == nil {
+		info = c.infoLocked()
 	}
+	c.mu.Unlock()
 	if err != nil {
-		return 0, nil, err
+		a.reply(r, r.op.Failed(api.ResetInvalid.Error(err)))
+		return
 	}
 	c.wake()
-	return at, c.infoLocked(), nil
+	a.reply(r, api.ResetAnswer{Answer: r.op.Answer(), ConsumerInfo: info, Seq: seq})
 }
 
 // consumerEvent tells that a consumer was made or deleted.

@@ -43,10 +43,21 @@ func (d *deliverers) run() {
 			d.line = nil
 		}
 		d.mu.Unlock()
-		if c.round() {
+		if c.safeRound() {
 			d.put(c)
 		}
 	}
+}
+
+// safeRound keeps a panic in one consumer from taking the server down: that consumer rests then.
+func (c *Consumer) safeRound() (more bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.s.acc.srv.panicked("consumer '"+c.title()+"'", p)
+			more = false
+		}
+	}()
+	return c.round()
 }
 
 // stop ends them; a round under way ends first.

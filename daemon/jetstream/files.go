@@ -41,7 +41,6 @@ type files struct {
 	ended       chan struct{} // closed with the storage
 	room        *store.Room
 	clean       bool // the process before wrote everything
-	progress    *progress
 	closing     atomic.Bool
 }
 
@@ -57,21 +56,16 @@ type kept struct {
 	id     uint64
 	entry  entry
 	log    *segment.Log
-	stream *Stream // nil until its account uses it; of handing
+	stream *Stream // nil while its account does not use it
 
 	machine *stream.Stream
 
-	// handing is held by who takes the stream, and by a checkpoint of one that nobody has: a part of a commit must not be brought
-	// to the disk, nor may changes of consumers be forgotten.
-	handing   sync.Mutex
 	consumers keptConsumers // until they are made
-
-	lost uint64 // messages that the journal had, found at the start
 }
 
 // openFiles opens the storage, or makes it, and brings all streams to where they were.
-func openFiles(v vfs.FS, o *Options, log *logging.Logger, p *progress) (_ *files, err error) {
-	f := &files{log: log, progress: p, node: segment.NewNode(segment.NodeOptions{}), logs: map[uint64]*kept{}}
+func openFiles(v vfs.FS, o *Options, log *logging.Logger) (_ *files, err error) {
+	f := &files{log: log, node: segment.NewNode(segment.NodeOptions{}), logs: map[uint64]*kept{}}
 	if f.dir, err = store.Open(v, o.StoreDir, store.Options{Empty: o.Empty, HowEmpty: o.HowEmpty}); err != nil {
 		return nil, err
 	}
@@ -126,23 +120,16 @@ func (f *files) folder(id uint64) string { return f.dir.Path("streams", strconv.
 
 // openLog opens the log of a stream.
 func (f *files) openLog(id uint64) (*segment.Log, error) {
-	return segment.Open(f.dir.FS(), f.folder(id), segment.Options{Node: f.node, Report: func(r segment.Report) { f.reportLog(id, r) }})
+	return segment.Open(f.dir.FS(), f.folder(id), segment.Options{Node: f.node, Report: func(r segment.Report) {
+		f.log.Error(fmt.Sprintf("JetStream: %s: %s: %v", r.What, r.File, r.Err))
+	}})
 }
 
-// hand gives a stream to somebody who takes messages into it and delivers them.
-func (f *files) hand(k *kept, s *Stream) error {
-	k.handing.Lock()
-	defer k.handing.Unlock()
-	if err := s.restoreConsumers(f); err != nil {
-		return err
-	}
-	s.retain(s.config.Load())
-	if err := s.resume(); err != nil {
-		return err
-	}
+// taken notes who takes messages into a stream.
+func (f *files) taken(k *kept, s *Stream) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	k.stream = s
-	f.progress.streams.Add(1)
-	return nil
 }
 
 // find returns the stream of an entry of the catalogue.
@@ -172,14 +159,11 @@ func (f *files) report(r journal.Report) {
 	if r.Err != nil {
 		text += ": " + r.Err.Error()
 	}
-	switch r.What {
-	case journal.SlowCommit, journal.NoSpare:
+	if r.What == journal.SlowCommit || r.What == journal.NoSpare {
 		f.log.Warn(text)
-	case journal.WentReadOnly:
-		f.log.Event(logging.Error, logging.StorageFailed, text, logging.String(logging.FieldStoreDir, f.dir.Path()), logging.Err(r.Err))
-	default:
-		f.log.Error(text)
+		return
 	}
+	f.log.Error(text)
 }
 
 // release gives the storage up without writing anything.

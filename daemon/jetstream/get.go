@@ -1,8 +1,6 @@
 package jetstream
 
 import (
-	"errors"
-
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -28,11 +26,7 @@ func (a *account) getMessage(r *request) {
 		return
 	}
 	var rec stream.Record
-	switch err := s.find(&q, &rec); {
-	case errors.Is(err, stream.ErrUnreadable):
-		a.fail(r, api.StoreFailed.Error(unreadText))
-		return
-	case err != nil:
+	if err := s.find(&q, &rec); err != nil {
 		a.fail(r, api.NoMessage.Error())
 		return
 	}
@@ -42,9 +36,6 @@ func (a *account) getMessage(r *request) {
 	}
 	a.reply(r, api.GetAnswer{Answer: r.op.Answer(), Message: m})
 }
-
-// unreadText is what clients are told of what is stored and cannot be read. The cause is for the log.
-const unreadText = "message cannot be read"
 
 // conflicting reports whether a request names more than one message.
 func conflicting(q *api.GetRequest) bool {
@@ -88,11 +79,8 @@ func (s *Stream) loadNext(from uint64, f *subjects.Filter, rec *stream.Record) e
 // loadLast loads the last message on a subject, which may have wildcards.
 func (s *Stream) loadLast(on string, rec *stream.Record) error {
 	if subject.IsLiteral(on) {
-		t, err := s.log.Subject([]byte(on))
-		if err != nil {
-			return err
-		}
-		if t.Msgs == 0 {
+		t, ok := s.log.Subject([]byte(on))
+		if !ok {
 			return stream.ErrNoMessage
 		}
 		return s.log.Load(t.Last, rec)

@@ -3,8 +3,6 @@ package jetstream
 import (
 	"fmt"
 	"time"
-
-	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
 // Messages are accepted while the disk has room for them and for what is stored already. Below that what is read, removed and
@@ -13,8 +11,8 @@ import (
 // roomEvery is how often the disk is asked.
 const roomEvery = time.Second
 
-// watchDisk asks the disk until the storage is closed.
-func (s *Server) watchDisk() {
+// watchRoom asks the disk until the storage is closed.
+func (s *Server) watchRoom() {
 	f := s.files
 	tick := time.NewTicker(roomEvery)
 	defer tick.Stop()
@@ -23,7 +21,7 @@ func (s *Server) watchDisk() {
 		case <-f.ended:
 			return
 		case <-tick.C:
-			s.lookAtDisk()
+			s.lookAtRoom()
 		}
 	}
 }
@@ -38,9 +36,7 @@ func (s *Server) lookAtRoom() {
 	case s.files.room.Enough():
 		s.log.Info(fmt.Sprintf("JetStream: the disk has room again (%d bytes): messages are stored in files", s.files.room.Free()))
 	default:
-		s.log.Event(logging.Error, logging.StorageFull,
-			fmt.Sprintf("JetStream: the disk has no room (%d bytes are left): messages for streams in files are refused", s.files.room.Free()),
-			logging.String(logging.FieldStoreDir, s.Folder()), logging.Uint(logging.FieldFree, s.files.room.Free()), logging.Uint(logging.FieldNeed, s.files.room.Need()))
+		s.log.Error(fmt.Sprintf("JetStream: the disk has no room (%d bytes are left): messages for streams in files are refused", s.files.room.Free()))
 		s.outOfStorage()
 	}
 }

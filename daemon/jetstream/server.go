@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
@@ -36,18 +35,13 @@ type Server struct {
 
 	requests, errors atomic.Uint64 // answered
 	deliverers       deliverers
-	watch            diskWatch
-	progress         progress      // of Start
-	refused          atomic.Uint64 // messages, of which nobody was told
-	taken            atomic.Uint64 // bytes of messages, by streams in files
-	counted          *vfs.Counted  // what is done to the disk; nil: nothing
-	fs               vfs.FS        // that files are on
+	fs               vfs.FS // that files are on
 	work             sync.WaitGroup
 }
 
 // New makes the JetStream of a broker. It does nothing before it is started.
 func New(b *broker.Broker, o Options, log *logging.Logger) *Server {
-	s := &Server{broker: b, log: log, accounts: map[string]*account{}, fs: vfs.OS, watch: diskWatch{now: time.Now, after: stuckAfter}}
+	s := &Server{broker: b, log: log, accounts: map[string]*account{}, fs: vfs.OS}
 	o = o.withDefaults()
 	s.opts.Store(&o)
 	var key [16]byte
@@ -62,12 +56,11 @@ func (s *Server) options() *Options { return s.opts.Load() }
 // error [Server.Stop] is to be called.
 func (s *Server) Start() (err error) {
 	if o := s.options(); o.StoreDir != "" {
-		s.counted = vfs.Count(s.fs)
-		if s.files, err = openFiles(s.counted, o, s.log, &s.progress); err != nil {
+		if s.files, err = openFiles(s.fs, o, s.log); err != nil {
 			return err
 		}
 		s.lookAtRoom()
-		s.files.behind.Go(s.watchDisk)
+		s.files.behind.Go(s.watchRoom)
 	}
 	return s.Update()
 }
@@ -93,7 +86,7 @@ func (s *Server) Configure(o Options) error {
 }
 
 // Update follows the accounts of the broker and the options: accounts that have come are served, those that are gone are left
-// alone, and what they keep in files is theirs again when they come back.
+// alone.
 func (s *Server) Update() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,8 +108,7 @@ func (s *Server) Update() error {
 			continue
 		}
 		if a != nil {
-			a.leave()
-			delete(s.accounts, b.Name())
+			a.stop()
 		}
 		a, err := s.newAccount(b, c)
 		if err != nil {
@@ -126,7 +118,7 @@ func (s *Server) Update() error {
 	}
 	for name, a := range s.accounts {
 		if !there[name] {
-			a.leave()
+			a.stop()
 			delete(s.accounts, name)
 		}
 	}

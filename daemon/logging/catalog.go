@@ -38,11 +38,6 @@ const (
 	HandoverTaken
 	HandoverFailed
 	OpenToAll
-	StorageFull
-	StorageFailed
-	StorageStuck
-	StreamFailed
-	MessagesLost
 
 	numMessageIDs
 )

@@ -25,7 +25,6 @@ var apiCalls = []struct {
 	{"connection", apiConnection},
 	{"subjects", apiSubjects},
 	{"accounts", apiAccounts},
-	{"streams", apiStreams},
 	{"routes", apiRoutes},
 	{"config", apiConfig},
 	{"log", apiLogTail},

@@ -56,18 +56,22 @@ func listen(spec Listener) (net.Listener, error) {
 	if spec.Network != "unix" {
 		return net.Listen(spec.Network, spec.Address)
 	}
-	if err := removeStaleSocket(spec.Address); err != nil {
+	return ListenUnix(spec.Address, spec.Mode)
+}
+
+// ListenUnix listens on a path, in place of a socket that nobody listens on any more. Mode 0 stands for 0660.
+func ListenUnix(path string, mode os.FileMode) (net.Listener, error) {
+	if err := removeStaleSocket(path); err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("unix", spec.Address)
+	ln, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, err
 	}
-	mode := spec.Mode
 	if mode == 0 {
 		mode = 0o660
 	}
-	if err := os.Chmod(spec.Address, mode); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	return ln, nil

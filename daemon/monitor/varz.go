@@ -42,8 +42,8 @@ type Varz struct {
 	Gateway              struct{}          `json:"gateway"`
 	Leaf                 struct{}          `json:"leaf"`
 	MQTT                 struct{}          `json:"mqtt"`
-	WebSocket            struct{}          `json:"websocket"`
-	JetStream            JetStreamVarz     `json:"jetstream"`
+	WebSocket            WebSocketVarz     `json:"websocket"`
+	JetStream            struct{}          `json:"jetstream"`
 	TLSTimeout           float64           `json:"tls_timeout"` // seconds
 	WriteDeadline        time.Duration     `json:"write_deadline"`
 	WriteTimeout         string            `json:"write_timeout,omitempty"`
@@ -112,6 +112,25 @@ type ClusterVarz struct {
 	TLSCertNotAfter time.Time     `json:"tls_cert_not_after,omitzero"`
 }
 
+// WebSocketVarz is /varz's section of WebSocket clients; empty where none are served.
+type WebSocketVarz struct {
+	Host             string        `json:"host,omitempty"`
+	Port             int           `json:"port,omitempty"`
+	Advertise        string        `json:"advertise,omitempty"`
+	NoAuthUser       string        `json:"no_auth_user,omitempty"`
+	JWTCookie        string        `json:"jwt_cookie,omitempty"`
+	HandshakeTimeout time.Duration `json:"handshake_timeout,omitempty"`
+	AuthTimeout      float64       `json:"auth_timeout,omitempty"` // seconds
+	NoTLS            bool          `json:"no_tls,omitempty"`
+	TLSMap           bool          `json:"tls_map,omitempty"`
+	TLSPinnedCerts   []string      `json:"tls_pinned_certs,omitempty"`
+	SameOrigin       bool          `json:"same_origin,omitempty"`
+	AllowedOrigins   []string      `json:"allowed_origins,omitempty"`
+	Compression      bool          `json:"compression,omitempty"`
+	TLSOCSPVerify    bool          `json:"tls_ocsp_peer_verify,omitempty"`
+	TLSCertNotAfter  time.Time     `json:"tls_cert_not_after,omitzero"`
+}
+
 // KindCounts counts something by kind of connection.
 type KindCounts struct {
 	Clients  uint64 `json:"clients"`
@@ -155,8 +174,5 @@ func (r *Reporter) Varz() *Varz {
 		v.MemLimit = limit
 	}
 	v.HTTPRequests = r.requests.snapshot()
-	if js := r.JetStream(); js != nil {
-		v.JetStream = *js
-	}
 	return v
 }

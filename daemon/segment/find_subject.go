@@ -2,14 +2,15 @@ package segment
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
 
-// Subject implements [stream.Log]. What had to be looked for in the files is remembered, if all of it could be read.
-func (l *Log) Subject(name []byte) (stream.Totals, error) {
+// Subject implements [stream.Log]. What had to be looked for in the files is remembered.
+func (l *Log) Subject(name []byte) (stream.Totals, bool) {
 	l.mu.RLock()
 	ref, ok := l.table.Find(name)
 	var v subjects.Totals
@@ -20,18 +21,20 @@ func (l *Log) Subject(name []byte) (stream.Totals, error) {
 	l.mu.RUnlock()
 	switch {
 	case ok && (v.First|v.Last)&bound == 0:
-		return stream.Totals(v), nil
+		return stream.Totals(v), true
 	case !ok && complete:
-		return stream.Totals{}, nil
+		return stream.Totals{}, false
 	}
-	var err error
 	if ok {
-		v, err = l.bounded(name, v)
+		f := subjects.NewFilter(string(name))
+		if v.First&bound != 0 {
+			v.First, _ = l.findFirst(name, f, v.First&^bound)
+		}
+		if v.Last&bound != 0 {
+			v.Last, _ = l.findLast(name, f, v.Last&^bound)
+		}
 	} else {
-		v, err = l.search(name)
-	}
-	if err != nil {
-		return stream.Totals{}, l.unreadable(err)
+		v, _ = l.search(name)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,49 +43,19 @@ func (l *Log) Subject(name []byte) (stream.Totals, error) {
 		l.table.Set(ref, v)
 		l.tellUse()
 	}
-	return stream.Totals(v), nil
-}
-
-// Knows implements [stream.Log].
-func (l *Log) Knows(name []byte) error {
-	l.mu.RLock()
-	complete := l.complete
-	l.mu.RUnlock()
-	if complete {
-		return nil
-	}
-	_, err := l.Subject(name)
-	return err
-}
-
-// bounded returns totals with the sequences that only a bound is known of.
-func (l *Log) bounded(name []byte, v subjects.Totals) (subjects.Totals, error) {
-	f := subjects.NewFilter(string(name))
-	first, ok, err := v.First, true, error(nil)
-	if first&bound != 0 {
-		first, ok, err = l.findFirst(name, f, first&^bound)
-	}
-	last := v.Last
-	if last&bound != 0 && ok && err == nil {
-		last, ok, err = l.findLast(name, f, last&^bound)
-	}
-	if err == nil && !ok { // it is damaged; what can be found counts
-		return l.search(name)
-	}
-	v.First, v.Last = first, last
-	return v, err
+	return stream.Totals(v), v.Msgs > 0
 }
 
 // findFirst is Next for one subject, of which nothing is kept.
-func (l *Log) findFirst(name []byte, f *subjects.Filter, from uint64) (seq uint64, ok bool, err error) {
-	err = again(func() error {
+func (l *Log) findFirst(name []byte, f *subjects.Filter, from uint64) (seq uint64, ok bool) {
+	_ = again(func() error {
 		l.mu.RLock()
 		runs, gen := l.runs, l.gen
 		from := max(from, l.first)
 		l.mu.RUnlock()
 		for _, r := range runs[l.runFrom(runs, from):] {
 			found, err := l.sequencesIn(r, name)
-			if err != nil {
+			if errors.Is(err, errStale) {
 				return err
 			}
 			for _, seq = range found {
@@ -103,12 +76,12 @@ func (l *Log) findFirst(name []byte, f *subjects.Filter, from uint64) (seq uint6
 		}
 		return nil
 	})
-	return seq, ok, err
+	return seq, ok
 }
 
 // findLast is Prev for one subject, of which nothing is kept.
-func (l *Log) findLast(name []byte, f *subjects.Filter, from uint64) (seq uint64, ok bool, err error) {
-	err = again(func() error {
+func (l *Log) findLast(name []byte, f *subjects.Filter, from uint64) (seq uint64, ok bool) {
+	_ = again(func() error {
 		l.mu.RLock()
 		i := l.tail.at(from)
 		if i == len(l.tail.recs) || l.tail.recs[i].seq > from {
@@ -121,7 +94,7 @@ func (l *Log) findLast(name []byte, f *subjects.Filter, from uint64) (seq uint64
 		l.mu.RUnlock()
 		for i := min(l.runFrom(runs, from), len(runs)-1); i >= 0 && !ok; i-- {
 			found, err := l.sequencesIn(runs[i], name)
-			if err != nil {
+			if errors.Is(err, errStale) {
 				return err
 			}
 			for _, seq = range slices.Backward(found) {
@@ -133,11 +106,10 @@ func (l *Log) findLast(name []byte, f *subjects.Filter, from uint64) (seq uint64
 		}
 		return nil
 	})
-	return seq, ok, err
+	return seq, ok
 }
 
-// search puts together what is known of a subject from the files and the tail. It fails if one of the files does not say
-// what it holds.
+// search puts together what is known of a subject from the files and the tail.
 func (l *Log) search(name []byte) (v subjects.Totals, err error) {
 	err = again(func() error {
 		l.mu.RLock()
@@ -147,7 +119,7 @@ func (l *Log) search(name []byte) (v subjects.Totals, err error) {
 		hash := subjects.Hash(name)
 		for _, r := range runs {
 			w, err := l.totalsIn(r, name, hash)
-			if err != nil {
+			if errors.Is(err, errStale) {
 				return err
 			}
 			v = join(v, w)
@@ -193,16 +165,14 @@ func (l *Log) totalsOf(r *run, x *index, h subjects.Hit) (subjects.Totals, error
 	if int(h.Last) >= r.n {
 		return subjects.Totals{}, l.skipped(r, l.badIndex(r, subjects.ErrDamaged))
 	}
-	if err := l.ready(r); err != nil {
-		return subjects.Totals{}, err
-	}
+	l.ready(r)
 	l.mu.RLock()
 	whole := r.dead == nil
 	l.mu.RUnlock()
 	if whole {
 		return subjects.Totals{First: x.seq(h.First), Last: x.seq(h.Last), Msgs: uint64(h.Msgs)}, nil
 	}
-	numbers, err := x.names.Numbers(h, r.n, nil)
+	numbers, err := x.names.Numbers(h, nil)
 	if err != nil {
 		return subjects.Totals{}, l.skipped(r, l.badIndex(r, err))
 	}
@@ -237,14 +207,12 @@ func (l *Log) sequencesIn(r *run, name []byte) ([]uint64, error) {
 	}
 	var numbers []uint32
 	if err == nil {
-		numbers, err = x.names.Numbers(h, r.n, nil)
+		numbers, err = x.names.Numbers(h, nil)
 	}
 	if err != nil {
 		return nil, l.skipped(r, l.badIndex(r, err))
 	}
-	if err := l.ready(r); err != nil {
-		return nil, err
-	}
+	l.ready(r)
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	found := make([]uint64, 0, len(numbers))
@@ -290,19 +258,15 @@ func (c *cursor) Err() error {
 }
 
 // Subjects implements [stream.Log].
-func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bool) error {
+func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bool) {
 	var done []byte
 	any := false
-	err := again(func() error {
+	_ = again(func() error {
 		return l.subjects(f, func(name []byte) bool { return !any || string(name) > string(done) }, func(name []byte, v subjects.Totals) bool {
 			done, any = append(done[:0], name...), true
 			return fn(name, stream.Totals(v))
 		})
 	})
-	if err != nil {
-		return l.unreadable(err)
-	}
-	return nil
 }
 
 func (l *Log) subjects(f *subjects.Filter, wanted func([]byte) bool, fn func([]byte, subjects.Totals) bool) error {
@@ -313,16 +277,16 @@ func (l *Log) subjects(f *subjects.Filter, wanted func([]byte) bool, fn func([]b
 	var cursors []*cursor
 	for _, r := range runs {
 		x, err := l.index(r)
-		if err = l.skipped(r, err); err != nil {
+		if errors.Is(err, errStale) {
 			return err
 		}
-		if x == nil { // it is damaged, which is noted
+		if _ = l.skipped(r, err); x == nil { // what cannot be read is noted there
 			continue
 		}
 		cursors = append(cursors, &cursor{r: r, x: x, it: x.names.Iter(f)})
 	}
 	cursors = append(cursors, waiting)
-	var failed error
+	var stale error
 	err := subjects.Merge(cursors, func(name []byte, at []int) bool {
 		if !wanted(name) {
 			return true
@@ -335,16 +299,16 @@ func (l *Log) subjects(f *subjects.Filter, wanted func([]byte) bool, fn func([]b
 				continue
 			}
 			w, err := l.totalsOf(c.r, c.x, c.it.Hit())
-			if err != nil {
-				failed = err
+			if errors.Is(err, errStale) {
+				stale = err
 				return false
 			}
 			v = join(v, w)
 		}
 		return v.Msgs == 0 || fn(name, v)
 	})
-	if failed != nil {
-		return failed
+	if stale != nil {
+		return stale
 	}
 	if err != nil {
 		// Which one it was is found by asking all of them.

@@ -77,9 +77,7 @@ func (l *Log) scrubRun(r *run, from uint64, bytes int64) (n int64, next uint64, 
 
 // loseRecord notes that a record cannot be read, unless it was deleted.
 func (l *Log) loseRecord(r *run, p *pagePlace, i uint32, seq uint64, err error) {
-	if l.ready(r) != nil {
-		return
-	}
+	l.ready(r)
 	l.mu.RLock()
 	dead := r.dead.has(p.number + i)
 	l.mu.RUnlock()

@@ -115,9 +115,7 @@ func (l *Log) rewrite(group []*run, into *file) error {
 	copied := make([]bitset, len(group)) // what was dead when it was copied
 	err := func() error {
 		for i, r := range group {
-			if err := l.ready(r); err != nil {
-				return err
-			}
+			l.ready(r)
 			l.mu.RLock()
 			copied[i] = slices.Clone(r.dead)
 			l.mu.RUnlock()

@@ -51,7 +51,7 @@ func (o *overlay) count(c *Change, by int) {
 	if c.removes() {
 		o.removers += by
 	}
-	if !c.arrives() || c.Kind == Skip && c.rollup != noRollup {
+	if c.Kind != Append {
 		o.others += by
 	}
 	if c.rollup == rollupAll {

@@ -45,6 +45,7 @@ type Conn struct {
 	cause atomic.Pointer[error]
 	in    Input
 	burst bool // the last reads filled the buffer
+	brim  bool // the last read of src filled it, though that gave less
 	fresh bool // rest was not shown to the handler yet
 	moved bool // Serve has returned ErrMoved and was not called since
 
@@ -143,7 +144,7 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 // onReadable is what Serve does whenever the descriptor is readable; done ends Serve.
 func (c *Conn) onReadable(uintptr) (done bool) {
 	if c.moved {
-		if c.moved = false; c.src == nil && quiet(c.fd) {
+		if c.moved = false; c.dry() && quiet(c.fd) {
 			return false
 		}
 	}
@@ -245,7 +246,7 @@ func (r *reader) read() (int, syscall.Errno) {
 	} else {
 		n, errno = r.c.readFrom(space)
 	}
-	if n == len(space) {
+	if n == len(space) || n > 0 && r.c.brim {
 		r.full++
 	} else if n > 0 {
 		r.full = 0
@@ -326,6 +327,11 @@ func (c *Conn) Close(flush bool) {
 	if !flush {
 		o.kill()
 	}
+	if o.sink != nil && o.says() && !o.busy {
+		o.busy = true
+		o.carryOn(0, writerRounds) // shuts at its end
+		return
+	}
 	busy, dead := o.busy, o.dead
 	o.mu.Unlock()
 	switch {
@@ -353,12 +359,15 @@ func (c *Conn) shut() {
 	o := &c.Out
 	o.mu.Lock()
 	o.kill()
-	s := o.session()
+	s, k := o.session(), o.framer()
 	o.mu.Unlock()
+	if k != nil {
+		k.drop()
+	}
 	if s != nil {
 		s.farewell()
 	}
-	if c.refused || c.fail != nil {
+	if c.refused || c.fail != nil || k != nil {
 		c.swallow()
 	}
 	_ = c.nc.Close()
@@ -413,7 +422,7 @@ func (c *Conn) writeOut() {
 		c.Abort(&WriteError{w.errno})
 		return
 	}
-	if o.head < len(o.queue) && !o.dead { // came after the last step
+	if (o.head < len(o.queue) || o.nudged) && !o.dead { // came after the last step
 		o.carryOn(0, 1)
 		return
 	}
@@ -491,7 +500,7 @@ func (w *writeRun) step() (done bool) {
 	o := &w.c.Out
 	o.mu.Lock()
 	for {
-		if o.dead || o.head == len(o.queue) || o.holder != nil {
+		if o.dead || o.head == len(o.queue) && !o.nudged || o.holder != nil {
 			o.mu.Unlock()
 			return true
 		}

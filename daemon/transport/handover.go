@@ -42,7 +42,9 @@ func (c *Conn) Movable() bool {
 	return c.Out.movable()
 }
 
-func (o *Outbound) movable() bool { return o.sink == nil || o.session() != nil }
+func (o *Outbound) movable() bool {
+	return o.sink == nil || o.session() != nil && o.framer() == nil
+}
 
 // Hold ends writing: what is sent from now on only queues. It does not wait until a
 // write that is under way has ended; Park does.

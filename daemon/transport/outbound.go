@@ -29,6 +29,7 @@ type Outbound struct {
 	pending int64 // bytes accepted and not yet written
 
 	moved   bool // the write before writeOut began took something
+	nudged  bool // the sink owes the peer something besides the queue
 	busy    bool // somebody writes, or waits for the descriptor to be writable
 	dead    bool // nothing is accepted any more
 	closing bool // the connection is closed when all is written
@@ -58,11 +59,15 @@ type sink interface {
 // session returns the session that the queue encrypts for by itself, nil if there is
 // none. The lock is held.
 func (o *Outbound) session() *session {
-	if f, ok := o.sink.(*filterSink); ok {
-		s, _ := f.filter.(*session)
-		return s
+	var f filter
+	switch k := o.sink.(type) {
+	case *filterSink:
+		f = k.filter
+	case *framer:
+		f = k.below
 	}
-	return nil
+	s, _ := f.(*session)
+	return s
 }
 
 // PendingError: more was waiting to be sent than may.
@@ -209,7 +214,7 @@ func (o *Outbound) carryOn(errno syscall.Errno, rounds int) {
 			o.idle()
 			o.conn.Abort(&WriteError{errno})
 			return
-		case o.head == len(o.queue):
+		case o.head == len(o.queue) && !o.nudged:
 			o.idle()
 			return
 		}
@@ -242,11 +247,14 @@ func (o *Outbound) writeSome() (int, syscall.Errno) {
 	clear(waiting[:len(some)])
 	o.head += len(some)
 	o.tail = nil
-	sink := o.sink
+	sink, nudged := o.sink, o.nudged
+	o.nudged = false
 	o.mu.Unlock()
 	w, errno := o.write(sink, some)
+	more := nudged && (errno != 0 || len(some) > 0) // the sink may not have come to it
 	left := advance(some, w)
 	o.mu.Lock()
+	o.nudged = o.nudged || more
 	if o.dead {
 		batch.ReleaseAll(left)
 		return w, 0

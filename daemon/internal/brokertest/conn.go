@@ -18,11 +18,20 @@ import (
 // to, so that a test decides when a peer is slow. One goroutine at a time.
 type Conn struct {
 	t    testing.TB
-	net  *net.TCPConn
+	net  wire
+	tcp  *net.TCPConn
+	web  *webWire // nil: not by WebSocket
 	in   *bufio.Reader
 	port int
 
 	reply string // of the last request to a service of another account, in a script
+}
+
+// wire is what bytes go through: TCP, or what is above it.
+type wire interface {
+	net.Conn
+	CloseWrite() error
+	SetLinger(sec int) error
 }
 
 // Dial connects to the server and reads nothing; the test fails if it cannot.
@@ -34,7 +43,7 @@ func (s *Server) Dial(t testing.TB) *Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	return &Conn{t: t, net: nc.(*net.TCPConn), in: bufio.NewReaderSize(nc, 32<<10), port: s.port}
+	return &Conn{t: t, net: nc.(*net.TCPConn), tcp: nc.(*net.TCPConn), in: bufio.NewReaderSize(nc, 32<<10), port: s.port}
 }
 
 // Open connects, reads the INFO and sends CONNECT with the given JSON.
@@ -56,7 +65,7 @@ func (s *Server) TryOpen(connect string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{t: s.t, net: nc.(*net.TCPConn), in: bufio.NewReaderSize(nc, 4<<10), port: s.port}
+	c := &Conn{t: s.t, net: nc.(*net.TCPConn), tcp: nc.(*net.TCPConn), in: bufio.NewReaderSize(nc, 4<<10), port: s.port}
 	f, err := c.frame()
 	if err == nil && !bytes.HasPrefix(f, []byte("INFO ")) {
 		err = fmt.Errorf("want INFO, got %q", f)
@@ -91,7 +100,7 @@ func (c *Conn) TrySync(text string) error {
 }
 
 // Net returns the connection below, for deadlines and socket options.
-func (c *Conn) Net() *net.TCPConn { return c.net }
+func (c *Conn) Net() *net.TCPConn { return c.tcp }
 
 // Send writes text as it stands. That the server has closed the connection is
 // no failure here: the test learns it by reading.

@@ -20,6 +20,10 @@ type PlayOptions struct {
 	// Bytewise sends every byte in a write of its own, which makes a parser
 	// stop and resume anywhere.
 	Bytewise bool
+
+	Web *Web // by WebSocket; nil: by TCP
+	// Closed is told of each connection that the server closed what its close frame said; nil: nobody is.
+	Closed func(conn, said string)
 }
 
 // Play starts a server for the script, plays the script to it and returns the
@@ -28,7 +32,12 @@ type PlayOptions struct {
 func Play(t testing.TB, script *Script, o PlayOptions) string {
 	t.Helper()
 	p := &player{t: t, script: script, opts: o, conns: map[string]*Conn{}, kept: map[string][]string{}}
-	p.server = Start(t, Options{Binary: o.Binary, Config: strings.Join(script.Config, "\n"), Args: script.Flags})
+	p.config = strings.Join(script.Config, "\n")
+	if o.Web != nil {
+		p.port = FreePort(t)
+		p.config += o.Web.webBlock(p.port)
+	}
+	p.server = Start(t, Options{Binary: o.Binary, Config: p.config, Args: script.Flags})
 	for _, st := range script.steps {
 		p.out = append(p.out, st.text)
 		if err := p.play(st); err != nil {
@@ -46,6 +55,8 @@ type player struct {
 	conns  map[string]*Conn
 	kept   map[string][]string // frames of a wait, per connection
 	out    []string
+	config string
+	port   int // of WebSocket
 }
 
 func (p *player) text() string { return strings.Join(p.out, "\n") + "\n" }
@@ -63,6 +74,9 @@ func (p *player) play(st step) error {
 		return nil
 	case "reload":
 		from := p.server.LogLen()
+		if p.opts.Web != nil {
+			st.arg += p.opts.Web.webBlock(p.port)
+		}
 		p.server.SetConfig(st.arg)
 		p.server.Signal(syscall.SIGHUP)
 		p.server.WaitLogFrom("Reloaded server configuration", from)
@@ -89,7 +103,7 @@ func (p *player) play(st step) error {
 // playOn does st on one connection and returns the frames to record.
 func (p *player) playOn(name string, st step) ([]string, error) {
 	if st.verb == "dial" || st.verb == "open" {
-		c := p.server.Dial(p.t)
+		c := p.dial()
 		p.conns[name] = c
 		if st.verb == "open" {
 			if f := c.Frame(); !strings.HasPrefix(f, "INFO {") {
@@ -119,7 +133,11 @@ func (p *player) playOn(name string, st step) ([]string, error) {
 	case "ping":
 		return c.until("PING", 0)
 	case "eof":
-		return c.until(EOF, 0)
+		got, err := c.until(EOF, 0)
+		if p.opts.Closed != nil && err == nil {
+			p.opts.Closed(name, c.Closed())
+		}
+		return got, err
 	case "shut":
 		return nil, c.net.CloseWrite()
 	case "close":
@@ -131,6 +149,13 @@ func (p *player) playOn(name string, st step) ([]string, error) {
 		return nil, c.net.Close()
 	}
 	return nil, fmt.Errorf("unknown command %q", st.verb)
+}
+
+func (p *player) dial() *Conn {
+	if p.opts.Web != nil {
+		return p.server.DialWeb(p.t, p.port, *p.opts.Web)
+	}
+	return p.server.Dial(p.t)
 }
 
 // sync sends PING and returns the frames before its PONG.

@@ -138,17 +138,14 @@ func (l *Log) AtTime(t int64) (uint64, bool) {
 }
 
 // Subject returns what is known of a subject.
-func (l *Log) Subject(s []byte) (stream.Totals, error) {
+func (l *Log) Subject(s []byte) (stream.Totals, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if subj := l.bySubj[string(s)]; subj != nil {
-		return subj.Totals, nil
+		return subj.Totals, true
 	}
-	return stream.Totals{}, nil
+	return stream.Totals{}, false
 }
-
-// Knows has nothing to read.
-func (l *Log) Knows([]byte) error { return nil }
 
 // Count counts messages.
 func (l *Log) Count(f *subjects.Filter, from, upTo uint64) (n uint64) {
@@ -174,7 +171,7 @@ func (l *Log) Count(f *subjects.Filter, from, upTo uint64) (n uint64) {
 }
 
 // Subjects calls fn for subjects, sorted.
-func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bool) error {
+func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bool) {
 	l.mu.RLock()
 	found := make([]subject, 0, 16)
 	for _, s := range l.bySubj {
@@ -186,10 +183,9 @@ func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bo
 	slices.SortFunc(found, func(a, b subject) int { return strings.Compare(a.name, b.name) })
 	for _, s := range found {
 		if !fn([]byte(s.name), s.Totals) {
-			break
+			return
 		}
 	}
-	return nil
 }
 
 // Holes calls fn for the gaps between the first and the last message.
