@@ -135,7 +135,8 @@ func (l *Log) writeIndex(f *file, start int64, buf []byte, pages []pagePlace, bo
 }
 
 // write writes b at off. What stood behind the end of what counts is cut off first, so that
-// nothing of an earlier life is found there.
+// nothing of an earlier life is found there: from the next block on, since to cut a block is to write it. In the rest
+// of the last one stands nothing, for no two syncs share one.
 func (f *file) write(b []byte, off int64) error {
 	return f.use(func(v vfs.File) error {
 		f.mu.Lock()
@@ -144,7 +145,11 @@ func (f *file) write(b []byte, off int64) error {
 		trim := !f.trimmed
 		f.mu.Unlock()
 		if trim {
-			if err := v.Truncate(f.size); err != nil {
+			size, err := v.Size()
+			if end := aligned(f.size); err == nil && size > end {
+				err = v.Truncate(end)
+			}
+			if err != nil {
 				return err
 			}
 			f.trimmed = true

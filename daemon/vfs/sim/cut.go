@@ -137,7 +137,7 @@ func (c *cutting) content(n, m *node) {
 			shorten(m.disk, n.low)
 			size = n.low
 		} else {
-			dirty = slices.DeleteFunc(dirty, func(b int64) bool { return (b+1)*blockSize > n.low })
+			dirty = slices.DeleteFunc(dirty, func(b int64) bool { return b*blockSize >= n.low })
 		}
 	}
 	for _, b := range dirty {

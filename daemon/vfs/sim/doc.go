@@ -3,7 +3,8 @@
 //
 // What is written is seen at once and kept apart from what is on the disk. At a [Disk.Cut] each
 // sector that was written and not synced is there, or is not, and a block of 4 KiB in which
-// one of them lies may become anything, also where it had been synced before. Names behave
+// one of them lies may become anything, also where it had been synced before. To cut a file off within a block
+// is to write that block. Names behave
 // alike: each change that was not synced with its folder has happened or has not, by itself, or
 // in order, as in a file system that keeps a journal of its names.
 //

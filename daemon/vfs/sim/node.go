@@ -113,9 +113,12 @@ func shorten(m map[int64]*block, size int64) {
 	}
 }
 
-// cutOff truncates what is seen.
+// cutOff truncates what is seen. Of the block that is cut the end is made zeros, for which the kernel writes it again.
 func (n *node) cutOff(size int64) {
 	shorten(n.cache, size)
+	if b, lo := size/blockSize, size%blockSize; lo != 0 && n.cache[b] != nil {
+		n.dirty[b] |= sectorsOf(lo, blockSize)
+	}
 	for _, m := range []map[int64]uint8{n.dirty, n.astray} {
 		for b := range m {
 			if b*blockSize >= size {
