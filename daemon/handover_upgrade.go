@@ -298,6 +298,9 @@ func (d *Daemon) awaitParcel() error {
 	if line == nil {
 		return nil
 	}
+	if err := d.readableStorage(d.active.Load().cfg.Options); err != nil {
+		return err
+	}
 	crashAt("ready")
 	if err := line.Send(handover.Message{Kind: handover.Prepared, Version: d.Identity.Own, Confirms: true}); err != nil {
 		return err

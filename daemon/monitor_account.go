@@ -20,6 +20,9 @@ func (d *Daemon) accountDetail(name string, info *monitor.AccountInfo) {
 			describeClaims(r, info)
 		}
 	}
+	if js := d.jetStream.server(); js != nil {
+		info.JetStream = js.Enabled(name)
+	}
 	for i := range act.cfg.Options.Accounts {
 		if a := &act.cfg.Options.Accounts[i]; a.Name == name {
 			describeAccount(act.cfg.Options.Accounts, a, info)

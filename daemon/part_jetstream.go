@@ -17,6 +17,7 @@ import (
 
 var (
 	_ handsOn = (*jetStreamPart)(nil)
+	_ checked = (*jetStreamPart)(nil)
 	_ owes    = (*jetStreamPart)(nil)
 )
 
@@ -46,6 +47,8 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 	dir, lasts := storeDir(o, p.d.System.StateDir)
 	if !lasts {
 		p.log.Warn("Temporary storage directory used, data could be lost on system reboot: " + dir)
+	} else if text := groundWarning(dir); text != "" {
+		p.log.Warn("Storage directory " + text)
 	}
 	js := jetstream.New(p.d.broker, p.d.jetStreamOptions(o), p.log)
 	p.mu.Lock()
@@ -53,9 +56,12 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 	for account, c := range p.claims {
 		js.Claim(account, c)
 	}
-	if err := js.Start(); err != nil {
+	end := p.tellOfRecovery(js)
+	err := js.Start()
+	end()
+	if err != nil {
 		js.Stop()
-		return err
+		return p.d.explainStorage(err, dir)
 	}
 	p.run, p.ready = js, true
 	p.announce(o, dir)
@@ -129,6 +135,16 @@ func storageLimits(s *auth.SharedStorage) api.AccountLimits {
 	}
 }
 
+// server is what keeps streams; nil while nobody does. Any goroutine may ask.
+func (p *jetStreamPart) server() *jetstream.Server {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ready {
+		return nil
+	}
+	return p.run
+}
+
 // prepare follows limits and accounts; the core has changed before.
 func (p *jetStreamPart) prepare(_, new *config.Config) (*change, error) {
 	if p.run == nil {
@@ -164,6 +180,9 @@ func (p *jetStreamPart) payUp(ctx context.Context) {
 }
 
 func (p *jetStreamPart) stop() {
+	p.mu.Lock()
+	p.ready = false
+	p.mu.Unlock()
 	if p.run != nil {
 		p.run.Stop()
 	}

@@ -44,12 +44,19 @@ func (d *Daemon) statusText() string {
 	case act.err != nil:
 		parts = append(parts, fmt.Sprintf("reload refused at %s: %s", clock(act.refused), brief(act.err)))
 	}
+	parts = append(parts, d.streamProblems()...)
+	if w := d.lossWarning(); w != "" {
+		parts = append(parts, w)
+	}
 	if s := d.inState(); s != stateRunning {
 		parts = append(parts, s)
 	}
 	count := counted(uint64(t.Clients), "client")
 	if act.cfg.Options.Cluster.Enabled() {
 		count += ", " + counted(uint64(t.Routes), "route")
+	}
+	if s := d.streamStatus(); s != nil {
+		count += ", " + counted(uint64(s.Streams), "stream")
 	}
 	if r := d.rates.Load(); r != nil {
 		count += ", " + rateText(r.inSec) + " msgs/s in"
@@ -118,7 +125,10 @@ func rateText(v float64) string {
 }
 
 // problems are the reasons for which `nats-broker status` exits with 1.
-func (d *Daemon) problems() []string {
+func (d *Daemon) problems() []string { return append(d.configProblems(), d.streamProblems()...) }
+
+// configProblems say why the configuration in effect is not the one on disk.
+func (d *Daemon) configProblems() []string {
 	act := d.active.Load()
 	var list []string
 	switch {
@@ -133,7 +143,7 @@ func (d *Daemon) problems() []string {
 // checks explain health to people.
 func (d *Daemon) checks() []monitor.Check {
 	list := []monitor.Check{{Name: "state", OK: d.inState() == stateRunning, Detail: d.inState()}}
-	problems := d.problems()
+	problems := d.configProblems()
 	c := monitor.Check{Name: "configuration", OK: len(problems) == 0, Detail: strings.Join(problems, "; ")}
 	if c.OK {
 		c.Detail = configText(d.active.Load())
@@ -157,12 +167,14 @@ func (d *Daemon) status() *control.Status {
 			File: act.cfg.File, Digest: act.cfg.Digest, Files: filesOf(act.cfg), Loaded: act.loaded,
 			Watching: act.cfg.Options.Process.ConfigWatch && act.cfg.File != "", LastGood: act.lastGood,
 		},
-		Traffic: d.traffic(),
-		Limits:  control.Limits{Files: d.limits.files, Memory: d.limits.memory, Processors: d.limits.processors},
-		Levels:  levelWords(d.logs.Levels()),
+		Traffic: d.traffic(), Streams: d.streamStatus(),
+		Limits: control.Limits{Files: d.limits.files, Memory: d.limits.memory, Processors: d.limits.processors},
+		Levels: levelWords(d.logs.Levels()),
 	}
-	if open := d.openWarning(); open != "" {
-		s.Warnings = []string{open}
+	for _, w := range []string{d.openWarning(), d.lossWarning()} {
+		if w != "" {
+			s.Warnings = append(s.Warnings, w)
+		}
 	}
 	for _, n := range d.logs.Drops() {
 		s.LogDrops += n

@@ -27,6 +27,7 @@ func (d *Daemon) monitorSource() monitor.Source {
 	if d.cluster.hub != nil {
 		s.Routes = routeSource{d.cluster.hub}
 	}
+	s.JetStream = jetStreamSource{d}
 	return s
 }
 
@@ -161,7 +162,13 @@ func (h healthSource) Ready() error {
 }
 
 // Remark is what is wrong although clients are served.
-func (h healthSource) Remark() string { return strings.Join(h.d.problems(), "; ") }
+func (h healthSource) Remark() string {
+	list := h.d.problems()
+	if w := h.d.lossWarning(); w != "" {
+		list = append(list, w)
+	}
+	return strings.Join(list, "; ")
+}
 
 func (h healthSource) Checks() []monitor.Check { return h.d.checks() }
 

@@ -16,7 +16,9 @@ import (
 
 // systemOptions translates the configuration for the system account's service.
 func systemOptions(o *config.Options, build string) system.Options {
-	return system.Options{Tags: lower(o.Tags), Metadata: o.Metadata, FeatureFlags: featureFlags(o), Build: build}
+	return system.Options{
+		JetStream: o.JetStream.Enabled, Domain: jetStreamDomain(o), Tags: lower(o.Tags), Metadata: o.Metadata, FeatureFlags: featureFlags(o), Build: build,
+	}
 }
 
 // knownFlags are the feature flags of nats-server 2.15.3 with their defaults.
@@ -61,8 +63,8 @@ func (d *Daemon) systemSource() system.Source {
 				return m.Subsz(o)
 			}),
 			"LEAFZ": report(r, func(m *monitor.Reporter, _ struct{}) (any, error) { return m.Leafz(), nil }),
-			"JSZ": report(r, func(*monitor.Reporter, struct{}) (any, error) {
-				return (*struct{})(nil), errors.New("jetstream not enabled")
+			"JSZ": reportAccount(r, func(m *monitor.Reporter, o monitor.JszOptions, account string) (any, error) {
+				return m.JszAccount(account, o)
 			}),
 			"INFO":  reportAccount(r, accountInfo),
 			"STATZ": reportAccount(r, accountStatz),
@@ -104,13 +106,11 @@ type accountOf struct {
 	Account string `json:"account"`
 }
 
-// jsz answers as a server without JetStream.
-func jsz(m *monitor.Reporter, o struct {
-	LeaderOnly bool `json:"leader_only"`
-}) (any, error) {
-	z, err := m.Jsz(o.LeaderOnly)
+// jsz does not answer where another server leads.
+func jsz(m *monitor.Reporter, o monitor.JszOptions) (any, error) {
+	z, err := m.Jsz(o)
 	if err != nil {
-		return nil, system.ErrNoAnswer // another server leads
+		return nil, system.ErrNoAnswer
 	}
 	return z, nil
 }
@@ -152,6 +152,11 @@ func (d *Daemon) systemStats(s *system.Stats) {
 	}
 	if k := v.StaleConnectionStats; k != (monitor.KindCounts{}) {
 		s.StaleConnectionsOf = (*system.KindCounts)(&k)
+	}
+	if js := d.reporter().JetStream(); js != nil {
+		c := *js.Config
+		c.StoreDir = "" // nobody else's business
+		js.Config, s.JetStream = &c, js
 	}
 	if d.cluster.hub == nil {
 		return

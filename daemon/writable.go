@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/store"
+	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
 // CheckWritable reports what a broker with this configuration would have to
@@ -36,7 +37,14 @@ func CheckWritable(cfg *config.Config) error {
 		check("resolver.dir", r.Dir, true)
 	}
 	if dir := o.JetStream.StoreDir; o.JetStream.Enabled && dir != "" {
+		before := len(list)
 		check("jetstream.store_dir", dir, true)
+		if unit := unitOf(cfg.File); unit != "" && len(list) > before {
+			list[before] = fmt.Errorf("%w; %s", list[before], allowWriting(unit, dir))
+		}
+		if err := store.Check(vfs.OS, dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+			list = append(list, fmt.Errorf("jetstream.store_dir: %w", err))
+		}
 		if err := foreignStore(dir); err != nil && !o.JetStream.NewStore {
 			list = append(list, fmt.Errorf("jetstream.store_dir: %s: %w", dir, err))
 		}

@@ -54,6 +54,9 @@ func configCheck(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if err == nil && *writable {
 		err = daemon.CheckWritable(cfg)
 	}
+	if cfg != nil {
+		warns = append(warns, daemon.StorageWarnings(cfg)...)
+	}
 	status = exitOK
 	if err != nil {
 		status = exitFail

@@ -18,8 +18,9 @@ where it listens, what it carries.
     --json             print everything as JSON
 ` + commonFlags + `
 Exit status: 0 all is well, 1 it serves but not with the configuration on disk
-(a reload was refused, or the last good configuration is in effect), 2 wrong
-command line, 3 no broker is running.
+(a reload was refused, or the last good configuration is in effect), or streams
+cannot be stored (the disk is full, failed or does not answer), 2 wrong command
+line, 3 no broker is running.
 `
 
 // runStatus prints what the daemon says about itself.
@@ -79,6 +80,17 @@ func printStatus(w io.Writer, s *control.Status) {
 	}
 	row("connections", "%d clients, %d routes, %d subscriptions", s.Traffic.Clients, s.Traffic.Routes, s.Traffic.Subscriptions)
 	row("messages", "%d in (%.0f/s), %d out (%.0f/s)", s.Traffic.InMsgs, s.Traffic.InMsgsRate, s.Traffic.OutMsgs, s.Traffic.OutMsgsRate)
+	if js := s.Streams; js != nil {
+		row("streams", "%d with %d messages in %s, %d consumers", js.Streams, js.Messages, size(js.Bytes), js.Consumers)
+		row("storage", "%s of %s used, %s free on the disk", size(js.Storage), limit(js.MaxStorage), size(js.Free))
+		row("memory storage", "%s of %s used", size(js.Memory), limit(js.MaxMemory))
+		if js.Lost > 0 {
+			row("lost messages", "%d", js.Lost)
+		}
+		if js.Refused > 0 {
+			row("refused unseen", "%d messages were not stored, and nobody had asked for an answer", js.Refused)
+		}
+	}
 	row("slow consumers", "%d", s.Traffic.SlowConsumers)
 	row("limits", "%d files, %d processors, memory %s", s.Limits.Files, s.Limits.Processors, memory(s.Limits.Memory))
 	tw.Flush()
@@ -89,6 +101,26 @@ func memory(n int64) string {
 		return "unlimited"
 	}
 	return fmt.Sprintf("%d MiB", n>>20)
+}
+
+// size writes a number of bytes with the unit that fits.
+func size(n uint64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	v, i := float64(n), 0
+	for v >= 1024 && i < len(units)-1 {
+		v, i = v/1024, i+1
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, units[i])
+}
+
+func limit(n int64) string {
+	if n < 0 {
+		return "unlimited"
+	}
+	return size(uint64(n))
 }
 
 func onOff(b bool) string {

@@ -18,7 +18,7 @@ import (
 const topUsage = `Usage: nats-broker top [options] [url]
 
 Shows live what the broker does: rates, memory, and the connections that do
-most. url is the monitoring address, by default http://127.0.0.1:8222; it may
+most, or the streams. url is the monitoring address, by default http://127.0.0.1:8222; it may
 carry a user and password, or name a socket (unix:///run/nats-broker/monitor.sock,
 unix://user:password@/path), behind it :/PATH if http_base_path is set.
 A nats-server can be watched as well.
@@ -29,8 +29,9 @@ A nats-server can be watched as well.
         --sort ORDER         order of the connections: cid, start, subs, pending, msgs_to,
                              msgs_from, bytes_to, bytes_from, last, idle, uptime, rtt
                              (default pending)
-        --account NAME       only the connections of this account
-        --rows N             connections shown (default: as many as fit, or 20)
+        --streams            show streams in place of connections, the largest first
+        --account NAME       only the connections or streams of this account
+        --rows N             connections or streams shown (default: as many as fit, or 20)
         --cacert FILE        trust these authorities for https
         --cert FILE, --key FILE
                              client certificate for https
@@ -38,7 +39,7 @@ A nats-server can be watched as well.
 
 Keys: c cid, s subscriptions, p pending, t messages to, f messages from,
 T bytes to, F bytes from, i idle, u uptime, l last active, r round trip time;
-n and b turn pages, space pauses, q quits.
+j goes to streams and back, n and b turn pages, space pauses, q quits.
 
 Exit status: 0 it was ended, 1 the address does not answer, 2 wrong use.
 `
@@ -55,6 +56,7 @@ var topOrders = []struct {
 // topOptions are the command line.
 type topOptions struct {
 	url, account, sort        string
+	streams                   bool
 	interval                  time.Duration
 	count, rows               int
 	caFile, certFile, keyFile string
@@ -100,6 +102,7 @@ func parseTop(args []string, stdout, stderr io.Writer) (o topOptions, code int, 
 	fs.StringVar(&o.sort, "sort", "pending", "")
 	fs.StringVar(&o.account, "account", "", "")
 	fs.IntVar(&o.rows, "rows", 0, "")
+	fs.BoolVar(&o.streams, "streams", false, "")
 	fs.StringVar(&o.caFile, "cacert", "", "")
 	fs.StringVar(&o.certFile, "cert", "", "")
 	fs.StringVar(&o.keyFile, "key", "", "")
@@ -269,6 +272,8 @@ func (t *top) press(key byte) bool {
 		return false
 	case ' ':
 		t.paused = !t.paused
+	case 'j':
+		t.o.streams, t.offset = !t.o.streams, 0
 	case 'n':
 		t.offset += t.rows()
 	case 'b':
@@ -290,11 +295,14 @@ func (t *top) rows() int {
 		return t.o.rows
 	case t.size != nil:
 		_, h := t.size()
+		if t.shown != nil && t.shown.streams != nil {
+			h-- // for the line about them
+		}
 		return max(1, h-topHeaderLines)
 	}
 	return 20
 }
 
 func (t *top) query() topQuery {
-	return topQuery{sort: t.o.sort, account: t.o.account, offset: t.offset, limit: t.rows()}
+	return topQuery{sort: t.o.sort, account: t.o.account, offset: t.offset, limit: t.rows(), streams: t.o.streams}
 }

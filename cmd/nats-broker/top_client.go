@@ -41,6 +41,9 @@ type topServer struct {
 	OutMsgs       int64     `json:"out_msgs"`
 	InBytes       int64     `json:"in_bytes"`
 	OutBytes      int64     `json:"out_bytes"`
+	JetStream     struct {
+		Config *struct{} `json:"config"` // nil: it is off
+	} `json:"jetstream"`
 }
 
 // topBuild is which nats-broker it is; empty for a nats-server.
@@ -70,16 +73,18 @@ type topConn struct {
 // topSample is one look.
 type topSample struct {
 	topServer
-	at    time.Time // of the connections' figures
-	total int
-	conns []topConn
-	query topQuery
+	at      time.Time // of the figures of what is listed
+	total   int
+	conns   []topConn
+	streams *topStreams // nil: there is no JetStream
+	query   topQuery
 }
 
 // topQuery selects the connections of a look.
 type topQuery struct {
 	sort, account string
 	offset, limit int
+	streams       bool // instead of connections
 }
 
 func newTopClient(o topOptions, token string) (*topClient, error) {
@@ -139,6 +144,15 @@ func (c *topClient) look(ctx context.Context, q topQuery) (*topSample, error) {
 	s := &topSample{query: q}
 	if err := c.get(ctx, "/varz", &s.topServer); err != nil {
 		return nil, err
+	}
+	if s.JetStream.Config != nil {
+		var err error
+		if s.streams, s.at, err = c.lookAtStreams(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	if q.streams {
+		return s, nil
 	}
 	values := url.Values{"sort": {q.sort}, "offset": {strconv.Itoa(q.offset)}, "limit": {strconv.Itoa(q.limit)}}
 	if q.account != "" {

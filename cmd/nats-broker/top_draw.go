@@ -41,7 +41,7 @@ func (t *top) draw(now *topSample) {
 }
 
 // topKeys fits a terminal of 80 columns.
-const topKeys = "q quit  space pause  n/b page  sort: p)ending t)o f)rom T/F bytes s)ubs i)dle"
+const topKeys = "q quit space pause n/b page j streams sort: p)ending t)o f)rom T/F bytes s)ubs"
 
 // status is the last line of the screen.
 func (t *top) status() string {
@@ -63,7 +63,31 @@ func renderTop(before, now *topSample, width int) string {
 	add("  cpu %.1f%%  memory %s  subscriptions %s  slow consumers %d  routes %d", now.CPU, topBytes(float64(now.Mem)), topCount(float64(now.Subscriptions)), now.Slow, now.Routes)
 	add("  in   %10s msgs  %10s   %8s msgs/s  %10s/s", topCount(float64(now.InMsgs)), topBytes(float64(now.InBytes)), topCount(rate.inMsgs), topBytes(rate.inBytes))
 	add("  out  %10s msgs  %10s   %8s msgs/s  %10s/s", topCount(float64(now.OutMsgs)), topBytes(float64(now.OutBytes)), topCount(rate.outMsgs), topBytes(rate.outBytes))
+	if s := now.streams; s != nil {
+		add("  streams %s  messages %s  files %s  memory %s  consumers %s", topCount(float64(s.Streams)), topCount(float64(s.Messages)),
+			topBytes(float64(s.Storage)), topBytes(float64(s.Memory)), topCount(float64(s.Consumers)))
+	}
 	add("")
+	switch {
+	case !now.query.streams:
+		lines = append(lines, connectionLines(before, now, width)...)
+	case now.streams == nil:
+		add("There is no JetStream.")
+	default:
+		lines = append(lines, streamLines(before, now)...)
+	}
+	for i, l := range lines {
+		if l = strings.TrimRight(l, " "); width > 0 {
+			l = clip(l, width)
+		}
+		lines[i] = l
+	}
+	return strings.Join(lines, "\n")
+}
+
+// connectionLines are the table of connections.
+func connectionLines(before, now *topSample, width int) (lines []string) {
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	last := now.query.offset + len(now.conns)
 	add("Connections %d-%d of %d, by %s", min(now.query.offset+1, last), last, now.total, now.query.sort)
 	shown := fittingColumns(width, now.query.sort)
@@ -82,13 +106,7 @@ func renderTop(before, now *topSample, width int) string {
 		lines = append(lines, topLine(shown, []string{address, strconv.FormatUint(c.CID, 10), name, strconv.Itoa(c.Subs), topBytes(float64(c.Pending)),
 			topCount(r.outMsgs), topCount(r.inMsgs), topBytes(r.outBytes), topBytes(r.inBytes), shortRTT(c.RTT), printable(c.Idle), printable(c.Uptime)}))
 	}
-	for i, l := range lines {
-		if l = strings.TrimRight(l, " "); width > 0 {
-			l = clip(l, width)
-		}
-		lines[i] = l
-	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // topRates are differences per second. From and to are the broker's view: in

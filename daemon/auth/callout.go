@@ -1,7 +1,10 @@
 package auth
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,6 +39,20 @@ type Callout struct {
 	Accounts map[string]bool
 	// Tags of this server, which the service is told.
 	Tags []string
+
+	// inputs stands for all by which it is told who somebody is, and who is left to it, but for the lists above.
+	inputs [sha256.Size]byte
+}
+
+// inputsOf sums up who can log in and how; permissions do not count.
+func inputsOf(o *Options) [sha256.Size]byte {
+	users := slices.Clone(o.Users)
+	for i := range users {
+		users[i].Permissions = nil
+	}
+	slices.SortFunc(users, func(a, b User) int { return cmp.Compare(a.Name+a.Nkey, b.Name+b.Nkey) })
+	text, _ := json.Marshal([]any{o.User, o.Password, o.Token, o.NoAuthUser, o.CertificateMap, o.ProxyRequired, o.Callout.Tags, users}) // never fails
+	return sha256.Sum256(text)
 }
 
 // Server describes this server to a callout service.
@@ -168,7 +185,7 @@ func (c *Callout) renew(id *Identity) (*Identity, error) {
 
 // same reports whether answers of the service to what was asked under another configuration still count.
 func (c *Callout) same(o *Callout) bool {
-	return c != nil && o != nil && c.Issuer == o.Issuer && c.Account == o.Account && c.XKey == o.XKey &&
+	return c != nil && o != nil && c.inputs == o.inputs && c.Issuer == o.Issuer && c.Account == o.Account && c.XKey == o.XKey &&
 		slices.Equal(c.Users, o.Users) && slices.Equal(c.Allowed, o.Allowed)
 }
 

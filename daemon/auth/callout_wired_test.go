@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -391,6 +392,68 @@ func TestCalloutSpares(t *testing.T) {
 			}
 			if n := len(d.requests); n != 3 {
 				t.Errorf("%d requests, want 3", n)
+			}
+		})
+	}
+}
+
+// TestCalloutAskedAgain has a reload change who can log in, or what the service is told: it is asked again about who is
+// there. nats-server closes them, so that they come again. Other changes ask nobody.
+func TestCalloutAskedAgain(t *testing.T) {
+	for name, bin := range binaries(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDecider(t, false)
+			config := d.config("", "")
+			s := brokertest.Start(t, brokertest.Options{Binary: bin, Config: config})
+			d.serve(s.URL())
+			nc, err := nats.Connect(s.URL(), nats.UserInfo("anybody", "pw"), nats.ReconnectWait(10*time.Millisecond), nats.MaxReconnects(-1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			asked := func() int {
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				return len(d.requests)
+			}
+			for _, c := range []struct {
+				what, config string
+				again        bool
+			}{
+				{"a limit", config + "max_payload: 1000000\n", false},
+				{"permissions", strings.Replace(config, "password: kn", "password: kn, permissions: { publish: a }", 1), false},
+				{"a tag", config + "server_tags: [ x ]\n", true},
+				{"a password", strings.Replace(config, "password: kn", "password: new", 1), true},
+				{"one user less", strings.Replace(config, "{user: known, password: kn}", "", 1), true},
+			} {
+				before, from := asked(), s.LogLen()
+				s.SetConfig(c.config)
+				s.Signal(syscall.SIGHUP)
+				s.WaitLogFrom("Reloaded server configuration", from)
+				if c.again {
+					for end := time.Now().Add(brokertest.Patience); asked() == before && time.Now().Before(end); {
+						time.Sleep(5 * time.Millisecond) // until the service is asked
+					}
+				}
+				for end := time.Now().Add(brokertest.Patience); nc.FlushTimeout(time.Second) != nil && time.Now().Before(end); {
+					time.Sleep(5 * time.Millisecond) // until who was closed is back
+				}
+				if again := asked() > before; again != c.again {
+					t.Errorf("%s: asked again: %v", c.what, again)
+				}
+				before, from = asked(), s.LogLen()
+				s.SetConfig(config)
+				s.Signal(syscall.SIGHUP)
+				s.WaitLogFrom("Reloaded server configuration", from)
+				if c.again {
+					for end := time.Now().Add(brokertest.Patience); asked() == before && time.Now().Before(end); {
+						time.Sleep(5 * time.Millisecond) // until the service is asked
+					}
+				}
+				for end := time.Now().Add(brokertest.Patience); nc.FlushTimeout(time.Second) != nil && time.Now().Before(end); {
+					time.Sleep(5 * time.Millisecond) // until who was closed is back
+				}
 			}
 		})
 	}

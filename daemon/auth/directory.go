@@ -95,6 +95,7 @@ func newDirectory(o Options) (_ *directory, err error) {
 		if d.web, err = d.forKind(o.WebSocket); err != nil {
 			return nil, err
 		}
+		d.callout.inputs = inputsOf(&o)
 	}
 	d.countHashes()
 	return d, nil

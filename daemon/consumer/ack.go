@@ -28,10 +28,12 @@ func (m *Machine) Ack(t Told, now int64) (answer bool) {
 		d := m.pending.get(at)
 		m.sample(d, t, now)
 		m.settle(d)
+		m.report(d.seq)
 		m.floor.Time = now
 		m.record(change{op: opAck, seq: d.seq, num: d.num})
-	} else {
+	} else if m.spent.has(t.Stream) {
 		m.unspend(t.Stream)
+		m.report(t.Stream)
 	}
 	return true
 }
@@ -55,6 +57,7 @@ func (m *Machine) ackForgotten(t Told) bool {
 		m.ahead = map[uint64]struct{}{}
 	}
 	m.ahead[t.Stream] = struct{}{}
+	m.report(t.Stream)
 	m.record(change{op: opAhead, seq: t.Stream})
 	return true
 }
@@ -98,8 +101,11 @@ func (m *Machine) ackThrough(t Told, now int64) {
 }
 
 func (m *Machine) throughFloor(seq, num uint64) {
-	m.pending.removeThrough(seq, func(delivery) {})
-	m.spent.dropBelow(seq + 1)
+	m.pending.removeThrough(seq, func(d delivery) { m.report(d.seq) })
+	for s, ok := m.spent.lowest(); ok && s <= seq; s, ok = m.spent.lowest() {
+		m.spent.remove(s)
+		m.report(s)
+	}
 	m.floor.Consumer, m.floor.Stream = num, seq
 	if m.pending.live == 0 {
 		m.floor.Consumer, m.floor.Stream = m.delivered.Consumer, m.delivered.Stream

@@ -137,7 +137,7 @@ func (m *Machine) Apply(changes []byte) error {
 		}
 		m.apply(c)
 	}
-	m.changes = m.changes[:0]
+	m.changes, m.acked = m.changes[:0], m.acked[:0]
 	m.matches.forget()
 	return nil
 }

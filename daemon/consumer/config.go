@@ -116,8 +116,9 @@ type World interface {
 	AtTime(t int64) (seq uint64, ok bool)
 	// Removals is how many messages were taken out one by one so far, of whatever subject.
 	Removals() uint64
-	// LastPerSubject returns the last message of each subject asked for, ascending.
-	LastPerSubject(f *subjects.Filter) []uint64
+	// LastPerSubject returns the last message of each subject asked for, ascending. An error says that they are not known,
+	// since what is stored cannot be read.
+	LastPerSubject(f *subjects.Filter) ([]uint64, error)
 	// Interested reports whether somebody listens on a subject, with a group in that queue group.
 	Interested(subject, group string) bool
 	// NewID returns a name that nobody can guess: pins, reply subjects of flow control.

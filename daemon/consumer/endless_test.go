@@ -21,7 +21,7 @@ func (w *endless) Count(_ *subjects.Filter, from, upTo uint64) uint64 { return u
 
 func (w *endless) AtTime(int64) (uint64, bool) { return 1, w.last > 0 }
 
-func (w *endless) LastPerSubject(*subjects.Filter) []uint64 { return nil }
+func (w *endless) LastPerSubject(*subjects.Filter) ([]uint64, error) { return nil, nil }
 
 func (w *endless) Interested(string, string) bool { return true }
 

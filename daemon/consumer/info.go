@@ -41,6 +41,12 @@ func (m *Machine) Info(now int64) Info {
 	return i
 }
 
+// Oldest returns the oldest delivery that is not acknowledged, and when it was delivered last; ok is false if there is none.
+func (m *Machine) Oldest() (seq uint64, at int64, ok bool) {
+	d, ok := m.pending.first()
+	return d.seq, d.at, ok
+}
+
 // Reason is why a consumer delivers nothing.
 type Reason string
 

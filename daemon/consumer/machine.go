@@ -41,6 +41,11 @@ type Machine struct {
 	active  int64 // when it was used last
 	stalled bool  // the last look found max_ack_pending reached
 
+	reports bool
+	acked   []uint64 // since it was asked last
+
+	trouble error // of the world, while the list was made
+
 	statuses []Status
 	notices  []Notice
 	changes  []byte
@@ -48,7 +53,7 @@ type Machine struct {
 }
 
 // New returns a machine that begins where its configuration says. Like all changes, where it
-// begins is among [Machine.Changes].
+// begins is among [Machine.Changes]. See [Machine.Trouble].
 func New(cfg Config, w World, now int64) *Machine {
 	m := empty(cfg, w, now)
 	m.begin()
@@ -65,6 +70,9 @@ func empty(cfg Config, w World, now int64) *Machine {
 	m.taker = newTaker(m)
 	return m
 }
+
+// Trouble returns what kept the machine from learning where to begin. One that has an error is not used.
+func (m *Machine) Trouble() error { return m.trouble }
 
 // Config returns what the machine works by. It must not be changed.
 func (m *Machine) Config() *Config { return &m.cfg }
@@ -93,7 +101,7 @@ func (m *Machine) begin() {
 			m.next = seq
 		}
 	case StartLastPerSubject:
-		m.list(0)
+		m.trouble = m.list(0)
 	}
 	if m.cfg.Start != StartSequence {
 		m.next = min(m.next, last+1)
@@ -114,11 +122,15 @@ func (m *Machine) began(op byte) {
 	m.record(change{op: op, seq: m.next})
 }
 
-// list takes down the last messages of the subjects, those from a sequence on.
-func (m *Machine) list(from uint64) {
+// list takes down the last messages of the subjects, those from a sequence on. After an error nothing has changed.
+func (m *Machine) list(from uint64) error {
 	_, last := m.world.Bounds()
+	all, err := m.world.LastPerSubject(m.filter)
+	if err != nil {
+		return err
+	}
 	m.listed = m.listed[:0]
-	for _, seq := range m.world.LastPerSubject(m.filter) {
+	for _, seq := range all {
 		if seq >= from {
 			m.listed = append(m.listed, seq)
 		}
@@ -127,6 +139,7 @@ func (m *Machine) list(from uint64) {
 	if len(m.listed) == 0 {
 		m.listed = nil
 	}
+	return nil
 }
 
 // start is the sequence that is looked at next.

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +218,14 @@ func TestLastPerSubject(t *testing.T) {
 	}
 	c.Request("x", Request{Batch: 9}, c.now)
 	expect(t, c.run(), "x<-4/1 #1 left 2", "x<-5/1 #2 left 1", "x<-6/1 #3 left 0")
+
+	w.unread = errors.New("cannot be read")
+	if m := New(Config{Ack: AckExplicit, Start: StartLastPerSubject}, w, c.now); m.Trouble() != w.unread {
+		t.Errorf("begins without knowing where: %v", m.Trouble())
+	}
+	if _, err := c.Reset(0); err != w.unread || c.Trouble() != nil {
+		t.Errorf("begins again without knowing where: %v, %v", err, c.Trouble())
+	}
 }
 
 func TestPinned(t *testing.T) {

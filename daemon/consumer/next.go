@@ -145,6 +145,7 @@ func (m *Machine) given(w Want, now int64) {
 	m.record(change{op: opDeliver, seq: w.Seq, num: m.num, times: w.Times, at: now})
 	if m.cfg.Ack == AckNone {
 		m.floor.Consumer, m.floor.Stream = m.num, w.Seq
+		m.report(w.Seq)
 		return
 	}
 	due := after(now, m.cfg.wait(w.Times))

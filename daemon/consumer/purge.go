@@ -160,9 +160,15 @@ func (m *Machine) Reset(seq uint64) (uint64, error) {
 	default:
 		return 0, ResetError("not allowed")
 	}
+	listing := m.cfg.Start == StartLastPerSubject
+	if listing { // before anything changes
+		if _, err := m.world.LastPerSubject(m.filter); err != nil {
+			return 0, err
+		}
+	}
 	m.restart(seq)
-	if m.cfg.Start == StartLastPerSubject {
-		m.list(seq)
+	if listing {
+		m.trouble = m.list(seq)
 	}
 	m.began(opReset)
 	m.reserve()

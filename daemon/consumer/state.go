@@ -123,10 +123,12 @@ func (m *Machine) restorePending(r *reader) error {
 // Resumed says that everything that was written has been read. clean: the process before
 // wrote all of it, so that numbers go on where they ended; otherwise they go on behind those
 // that it may have given, and what it knew of messages that the stream has lost is forgotten: their
-// sequences are given to others.
+// sequences are given to others. See [Machine.Trouble].
 func (m *Machine) Resumed(clean bool) {
 	if m.relist > 0 {
-		for _, seq := range m.world.LastPerSubject(m.filter) {
+		var all []uint64
+		all, m.trouble = m.world.LastPerSubject(m.filter)
+		for _, seq := range all {
 			if seq > m.delivered.Stream && seq < m.relist {
 				m.listed = append(m.listed, seq)
 			}

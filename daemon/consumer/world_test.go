@@ -11,12 +11,13 @@ const ms = int64(1e6)
 
 // world is a stream in a slice, and who listens.
 type world struct {
-	msgs  []msg
-	last  uint64
-	deaf  map[string]bool // who does not listen; the others do
-	ids   int
-	asked int // calls of Next
-	gone  uint64
+	msgs   []msg
+	last   uint64
+	deaf   map[string]bool // who does not listen; the others do
+	ids    int
+	asked  int // calls of Next
+	gone   uint64
+	unread error // of what is stored
 }
 
 type msg struct {
@@ -96,7 +97,10 @@ func (w *world) AtTime(t int64) (uint64, bool) {
 	return 0, false
 }
 
-func (w *world) LastPerSubject(f *subjects.Filter) (seqs []uint64) {
+func (w *world) LastPerSubject(f *subjects.Filter) (seqs []uint64, err error) {
+	if w.unread != nil {
+		return nil, w.unread
+	}
 	last := map[string]uint64{}
 	for _, m := range w.msgs {
 		if f.Match([]byte(m.subject)) {
@@ -107,7 +111,7 @@ func (w *world) LastPerSubject(f *subjects.Filter) (seqs []uint64) {
 		seqs = append(seqs, s)
 	}
 	slices.Sort(seqs)
-	return seqs
+	return seqs, nil
 }
 
 func (w *world) Interested(subject, _ string) bool { return !w.deaf[subject] }

@@ -90,6 +90,7 @@ type Status struct {
 	Listeners  []Listener        `json:"listeners"`
 	Config     Config            `json:"config"`
 	Traffic    Traffic           `json:"traffic"`
+	Streams    *Streams          `json:"streams,omitempty"` // nil: there is no JetStream
 	Limits     Limits            `json:"limits"`
 	Levels     map[string]string `json:"log_levels"`
 	LogDrops   uint64            `json:"log_drops,omitempty"` // lines no log sink could take
@@ -127,6 +128,25 @@ type Traffic struct {
 	OutBytes      uint64  `json:"out_bytes"`
 	InMsgsRate    float64 `json:"in_msgs_rate"`
 	OutMsgsRate   float64 `json:"out_msgs_rate"`
+}
+
+// Streams are those of JetStream. Sizes are in bytes.
+type Streams struct {
+	Folder     string `json:"folder,omitempty"` // of those in files
+	Streams    int    `json:"streams"`
+	Consumers  int    `json:"consumers"`
+	Messages   uint64 `json:"messages"`
+	Bytes      uint64 `json:"bytes"`
+	Memory     uint64 `json:"memory"` // used, and how much may be
+	MaxMemory  int64  `json:"max_memory"`
+	Storage    uint64 `json:"storage"`
+	MaxStorage int64  `json:"max_storage"`
+	Free       uint64 `json:"free"`    // on the disk
+	Need       uint64 `json:"need"`    // of it, for messages to be taken
+	Lost       uint64 `json:"lost"`    // messages that were stored and cannot be read
+	Refused    uint64 `json:"refused"` // messages that were not stored and nobody was told, since the start
+	Requests   uint64 `json:"requests"`
+	Errors     uint64 `json:"errors"` // of them
 }
 
 // Limits are those of the process.

@@ -37,6 +37,7 @@ func (s *Server) newAccount(b *broker.Account, c Claim) (*account, error) {
 	a.queue.answer = a.answer
 	a.outlet.Leads(a)
 	if err := a.load(); err != nil {
+		a.leave()
 		return nil, err
 	}
 	patterns := []string{api.Prefix + ".>"}
@@ -89,6 +90,20 @@ func (a *account) stop() {
 	for _, s := range a.list() {
 		s.consumers.close("409 Server Shutdown")
 		s.close()
+	}
+}
+
+// leave is stop for an account that is gone while the server goes on: nothing of it counts any more, and what is kept in files is
+// there for an account of its name that comes later.
+func (a *account) leave() {
+	a.stop()
+	for _, s := range a.list() {
+		c := s.config.Load()
+		a.srv.reserved[c.Storage].Add(-max(c.MaxBytes, 0))
+		s.discard()
+		if s.kept == nil {
+			_ = s.log.Destroy() // a log in memory is only emptied
+		}
 	}
 }
 
@@ -183,9 +198,16 @@ func (a *account) fitsConsumers(c *api.StreamConfig) *api.Error {
 
 // count tells the account what the stream holds now. mu is held.
 func (s *Stream) count() {
+	if s.uncounted {
+		return
+	}
 	st := s.log.State()
 	if st.Bytes != s.counted[1] {
 		s.acc.used(s.config.Load().Storage, int64(st.Bytes)-int64(s.counted[1]))
 	}
 	s.counted = [2]uint64{st.Msgs, st.Bytes}
+	if s.appended > 0 && s.kept != nil {
+		s.acc.srv.taken.Add(s.appended)
+	}
+	s.appended = 0
 }

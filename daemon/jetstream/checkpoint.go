@@ -2,6 +2,8 @@ package jetstream
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/segment"
@@ -28,18 +30,15 @@ func (f *files) checkpoint(upTo uint64) error {
 	f.checkpoints.Lock()
 	defer f.checkpoints.Unlock()
 	f.mu.Lock()
-	list := make([]behindhand, 0, len(f.logs))
-	for _, k := range f.logs {
-		list = append(list, behindhand{f, k.log, k.stream})
-	}
+	list := slices.Collect(maps.Values(f.logs))
 	f.mu.Unlock()
-	work := make(chan behindhand)
+	work := make(chan *kept)
 	errs := make(chan error, len(list))
 	var done sync.WaitGroup
 	for range min(syncers, len(list)) {
 		done.Go(func() {
 			for k := range work {
-				errs <- k.sync(upTo)
+				errs <- f.sync(k, upTo)
 			}
 		})
 	}
@@ -63,33 +62,40 @@ func (f *files) checkpoint(upTo uint64) error {
 	return nil
 }
 
-// behindhand is a log that is to be brought to the disk, and who changes it; nil: nobody.
-type behindhand struct {
-	files  *files
-	log    *segment.Log
-	stream *Stream
-}
-
-// sync brings the log to the disk, with all that is committed through upTo.
-func (k behindhand) sync(upTo uint64) error {
-	if k.stream == nil {
-		return k.log.Sync()
+// sync brings a stream to the disk, with all that is committed through upTo.
+func (f *files) sync(k *kept, upTo uint64) error {
+	s, err := f.syncUnused(k)
+	if s == nil || err != nil {
+		return err
 	}
-	finish, err := k.stream.checkpoint(k.log, upTo)
+	finish, err := s.checkpoint(k.log, upTo)
 	if err != nil {
 		return err
 	}
 	if err := finish(); err != nil {
 		return err
 	}
-	return k.stream.saveConsumers(k.files)
+	return s.saveConsumers(f)
+}
+
+// syncUnused brings a stream to the disk that nobody has taken, or returns who has.
+func (f *files) syncUnused(k *kept) (*Stream, error) {
+	k.handing.Lock()
+	defer k.handing.Unlock()
+	if k.stream != nil {
+		return k.stream, nil
+	}
+	if err := k.log.Sync(); err != nil {
+		return nil, err
+	}
+	return nil, f.saveUnused(k)
 }
 
 // checkpoint waits until all that the journal has told of through a commit is applied, and decides what is brought to the disk.
 func (s *Stream) checkpoint(log *segment.Log, upTo uint64) (finish func() error, err error) {
 	s.mu.Lock()
 	defer s.unlock()
-	for s.failed == nil && s.owes(upTo) {
+	for s.failed == nil && (s.stalled != nil || s.owes(upTo)) { // of a commit that is half applied none is brought to the disk
 		s.settled.Wait()
 	}
 	return log.Checkpoint()

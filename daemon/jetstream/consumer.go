@@ -35,25 +35,42 @@ type Consumer struct {
 
 	pokes atomic.Int32 // since the last round began; above 0 it is in the deliverers' line, or in a round
 
-	mu     sync.Mutex
-	m      *consumer.Machine
-	pub    *broker.Publisher
-	rec    stream.Record // scratch
-	text   []byte        // scratch
-	timer  *time.Timer
-	due    int64 // when the timer is set to
-	closed bool
-	deaf   func() // ends the watch for those who listen where it pushes to; nil if there is none
+	mu      gated
+	m       *consumer.Machine
+	pub     *broker.Publisher
+	rec     stream.Record // scratch
+	text    []byte        // scratch
+	timer   *time.Timer
+	due     int64 // when the timer is set to
+	closed  bool
+	broken  bool          // its machine has failed
+	resting bool          // it tries again what it could not read
+	before  consumer.Mark // where the machine was when the last round began
+	deaf    func()        // ends the watch for those who listen where it pushes to; nil if there is none
 
 	heard    uint64 // removals that it was told of
 	numbered uint64 // changes that were handed over
 	hungry   bool   // it is among those that new messages wake
 
+	oldest oldest // as it was reported
+
 	answers []string // acks that are to be answered when what they changed is committed
+	lets    bool     // the stream lets go of what is acknowledged
 }
 
 // machineOf is what the machine works by.
 func machineOf(s *Stream, name string, c *api.ConsumerConfig) consumer.Config {
+	m := machineFor(c)
+	m.AckPrefix, m.FlowPrefix = "$JS.ACK."+s.Name()+"."+name+".", "$JS.FC."+s.Name()+"."+name+"."
+	m.Burst = s.acc.srv.broker.Options().MaxPayload
+	if most := int(s.config.Load().MaxMsgSize); most > 0 {
+		m.Burst = most
+	}
+	return m
+}
+
+// machineFor is that but for what the surroundings say.
+func machineFor(c *api.ConsumerConfig) consumer.Config {
 	m := consumer.Config{
 		Filters: c.Filters(), Start: consumer.Start(starts[c.DeliverPolicy]), StartSeq: c.StartSeq,
 		Ack: consumer.AckPolicy(c.AckPolicy), AckWait: int64(c.AckWait), MaxDeliver: max(c.MaxDeliver, 0), MaxAckPending: max(c.MaxAckPending, 0),
@@ -61,7 +78,6 @@ func machineOf(s *Stream, name string, c *api.ConsumerConfig) consumer.Config {
 		MaxRequestBytes: c.MaxRequestBytes, MaxRequestTime: int64(c.MaxRequestExpires), Priority: consumer.Policy(c.PriorityPolicy),
 		Groups: c.PriorityGroups, PinnedTime: int64(c.PriorityTimeout), Subject: c.DeliverSubject, Group: c.DeliverGroup,
 		Heartbeat: int64(c.Heartbeat), FlowControl: c.FlowControl, RateLimit: c.RateLimit, Original: c.ReplayPolicy == api.ReplayOriginal,
-		AckPrefix: "$JS.ACK." + s.Name() + "." + name + ".", FlowPrefix: "$JS.FC." + s.Name() + "." + name + ".",
 	}
 	if c.StartTime != nil {
 		m.StartTime = nanos(*c.StartTime)
@@ -71,10 +87,6 @@ func machineOf(s *Stream, name string, c *api.ConsumerConfig) consumer.Config {
 	}
 	for _, b := range c.Backoff {
 		m.Backoff = append(m.Backoff, int64(b))
-	}
-	m.Burst = s.acc.srv.broker.Options().MaxPayload
-	if most := int(s.config.Load().MaxMsgSize); most > 0 {
-		m.Burst = most
 	}
 	return m
 }
@@ -105,14 +117,14 @@ func (w world) Removals() uint64 { return w.s.watched.count.Load() }
 
 func (w world) AtTime(t int64) (uint64, bool) { return w.s.log.AtTime(t) }
 
-func (w world) LastPerSubject(f *subjects.Filter) []uint64 {
+func (w world) LastPerSubject(f *subjects.Filter) ([]uint64, error) {
 	var seqs []uint64
-	w.s.log.Subjects(f, func(_ []byte, t stream.Totals) bool {
+	err := w.s.log.Subjects(f, func(_ []byte, t stream.Totals) bool {
 		seqs = append(seqs, t.Last)
 		return true
 	})
 	sortSequences(seqs)
-	return seqs
+	return seqs, err
 }
 
 func (w world) Interested(subject, group string) bool {
@@ -192,10 +204,12 @@ func (c *Consumer) close(line string) {
 	}
 	c.s.consumers.sated(c)
 	if line != "" {
-		c.m.Dismiss(line)
-		c.pub.Begin()
-		c.speak()
-		c.pub.End()
+		c.guard(func() {
+			c.m.Dismiss(line)
+			c.pub.Begin()
+			c.speak()
+			c.pub.End()
+		})
 	}
 	c.pub.Close()
 }
@@ -208,16 +222,21 @@ func (c *Consumer) info() *api.ConsumerInfo {
 }
 
 func (c *Consumer) infoLocked() *api.ConsumerInfo {
-	c.s.reading.RLock()
-	c.hear(c.s.now())
-	i := c.m.Info(c.s.now())
-	c.s.reading.RUnlock()
+	var i consumer.Info
+	if !c.guard(func() {
+		c.s.look(func() {
+			c.hear(c.s.now())
+			i = c.m.Info(c.s.now())
+		})
+	}) {
+		return c.brokenInfo()
+	}
 	cfg := c.config.Load().Answered()
 	out := &api.ConsumerInfo{
 		Stream: c.s.Name(), Name: c.name, Created: c.created, Config: cfg,
 		Delivered: position(i.Delivered), AckFloor: position(i.Floor),
 		NumAckPending: i.AckPending, NumRedelivered: i.Redelivered, NumWaiting: i.Waiting, NumPending: i.Pending,
-		Cluster: &api.Cluster{Leader: c.s.acc.srv.serverName()}, PushBound: i.Bound, Now: time.Now().UTC(), Idle: i.Idle.String(),
+		PushBound: i.Bound, Now: time.Now().UTC(), Idle: i.Idle.String(),
 	}
 	if i.PausedUntil > 0 {
 		out.Paused, out.PauseRemaining = true, time.Duration(i.PausedUntil-c.s.now())

@@ -2,12 +2,15 @@ package jetstream
 
 import (
 	"crypto/rand"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/consumer"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/subject"
+	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
 
 // createConsumer makes a consumer, or makes one another.
@@ -87,6 +90,7 @@ func (a *account) consumerFor(s *Stream, cfg *api.ConsumerConfig, do api.Action)
 	info := c.info()
 	if err := c.open(); err != nil {
 		s.consumers.remove(c)
+		s.regard()
 		return nil, api.ConsumerCreate.Error(err)
 	}
 	a.adviseConsumer("CREATED", s.Name(), name, "create")
@@ -120,7 +124,7 @@ func (s *Stream) mayHave(cfg *api.ConsumerConfig) *api.Error {
 	if most > 0 && !cfg.Direct && s.consumers.count() >= most {
 		return api.TooManyConsumers.Error()
 	}
-	if c.Retention != api.WorkQueue {
+	if c.Retention != api.WorkQueue || cfg.Direct || cfg.Sourcing {
 		return nil
 	}
 	switch {
@@ -129,12 +133,17 @@ func (s *Stream) mayHave(cfg *api.ConsumerConfig) *api.Error {
 	case cfg.DeliverPolicy != api.DeliverAll:
 		return api.QueueDeliverAll.Error()
 	}
-	all := s.consumers.all()
-	if len(all) > 0 && len(cfg.Filters()) == 0 {
-		return api.QueueManyUnfiltered.Error()
-	}
-	for _, o := range all {
-		if overlap(cfg.Filters(), o.config.Load().Filters()) {
+	return s.alone("", cfg)
+}
+
+// alone checks that no consumer but the one with a name asks for what another of a work queue is to ask for.
+func (s *Stream) alone(name string, cfg *api.ConsumerConfig) *api.Error {
+	for _, o := range s.consumers.all() {
+		switch {
+		case o.name == name:
+		case len(cfg.Filters()) == 0:
+			return api.QueueManyUnfiltered.Error()
+		case overlap(cfg.Filters(), o.config.Load().Filters()):
 			return api.QueueOverlap.Error()
 		}
 	}
@@ -158,9 +167,10 @@ func overlap(a, b []string) bool {
 // makeConsumer makes a new consumer of the stream. It delivers nothing before it is opened.
 func (s *Stream) makeConsumer(name string, cfg *api.ConsumerConfig) (*Consumer, error) {
 	c := s.newConsumer(name, cfg, time.Now().UTC())
-	s.reading.RLock()
-	c.m = consumer.New(machineOf(s, name, cfg), world{s}, s.now())
-	s.reading.RUnlock()
+	s.look(func() { c.m = consumer.New(machineOf(s, name, cfg), world{s}, s.now()) })
+	if err := c.m.Trouble(); err != nil {
+		return nil, err
+	}
 	if c.durable() {
 		c.id = s.acc.srv.files.newID()
 		c.writeChanges(nil)
@@ -174,6 +184,7 @@ func (s *Stream) makeConsumer(name string, cfg *api.ConsumerConfig) (*Consumer, 
 
 func (s *Stream) newConsumer(name string, cfg *api.ConsumerConfig, created time.Time) *Consumer {
 	c := &Consumer{s: s, name: name, created: created, pub: s.acc.broker.NewPublisher(broker.FromStream)}
+	c.mu.gate = &s.gate
 	c.config.Store(cfg)
 	return c
 }
@@ -184,18 +195,53 @@ func (c *Consumer) change(cfg *api.ConsumerConfig, do api.Action) (*api.Consumer
 	if do == api.CreateOnly && !cfg.SameAs(old) {
 		return nil, api.ConsumerExists.Error()
 	}
+	if c.s.config.Load().Retention == api.WorkQueue {
+		if err := c.s.alone(c.name, cfg); err != nil {
+			return nil, err
+		}
+	}
+	info, before, err := c.changed(old, cfg)
+	if err != nil {
+		return nil, err
+	}
+	c.s.regard()
+	if now := c.filter.Load(); !slices.Equal(before.Patterns(), now.Patterns()) {
+		c.s.abandoned(before, c.reached())
+	}
+	return info, nil
+}
+
+// changed makes the consumer another, and returns what it asked for before.
+func (c *Consumer) changed(old, cfg *api.ConsumerConfig) (*api.ConsumerInfo, *subjects.Filter, *api.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return nil, nil, api.ConsumerCreate.Error(err)
+	}
 	bound := old.Push() && old.DeliverSubject != cfg.DeliverSubject && c.s.acc.broker.Interested(old.DeliverSubject)
 	if err := old.Update(cfg, bound); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg.PauseUntil = old.PauseUntil // only a request for a pause changes it
 	if err := c.enter(cfg); err != nil {
-		return nil, api.ConsumerCreate.Error(err)
+		return nil, nil, api.ConsumerCreate.Error(err)
 	}
-	c.become(cfg)
-	return c.infoLocked(), nil
+	before := c.filter.Load()
+	c.guard(func() { c.become(cfg) })
+	return c.infoLocked(), before, nil
+}
+
+var errDeleted = errors.New("consumer deleted")
+
+// usable returns why the consumer cannot be changed any more. mu is held.
+func (c *Consumer) usable() error {
+	switch {
+	case c.closed:
+		return errDeleted
+	case c.broken:
+		return errBroken
+	}
+	return nil
 }
 
 // become works by another configuration from now on. mu is held.
@@ -205,9 +251,7 @@ func (c *Consumer) become(cfg *api.ConsumerConfig) {
 	}
 	c.s.consumers.sated(c)
 	c.config.Store(cfg)
-	c.s.reading.RLock()
-	c.m.Update(machineOf(c.s, c.name, cfg), c.s.now())
-	c.s.reading.RUnlock()
+	c.s.look(func() { c.m.Update(machineOf(c.s, c.name, cfg), c.s.now()) })
 	c.filter.Store(c.m.Filter())
 	c.wake()
 }
@@ -239,6 +283,8 @@ func (a *account) dropConsumer(c *Consumer) error {
 		return err
 	}
 	c.close("409 Consumer Deleted")
+	c.s.regard()
+	c.s.abandoned(c.filter.Load(), c.reached())
 	a.adviseConsumer("DELETED", c.s.Name(), c.name, "delete")
 	return nil
 }

@@ -26,48 +26,81 @@ func (c *Consumer) wake() {
 // more to do at once.
 func (c *Consumer) round() (more bool) {
 	seen := c.pokes.Load()
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return false // pokes stay: nobody puts it in line again
-	}
-	c.pub.Begin()
-	now := c.s.now()
-	c.s.reading.RLock()
-	c.heard = c.s.watched.count.Load()
-	mail := c.takeMail()
-	ended := c.m.Tick(now) && len(mail) == 0
-	c.read(mail, now)
-	c.s.reading.RUnlock()
-	c.readMail(mail)
-	c.speak()
-	full := c.deliver(now)
-	c.keep()
-	braked := c.pub.End()
-	c.advise()
-	c.setTimer()
-	if ended {
-		c.s.acc.srv.work.Go(c.end)
-	}
-	c.lowest.Store(c.m.Lowest())
-	if braked {
-		c.brake()
-	}
-	c.mu.Unlock()
+	full, rests := c.lockedRound()
 	switch {
-	case braked:
-		return false // it is put in line when it may go on
+	case rests:
+		return false // pokes stay: nobody puts it in line again, but who has it rest
 	case full:
 		return true
 	}
 	return c.pokes.Add(-seen) > 0
 }
 
-// end takes away a consumer that nobody has used for long enough.
-func (c *Consumer) end() {
-	if err := c.s.acc.dropConsumer(c); err != nil {
-		c.s.acc.srv.log.Error("JetStream consumer '" + c.title() + "' cannot be deleted: " + err.Error())
+// lockedRound is a round but for what follows from it; rests says that none follows.
+func (c *Consumer) lockedRound() (full, rests bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false, true
 	}
+	ok := c.guard(func() {
+		c.before = c.m.Mark()
+		c.pub.Begin()
+		now := c.s.now()
+		ended := c.takeIn(now)
+		c.speak()
+		full = c.deliver(now)
+		c.keep()
+		rests = c.pub.End()
+		c.advise()
+		c.setTimer()
+		if ended {
+			c.s.acc.srv.work.Go(c.end)
+		}
+		c.lowest.Store(c.m.Lowest())
+		if rests {
+			c.brake()
+		}
+	})
+	return full, rests || !ok
+}
+
+// takeIn has the machine know what time it is, and what has come. It reports whether nobody has used the consumer for long
+// enough. mu is held.
+func (c *Consumer) takeIn(now int64) (ended bool) {
+	c.s.reading.RLock()
+	defer c.s.reading.RUnlock()
+	c.heard = c.s.watched.count.Load()
+	mail := c.takeMail()
+	defer c.readMail(mail)
+	ended = c.m.Tick(now) && len(mail) == 0
+	c.read(mail, now)
+	return ended
+}
+
+// end takes away a consumer that nobody has used for long enough, and still does not.
+func (c *Consumer) end() {
+	a := c.s.acc
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if !c.unused() {
+		c.wake()
+		return
+	}
+	if err := a.dropConsumer(c); err != nil {
+		a.srv.log.Error("JetStream consumer '" + c.title() + "' cannot be deleted: " + err.Error())
+	}
+}
+
+// unused reports whether nobody has used the consumer for long enough.
+func (c *Consumer) unused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	unused := false
+	if !c.closed {
+		c.guard(func() { unused = c.takeIn(c.s.now()) })
+	}
+	return unused
 }
 
 // brake lets the consumer rest until other servers have taken what was sent to them. mu is held.
@@ -110,6 +143,9 @@ func (c *Consumer) deliverOne(now int64) (size int, ok bool) {
 	case errors.Is(err, stream.ErrNoMessage):
 		c.m.Missing(w)
 		return 0, true
+	case errors.Is(err, stream.ErrNotNow):
+		c.rest(w.Seq, err)
+		return 0, false
 	default:
 		c.s.acc.srv.log.Error("Consumer '" + c.title() + "' steps over message " + strconv.FormatUint(w.Seq, 10) + ": " + err.Error())
 		c.m.Unreadable(w)
@@ -130,6 +166,24 @@ func (c *Consumer) deliverOne(now int64) (size int, ok bool) {
 	c.text = append(c.text[:0], d.To...)
 	c.pub.SendAs(c.text, c.rec.Subject, d.Reply, header, payload)
 	return size, true
+}
+
+// restFor is how long a consumer waits for a message that cannot be read for now.
+const restFor = time.Second
+
+// rest has the consumer try again later. mu is held.
+func (c *Consumer) rest(seq uint64, err error) {
+	if c.resting {
+		return
+	}
+	c.resting = true
+	c.s.acc.srv.log.Warn("Consumer '" + c.title() + "' waits for message " + strconv.FormatUint(seq, 10) + ": " + err.Error())
+	time.AfterFunc(restFor, func() {
+		c.mu.Lock()
+		c.resting = false
+		c.mu.Unlock()
+		c.wake()
+	})
 }
 
 // withSize adds the size of the payload that is left out to a header.
@@ -172,6 +226,10 @@ func line(b []byte, name string, n int64) []byte {
 func (c *Consumer) keep() {
 	answers := c.answers
 	c.answers = nil
+	if c.lets {
+		c.settles(answers)
+		return
+	}
 	if c.durable() {
 		c.writeChanges(answers)
 		return
@@ -184,9 +242,8 @@ func (c *Consumer) keep() {
 
 // waitForMore has new messages wake the consumer, if it is they that it waits for. mu is held.
 func (c *Consumer) waitForMore(now int64) {
-	c.s.reading.RLock()
-	why := c.m.Why(now)
-	c.s.reading.RUnlock()
+	var why consumer.Idle
+	c.s.look(func() { why = c.m.Why(now) })
 	if why.Reason != consumer.IdleNothing && why.Reason != consumer.IdleOthers {
 		return
 	}

@@ -25,24 +25,60 @@ func (s *Stream) saveConsumers(f *files) error {
 	if !s.consumersChanged.Swap(false) {
 		return nil
 	}
+	err := f.writeStates(s.id, s.consumerStates(f))
+	if err != nil {
+		s.consumersChanged.Store(true)
+	}
+	return err
+}
+
+// writeStates writes the file of a stream.
+func (f *files) writeStates(stream uint64, states map[uint64]consumerState) error {
 	var b []byte
+	for id, x := range states {
+		b = appendState(b, id, x.number, x.state)
+	}
+	head := binary.LittleEndian.AppendUint32(nil, consumersMagic)
+	head = binary.LittleEndian.AppendUint64(head, uint64(len(b)))
+	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(head, castagnoli))
+	return vfs.Replace(f.dir.FS(), filepath.Join(f.folder(stream), consumersFile), vfs.Catalogue, head, b, head, b)
+}
+
+// consumerStates returns what is kept of each consumer. Of one whose state cannot be told, that is what the file has.
+func (s *Stream) consumerStates(f *files) map[uint64]consumerState {
+	list, lacking := map[uint64]consumerState{}, false
 	for _, c := range s.consumers.all() {
 		if !c.durable() {
 			continue
 		}
 		c.mu.Lock()
-		c.writeChanges(nil)
-		b = appendState(b, c.id, c.numbered, c.m.State())
+		x := consumerState{state: c.state()}
+		x.number = c.numbered // with the changes that were written just now
 		c.mu.Unlock()
+		if x.state == nil {
+			lacking = true
+			continue
+		}
+		list[c.id] = x
 	}
-	head := binary.LittleEndian.AppendUint32(nil, consumersMagic)
-	head = binary.LittleEndian.AppendUint64(head, uint64(len(b)))
-	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(head, castagnoli))
-	err := vfs.Replace(f.dir.FS(), filepath.Join(f.folder(s.id), consumersFile), vfs.Catalogue, head, b, head, b)
+	if lacking {
+		s.oldStates(f, list)
+	}
+	return list
+}
+
+// oldStates adds what the file has of consumers that are not in the list.
+func (s *Stream) oldStates(f *files, list map[uint64]consumerState) {
+	old, err := f.readStates(s.kept)
 	if err != nil {
-		s.consumersChanged.Store(true)
+		f.log.Error("JetStream: " + err.Error())
+		return
 	}
-	return err
+	for _, c := range s.consumers.all() {
+		if x, ok := old[c.id]; ok && c.durable() && list[c.id].state == nil {
+			list[c.id] = x
+		}
+	}
 }
 
 func appendState(b []byte, id, number uint64, state []byte) []byte {

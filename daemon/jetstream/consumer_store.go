@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -72,6 +73,10 @@ func (c *Consumer) forget() error {
 
 // writeChanges hands over what has changed; answers are for those whose acks are among it, or were before. mu is held.
 func (c *Consumer) writeChanges(answers []string) {
+	if c.lets {
+		c.settles(answers)
+		return
+	}
 	changes := c.m.Changes()
 	if len(changes) == 0 && len(answers) == 0 {
 		return
@@ -102,28 +107,39 @@ func (w *writtenChanges) Done(_ *journal.Frame, _ uint64, err error) {
 	}
 }
 
-// keptConsumers is what a start finds of the consumers of a stream.
+// keptConsumers is what a start finds of the consumers of a stream, or what an account has left of them.
 type keptConsumers struct {
 	states  map[uint64]consumerState
 	changes map[uint64][][]byte // behind those that the states have taken in
 	number  map[uint64]uint64   // of the last change
+	left    bool                // the states are those in which the consumers were closed, and nothing is missing
+}
+
+// leaveConsumers returns what there is of the consumers of a closed stream.
+func (s *Stream) leaveConsumers() keptConsumers {
+	return keptConsumers{states: s.consumerStates(s.acc.srv.files), left: true}
 }
 
 // readConsumers reads the file with the states of a stream's consumers.
 func (f *files) readConsumers(k *kept) error {
-	k.consumers = keptConsumers{map[uint64]consumerState{}, map[uint64][][]byte{}, map[uint64]uint64{}}
+	states, err := f.readStates(k)
+	k.consumers = keptConsumers{states, map[uint64][][]byte{}, map[uint64]uint64{}, false}
+	return err
+}
+
+func (f *files) readStates(k *kept) (map[uint64]consumerState, error) {
 	b, err := vfs.ReadFile(f.dir.FS(), filepath.Join(f.folder(k.id), consumersFile), vfs.Catalogue, maxConsumersFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return map[uint64]consumerState{}, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	whole := false
-	if k.consumers.states, whole = parseStates(b); !whole {
+	states, whole := parseStates(b)
+	if !whole {
 		f.log.Error("JetStream: stream " + k.title(f) + ": states of consumers cannot be read; what the journal has not of them is lost")
 	}
-	return nil
+	return states, nil
 }
 
 // replayConsumer takes changes of a consumer from the journal.
@@ -146,6 +162,13 @@ func (k *kept) replayConsumer(commit uint64, fr *journal.Frame) error {
 
 // restoreConsumers makes the consumers that are kept for the stream. They deliver nothing yet.
 func (s *Stream) restoreConsumers(f *files) error {
+	x := &s.kept.consumers
+	if was := s.kept.stream; was != nil { // of an account that was removed and is there again
+		left := was.leaveConsumers()
+		x = &left
+	}
+	// The next checkpoint writes what only the journal has, or who had the stream before has not written.
+	s.consumersChanged.Store(x.left || len(x.changes) > 0)
 	for _, e := range f.catalogue.List(store.Consumer, consumersOf(s.id)) {
 		var en consumerEntry
 		if err := fields.Read(e.Value, &en); err != nil {
@@ -157,9 +180,12 @@ func (s *Stream) restoreConsumers(f *files) error {
 		}
 		c := s.newConsumer(en.Name, cfg, time.Unix(0, en.Created).UTC())
 		c.id = en.ID
-		if err := c.restore(&s.kept.consumers, f.clean); err != nil {
+		if err := c.restore(x, f.clean || x.left); err != nil {
 			s.acc.srv.log.Error("JetStream consumer '" + c.title() + "' begins anew: " + err.Error())
 			c.m = consumer.New(machineOf(s, c.name, cfg), world{s}, s.now())
+		}
+		if err := c.m.Trouble(); err != nil {
+			return fmt.Errorf("consumer %q: %w", c.name, err)
 		}
 		c.writeChanges(nil) // before the stream takes the first message
 		s.adopt(c)
@@ -169,31 +195,81 @@ func (s *Stream) restoreConsumers(f *files) error {
 }
 
 // restore makes the machine as it was kept. One of which nothing was kept begins as it was asked to.
-func (c *Consumer) restore(x *keptConsumers, clean bool) error {
-	cfg, now := machineOf(c.s, c.name, c.config.Load()), c.s.now()
-	state, known := x.states[c.id]
-	c.numbered = max(state.number, x.number[c.id])
-	if !known && len(x.changes[c.id]) == 0 {
-		c.m = consumer.New(cfg, world{c.s}, now)
+func (c *Consumer) restore(x *keptConsumers, clean bool) (err error) {
+	c.numbered = max(x.states[c.id].number, x.number[c.id])
+	c.m, err = x.machine(c.id, machineOf(c.s, c.name, c.config.Load()), world{c.s}, clean, c.s.now())
+	return err
+}
+
+// machine makes the machine of a consumer.
+func (x *keptConsumers) machine(id uint64, cfg consumer.Config, w consumer.World, clean bool, now int64) (*consumer.Machine, error) {
+	state, known := x.states[id]
+	if !known && len(x.changes[id]) == 0 {
+		return consumer.New(cfg, w, now), nil
+	}
+	m := consumer.Reopen(cfg, w, now)
+	if known {
+		if err := m.Restore(state.state); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range x.changes[id] {
+		if err := m.Apply(b); err != nil {
+			return nil, err
+		}
+	}
+	m.Resumed(clean)
+	return m, nil
+}
+
+// unusedWorld is what a machine may ask about a stream that nobody has taken.
+type unusedWorld struct{ world }
+
+func (unusedWorld) Removals() uint64               { return 0 }
+func (unusedWorld) Interested(string, string) bool { return false }
+func (unusedWorld) NewID() string                  { return "" }
+
+// saveUnused writes what the journal has of the consumers of a stream that nobody has taken, so that the journal need not keep
+// it. The stream's handing is held.
+func (f *files) saveUnused(k *kept) error {
+	x := &k.consumers
+	if len(x.changes) == 0 {
 		return nil
 	}
-	c.m = consumer.Reopen(cfg, world{c.s}, now)
-	if known {
-		if err := c.m.Restore(state.state); err != nil {
-			return err
+	w := unusedWorld{world{&Stream{log: k.log}}}
+	there := map[uint64]bool{}
+	for _, e := range f.catalogue.List(store.Consumer, consumersOf(k.id)) {
+		var en consumerEntry
+		cfg := new(api.ConsumerConfig)
+		err := fields.Read(e.Value, &en)
+		if err == nil {
+			err = json.Unmarshal(en.Config, cfg)
 		}
-	}
-	for _, b := range x.changes[c.id] {
-		if err := c.m.Apply(b); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("catalogue: consumer %q: %w", e.Key, err)
 		}
+		there[en.ID] = true
+		if len(x.changes[en.ID]) == 0 {
+			continue
+		}
+		m, err := x.machine(en.ID, machineFor(cfg), w, f.clean, time.Now().UnixNano())
+		if err != nil {
+			f.log.Error("JetStream: stream " + k.title(f) + ": consumer " + en.Name + ": " + err.Error())
+			continue
+		}
+		x.states[en.ID] = consumerState{x.number[en.ID], m.State()}
+		delete(x.changes, en.ID)
 	}
-	c.m.Resumed(clean)
-	return nil
+	maps.DeleteFunc(x.changes, func(id uint64, _ [][]byte) bool { return !there[id] })
+	maps.DeleteFunc(x.states, func(id uint64, _ consumerState) bool { return !there[id] })
+	return f.writeStates(k.id, x.states)
 }
 
 // adopt puts a consumer among the stream's.
 func (s *Stream) adopt(c *Consumer) {
+	c.lets = s.config.Load().Retention != api.Limits
+	c.m.Report(c.lets)
 	c.filter.Store(c.m.Filter())
 	s.consumers.add(c)
+	s.regard()
 }

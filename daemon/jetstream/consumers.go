@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"time"
 
@@ -100,6 +101,9 @@ func (a *account) pauseConsumer(r *request) {
 func (c *Consumer) pause(until time.Time) (api.PauseAnswer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return api.PauseAnswer{}, err
+	}
 	now := time.Now()
 	cfg := c.config.Load().Clone()
 	cfg.PauseUntil = nil
@@ -143,11 +147,15 @@ func (a *account) unpinConsumer(r *request) {
 		a.fail(r, api.GroupUnknown.Error())
 		return
 	}
-	c.mu.Lock()
-	c.m.Unpin()
-	c.mu.Unlock()
-	c.wake()
+	c.unpin()
 	a.respond(r, r.op.Answer())
+}
+
+func (c *Consumer) unpin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.guard(c.m.Unpin)
+	c.wake()
 }
 
 // resetRequest takes a request to begin again off a publisher's hands.
@@ -177,25 +185,32 @@ func (c *Consumer) reset(r *request) {
 			return
 		}
 	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return
-	}
-	c.s.reading.RLock()
-	seq, err := c.m.Reset(q.Seq)
-	c.s.reading.RUnlock()
-	var info *api.ConsumerInfo
-	if err == nil {
-		info = c.infoLocked()
-	}
-	c.mu.Unlock()
-	if err != nil {
+	seq, info, err := c.beginAt(q.Seq)
+	switch {
+	case errors.Is(err, errDeleted):
+	case err != nil:
 		a.reply(r, r.op.Failed(api.ResetInvalid.Error(err)))
-		return
+	default:
+		c.s.abandoned(c.filter.Load(), 0)
+		a.reply(r, api.ResetAnswer{Answer: r.op.Answer(), ConsumerInfo: info, Seq: seq})
+	}
+}
+
+// beginAt begins again at a sequence, or behind the floor of acks if it is 0.
+func (c *Consumer) beginAt(seq uint64) (at uint64, info *api.ConsumerInfo, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return 0, nil, err
+	}
+	if !c.guard(func() { c.s.look(func() { at, err = c.m.Reset(seq) }) }) {
+		err = errBroken
+	}
+	if err != nil {
+		return 0, nil, err
 	}
 	c.wake()
-	a.reply(r, api.ResetAnswer{Answer: r.op.Answer(), ConsumerInfo: info, Seq: seq})
+	return at, c.infoLocked(), nil
 }
 
 // consumerEvent tells that a consumer was made or deleted.

@@ -102,10 +102,7 @@ func (a *account) create(c *api.StreamConfig) (s *Stream, made bool, err *api.Er
 		a.srv.log.Error("Stream create failed for '" + a.name() + " > " + c.Name + "': " + failed.Error())
 		return nil, false, api.StreamCreate.Error("error creating store for stream")
 	}
-	a.mu.Lock()
-	a.streams[c.Name] = s
-	a.mu.Unlock()
-	a.srv.reserved[c.Storage].Add(max(c.MaxBytes, 0))
+	a.adopt(s)
 	return s, true, nil
 }
 

@@ -43,21 +43,10 @@ func (d *deliverers) run() {
 			d.line = nil
 		}
 		d.mu.Unlock()
-		if c.safeRound() {
+		if c.round() {
 			d.put(c)
 		}
 	}
-}
-
-// safeRound keeps a panic in one consumer from taking the server down: that consumer rests then.
-func (c *Consumer) safeRound() (more bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.s.acc.srv.panicked("consumer '"+c.title()+"'", p)
-			more = false
-		}
-	}()
-	return c.round()
 }
 
 // stop ends them; a round under way ends first.

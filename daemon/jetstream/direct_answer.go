@@ -127,8 +127,11 @@ func (d *direct) answerMulti(g *directGet) {
 	if upTo == 0 {
 		upTo = log.State().Last
 	}
-	found, ok := d.lasts(q.MultiLast, upTo)
+	found, ok, err := d.lasts(q.MultiLast, upTo)
 	switch {
+	case err != nil:
+		d.send(g.reply, statusDamaged, nil)
+		return
 	case !ok:
 		d.send(g.reply, statusMany, nil)
 		return
@@ -163,7 +166,7 @@ func (d *direct) answerMulti(g *directGet) {
 
 // lasts returns the sequences of the last messages on the subjects that match, none above upTo, in their order; ok is false
 // if there are too many.
-func (d *direct) lasts(patterns []string, upTo uint64) (found []uint64, ok bool) {
+func (d *direct) lasts(patterns []string, upTo uint64) (found []uint64, ok bool, err error) {
 	log := d.s.log
 	type sub struct {
 		name string
@@ -171,7 +174,7 @@ func (d *direct) lasts(patterns []string, upTo uint64) (found []uint64, ok bool)
 	}
 	var subs []sub
 	many := false
-	log.Subjects(subjects.NewFilter(patterns...), func(name []byte, t stream.Totals) bool {
+	err = log.Subjects(subjects.NewFilter(patterns...), func(name []byte, t stream.Totals) bool {
 		if t.First > upTo {
 			return true
 		}
@@ -182,8 +185,8 @@ func (d *direct) lasts(patterns []string, upTo uint64) (found []uint64, ok bool)
 		subs = append(subs, sub{string(name), t.Last})
 		return true
 	})
-	if many {
-		return nil, false
+	if many || err != nil {
+		return nil, !many, err
 	}
 	for _, s := range subs {
 		if s.last > upTo {
@@ -196,5 +199,5 @@ func (d *direct) lasts(patterns []string, upTo uint64) (found []uint64, ok bool)
 		found = append(found, s.last)
 	}
 	slices.Sort(found)
-	return found, true
+	return found, true, nil
 }

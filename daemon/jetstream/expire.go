@@ -51,7 +51,7 @@ func (s *Stream) expire() {
 func (s *Stream) follow(c stream.Change, done chan<- stream.Result) {
 	s.notes.push(note{change: true, done: done})
 	if s.ledger != nil {
-		s.ledger.change(s, c)
+		s.ledger.change(s, c, 1)
 		return
 	}
 	s.committed++

@@ -41,6 +41,7 @@ type files struct {
 	ended       chan struct{} // closed with the storage
 	room        *store.Room
 	clean       bool // the process before wrote everything
+	progress    *progress
 	closing     atomic.Bool
 }
 
@@ -56,16 +57,21 @@ type kept struct {
 	id     uint64
 	entry  entry
 	log    *segment.Log
-	stream *Stream // nil while its account does not use it
+	stream *Stream // nil until its account uses it; of handing
 
 	machine *stream.Stream
 
+	// handing is held by who takes the stream, and by a checkpoint of one that nobody has: a part of a commit must not be brought
+	// to the disk, nor may changes of consumers be forgotten.
+	handing   sync.Mutex
 	consumers keptConsumers // until they are made
+
+	lost uint64 // messages that the journal had, found at the start
 }
 
 // openFiles opens the storage, or makes it, and brings all streams to where they were.
-func openFiles(v vfs.FS, o *Options, log *logging.Logger) (_ *files, err error) {
-	f := &files{log: log, node: segment.NewNode(segment.NodeOptions{}), logs: map[uint64]*kept{}}
+func openFiles(v vfs.FS, o *Options, log *logging.Logger, p *progress) (_ *files, err error) {
+	f := &files{log: log, progress: p, node: segment.NewNode(segment.NodeOptions{}), logs: map[uint64]*kept{}}
 	if f.dir, err = store.Open(v, o.StoreDir, store.Options{Empty: o.Empty, HowEmpty: o.HowEmpty}); err != nil {
 		return nil, err
 	}
@@ -120,16 +126,23 @@ func (f *files) folder(id uint64) string { return f.dir.Path("streams", strconv.
 
 // openLog opens the log of a stream.
 func (f *files) openLog(id uint64) (*segment.Log, error) {
-	return segment.Open(f.dir.FS(), f.folder(id), segment.Options{Node: f.node, Report: func(r segment.Report) {
-		f.log.Error(fmt.Sprintf("JetStream: %s: %s: %v", r.What, r.File, r.Err))
-	}})
+	return segment.Open(f.dir.FS(), f.folder(id), segment.Options{Node: f.node, Report: func(r segment.Report) { f.reportLog(id, r) }})
 }
 
-// taken notes who takes messages into a stream.
-func (f *files) taken(k *kept, s *Stream) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// hand gives a stream to somebody who takes messages into it and delivers them.
+func (f *files) hand(k *kept, s *Stream) error {
+	k.handing.Lock()
+	defer k.handing.Unlock()
+	if err := s.restoreConsumers(f); err != nil {
+		return err
+	}
+	s.retain(s.config.Load())
+	if err := s.resume(); err != nil {
+		return err
+	}
 	k.stream = s
+	f.progress.streams.Add(1)
+	return nil
 }
 
 // find returns the stream of an entry of the catalogue.
@@ -159,11 +172,14 @@ func (f *files) report(r journal.Report) {
 	if r.Err != nil {
 		text += ": " + r.Err.Error()
 	}
-	if r.What == journal.SlowCommit || r.What == journal.NoSpare {
+	switch r.What {
+	case journal.SlowCommit, journal.NoSpare:
 		f.log.Warn(text)
-		return
+	case journal.WentReadOnly:
+		f.log.Event(logging.Error, logging.StorageFailed, text, logging.String(logging.FieldStoreDir, f.dir.Path()), logging.Err(r.Err))
+	default:
+		f.log.Error(text)
 	}
-	f.log.Error(text)
 }
 
 // release gives the storage up without writing anything.

@@ -1,6 +1,8 @@
 package jetstream
 
 import (
+	"errors"
+
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -26,7 +28,11 @@ func (a *account) getMessage(r *request) {
 		return
 	}
 	var rec stream.Record
-	if err := s.find(&q, &rec); err != nil {
+	switch err := s.find(&q, &rec); {
+	case errors.Is(err, stream.ErrUnreadable):
+		a.fail(r, api.StoreFailed.Error(unreadText))
+		return
+	case err != nil:
 		a.fail(r, api.NoMessage.Error())
 		return
 	}
@@ -36,6 +42,9 @@ func (a *account) getMessage(r *request) {
 	}
 	a.reply(r, api.GetAnswer{Answer: r.op.Answer(), Message: m})
 }
+
+// unreadText is what clients are told of what is stored and cannot be read. The cause is for the log.
+const unreadText = "message cannot be read"
 
 // conflicting reports whether a request names more than one message.
 func conflicting(q *api.GetRequest) bool {
@@ -79,8 +88,11 @@ func (s *Stream) loadNext(from uint64, f *subjects.Filter, rec *stream.Record) e
 // loadLast loads the last message on a subject, which may have wildcards.
 func (s *Stream) loadLast(on string, rec *stream.Record) error {
 	if subject.IsLiteral(on) {
-		t, ok := s.log.Subject([]byte(on))
-		if !ok {
+		t, err := s.log.Subject([]byte(on))
+		if err != nil {
+			return err
+		}
+		if t.Msgs == 0 {
 			return stream.ErrNoMessage
 		}
 		return s.log.Load(t.Last, rec)

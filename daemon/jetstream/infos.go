@@ -61,28 +61,33 @@ func (a *account) streamInfo(r *request) {
 	}
 	out := api.InfoAnswer{Answer: r.op.Answer(), StreamInfo: s.info(q.Deleted)}
 	if q.Subjects != "" {
-		out.Page, out.State.Subjects = s.page(q.Subjects, max(q.Offset, 0))
+		var err error
+		if out.Page, out.State.Subjects, err = s.page(q.Subjects, max(q.Offset, 0)); err != nil {
+			a.fail(r, api.StoreFailed.Error(unreadText))
+			return
+		}
 	}
 	a.respond(r, out)
 }
 
 // page counts messages by subject, from the one with a number on.
-func (s *Stream) page(filter string, offset int) (api.Page, map[string]uint64) {
+func (s *Stream) page(filter string, offset int) (api.Page, map[string]uint64, error) {
 	var p api.Page
 	by := map[string]uint64{}
-	s.reading.RLock()
-	s.log.Subjects(subjects.NewFilter(filter), func(name []byte, t stream.Totals) bool {
-		if p.Total >= offset && len(by) < api.MaxSubjects {
-			by[string(name)] = t.Msgs
-		}
-		p.Total++
-		return true
+	var err error
+	s.look(func() {
+		err = s.log.Subjects(subjects.NewFilter(filter), func(name []byte, t stream.Totals) bool {
+			if p.Total >= offset && len(by) < api.MaxSubjects {
+				by[string(name)] = t.Msgs
+			}
+			p.Total++
+			return true
+		})
 	})
-	s.reading.RUnlock()
 	if p.Total > 0 {
 		p.Offset, p.Limit = offset, api.MaxSubjects
 	}
-	return p, by
+	return p, by, err
 }
 
 // names lists the streams.

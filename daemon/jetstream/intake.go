@@ -110,6 +110,7 @@ func (s *Stream) takeMail() {
 
 // decide offers what is waiting to the machine, as far as it can tell. mu is held.
 func (s *Stream) decide() {
+	defer s.undecided()
 	for len(s.waiting) > 0 && !s.paused {
 		in := &s.waiting[0]
 		done := s.offer(in)
@@ -130,6 +131,13 @@ func (s *Stream) decide() {
 	}
 }
 
+// undecided lets consumers go on, if no message waits for a decision. mu is held.
+func (s *Stream) undecided() {
+	if len(s.late) > 0 && len(s.waiting) == 0 && !s.paused {
+		s.settleLate()
+	}
+}
+
 // offer goes through the records of a lane, and hands those that were accepted to the ledger. It returns false if one has
 // to wait.
 func (s *Stream) offer(in *intake) (done bool) {
@@ -142,11 +150,16 @@ func (s *Stream) offer(in *intake) (done bool) {
 			break
 		}
 		v, rec := s.offerOne(in.memory, &r, now)
-		if v == stream.Wait {
+		switch {
+		case v.Reason == stream.Wait:
 			s.hand(&f)
 			return false
-		}
-		if v == stream.Accepted {
+		case v.Reason == stream.Accepted && v.Skipped:
+			s.skip(&f)
+		case v.Reason == stream.Accepted:
+			if f.skips > 0 {
+				s.hand(&f)
+			}
 			f.add(&rec, &r)
 		}
 		in.rest, in.at = rest, at
@@ -156,10 +169,11 @@ func (s *Stream) offer(in *intake) (done bool) {
 }
 
 // offerOne decides about one record.
-func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Reason, stream.Record) {
+func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Verdict, stream.Record) {
 	rec := stream.Record{Subject: r.subject, Header: r.header, Payload: r.payload}
+	closed := stream.Verdict{Reason: stream.Sealed}
 	if s.closed {
-		return stream.Sealed, rec
+		return closed, rec
 	}
 	n := note{reply: r.reply, memory: m}
 	size := int64(len(r.subject) + len(r.header) + len(r.payload))
@@ -172,23 +186,23 @@ func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Reason, stream.R
 	}
 	if n.err != nil {
 		s.answer(n)
-		return stream.Sealed, rec
+		return closed, rec
 	}
 	v := s.machine.Accept(&rec, (*quota)(s), now)
 	if v.Reason == stream.Wait {
-		return v.Reason, rec
+		return v, rec
 	}
 	n.verdict = v
 	if v.Reason != stream.Accepted {
 		s.answer(n)
-		return v.Reason, rec
+		return v, rec
 	}
 	s.buffered++
 	s.bufferedBy += size
 	n.change, n.size = true, size
 	m.uses.Add(1)
 	s.notes.push(n)
-	return v.Reason, rec
+	return v, rec
 }
 
 // frame is what one lane adds to the ledger.
@@ -197,6 +211,9 @@ type frame struct {
 	first uint64
 	count int
 	time  int64
+
+	skip  stream.Change // the last of messages that are not stored, if there are any, and how many
+	skips int
 }
 
 // add adds a record that was accepted as rec. Pieces that lie behind each other are one.
@@ -222,11 +239,26 @@ func (f *frame) add(rec *stream.Record, r *raw) {
 // follows reports whether b lies right behind a in memory.
 func follows(a, b []byte) bool { return cap(a) > len(a) && &a[:len(a)+1][len(a)] == &b[0] }
 
-// hand gives a frame to the ledger.
+// hand gives a frame to the ledger. It is empty afterwards.
 func (s *Stream) hand(f *frame) {
-	if f.count > 0 && s.ledger != nil {
+	switch {
+	case s.ledger == nil:
+	case f.count > 0:
 		s.ledger.record(s, f.body, f.first, f.count, f.time)
+	case f.skips > 0:
+		s.ledger.change(s, f.skip, f.skips)
 	}
+	*f = frame{}
+}
+
+// skip adds the message that was accepted last and is not stored. Those that follow each other are one change, unless they take
+// out others.
+func (s *Stream) skip(f *frame) {
+	c := s.machine.Newest()
+	if f.count > 0 || f.skips > 0 && (f.skip.Rolls() || c.Rolls()) {
+		s.hand(f)
+	}
+	f.skip, f.skips = *c, f.skips+1
 }
 
 // quota asks the account and the server for room.

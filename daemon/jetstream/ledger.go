@@ -2,12 +2,15 @@ package jetstream
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"strconv"
 	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/journal"
+	"github.com/nats-broker/nats-broker/daemon/segment"
 	"github.com/nats-broker/nats-broker/daemon/store"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
@@ -31,9 +34,9 @@ func (f *files) record(s *Stream, body [][]byte, first uint64, count int, time i
 	f.journal.Append(&h.Frame)
 }
 
-func (f *files) change(s *Stream, c stream.Change) {
+func (f *files) change(s *Stream, c stream.Change, changes int) {
 	h := handedPool.Get().(*handed)
-	h.s, h.changes = s, 1
+	h.s, h.changes = s, changes
 	h.Frame = journal.Frame{Kind: frameChange, Stream: s.id, Body: [][]byte{stream.AppendChange(nil, c)}, Waiter: h}
 	f.journal.Append(&h.Frame)
 }
@@ -155,8 +158,11 @@ func (f *files) finishGone(id string) {
 	if err != nil {
 		return
 	}
-	if _, err := f.dir.FS().Stat(f.folder(n)); err == nil {
-		l, err := f.openLog(n)
+	if _, err := f.dir.FS().Stat(f.folder(n)); !errors.Is(err, fs.ErrNotExist) {
+		var l *segment.Log
+		if err == nil {
+			l, err = f.openLog(n)
+		}
 		if err == nil {
 			err = l.Destroy()
 		}
@@ -223,6 +229,7 @@ func (s *Stream) settleAll() {
 		s.mu.Lock()
 		for _, c := range s.taken {
 			s.commit(c)
+			s.stall()
 		}
 		s.inboxMu.Lock()
 		s.taken = s.taken[:0]

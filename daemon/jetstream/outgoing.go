@@ -2,11 +2,13 @@ package jetstream
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
@@ -19,9 +21,10 @@ type note struct {
 	err     *api.Error // instead of a verdict
 	busy    bool       // the answer carries a status
 
-	change bool
-	size   int64                // of an accepted message
-	done   chan<- stream.Result // of a change that is no message
+	change  bool
+	answers []string             // to acks, when what they took out is gone
+	size    int64                // of an accepted message
+	done    chan<- stream.Result // of a change that is no message
 }
 
 // outgoing is what is to be published.
@@ -36,6 +39,7 @@ func (s *Stream) answer(n note) {
 	if len(n.reply) == 0 || s.config.Load().NoAck {
 		if n.verdict.Reason != stream.Duplicate {
 			s.refused.Add(1)
+			s.acc.srv.refused.Add(1)
 		}
 		return
 	}
@@ -70,10 +74,9 @@ func (s *Stream) apply() {
 	for s.notes.len() > 0 && s.failed == nil {
 		n := s.notes.front()
 		if n.change {
-			if s.committed == 0 {
+			if s.committed == 0 || !s.applyOne(n, again) {
 				break
 			}
-			s.applyOne(n, again)
 		} else {
 			s.out = append(s.out, outgoing{note: *n})
 		}
@@ -87,36 +90,77 @@ func (s *Stream) apply() {
 	s.settled.Broadcast()
 }
 
-func (s *Stream) applyOne(n *note, again *subject.Transform) {
+// applyOne applies the oldest change; false: it cannot be done for now.
+func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 	o := outgoing{note: *n}
 	if next := s.machine.Next(); again != nil && next.Kind == stream.Append {
-		t, _ := s.log.Subject(next.Record.Subject)
+		t, err := s.log.Subject(next.Record.Subject)
+		if err != nil {
+			return s.later(err)
+		}
 		o.before = t.Last
 	}
 	c, res, err := s.machine.Apply()
-	s.committed--
 	if err != nil {
-		s.fail(err)
-		return
+		return s.later(err)
 	}
+	s.committed--
+	s.stalled = nil
 	s.inform(c)
-	if c.Kind != stream.Append {
+	if c.Kind != stream.Append && c.Kind != stream.Skip {
 		if n.done != nil {
 			n.done <- res
 		}
-		return
+		if len(n.answers) > 0 {
+			s.out = append(s.out, o)
+		}
+		return true
 	}
 	s.buffered--
 	s.bufferedBy -= n.size
-	if again != nil {
+	if c.Kind == stream.Append {
+		s.appended += uint64(n.size)
+	}
+	if again != nil && c.Kind == stream.Append {
 		r := c.Record
 		o.record = &r
 	}
 	if len(n.reply) == 0 && o.record == nil || s.config.Load().NoAck && o.record == nil {
 		n.memory.release()
-		return
+		return true
 	}
 	s.out = append(s.out, o)
+	return true
+}
+
+// later notes an error of the log. If it will be over the change waits; otherwise the stream fails.
+func (s *Stream) later(err error) bool {
+	if s.closed || !errors.Is(err, stream.ErrNotNow) {
+		s.fail(err)
+		return true
+	}
+	if s.stalled == nil {
+		s.acc.srv.log.Warn("Stream " + s.acc.name() + " > " + s.Name() + " waits: " + err.Error())
+	}
+	s.stalled = err
+	return false
+}
+
+// stall has a committed change that could not be applied for now applied, or the stream fail. mu is held, and given up
+// while it waits.
+func (s *Stream) stall() {
+	for s.stalled != nil && s.failed == nil {
+		s.mu.Unlock()
+		time.Sleep(restFor) // nobody tells when it can be done
+		s.mu.Lock()
+		before := s.stalled
+		if s.apply(); s.stalled == nil && s.failed == nil {
+			s.acc.srv.log.Info("Stream " + s.acc.name() + " > " + s.Name() + " goes on, after: " + before.Error())
+			if s.machine.Pending() == 0 && len(s.waiting) > 0 {
+				s.decide()
+			}
+		}
+	}
 }
 
 // inform lets consumers know what was applied. mu is held.
@@ -139,7 +183,9 @@ func (s *Stream) fail(err error) {
 		return
 	}
 	s.failed = err
-	s.acc.srv.log.Error("Stream " + s.acc.name() + " > " + s.Name() + ": " + err.Error())
+	s.failure.Store(&err)
+	s.acc.srv.log.Event(logging.Error, logging.StreamFailed, "Stream "+s.acc.name()+" > "+s.Name()+": "+err.Error(),
+		logging.String(logging.FieldAccount, s.acc.name()), logging.String(logging.FieldStream, s.Name()), logging.Err(err))
 	for _, n := range s.notes.all() {
 		if n.done != nil {
 			close(n.done)
@@ -188,6 +234,9 @@ func (s *Stream) sendSome() bool {
 		}
 		if len(o.reply) > 0 && !noAck {
 			s.sendAnswer(o, ack[:0])
+		}
+		for _, to := range o.answers {
+			s.sender.Send([]byte(to), nil, nil, nil)
 		}
 		o.memory.release()
 	}

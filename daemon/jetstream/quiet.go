@@ -56,7 +56,7 @@ func (s *Stream) isQuiet() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.failed != nil || len(s.waiting) == 0 && s.notes.len() == 0 && len(s.out) == 0 && !s.sending
+	return s.failed != nil || len(s.waiting) == 0 && len(s.late) == 0 && s.notes.len() == 0 && len(s.out) == 0 && !s.sending
 }
 
 // Checkpoint brings what is stored to where the journal is, so that the next start has little to read.

@@ -70,6 +70,7 @@ func (f *files) follow(commit uint64) error {
 		if k.log, err = f.openLog(en.ID); err != nil {
 			return err
 		}
+		f.progress.found.Add(1)
 		f.logs[en.ID] = k
 		if err = f.readConsumers(k); err != nil {
 			return err
@@ -136,6 +137,7 @@ func (f *files) replayConfig(commit uint64, k *kept) (err error) {
 
 // replay applies one frame of the journal.
 func (f *files) replay(commit uint64, fr *journal.Frame) error {
+	f.progress.frames.Add(1)
 	if fr.Kind == frameCatalogue {
 		if fr.Lost {
 			f.log.Error("JetStream: a change of streams was on the disk and cannot be read")
@@ -150,13 +152,19 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 	if k != nil && fr.Kind == frameConsumer {
 		return k.replayConsumer(commit, fr)
 	}
+	if k != nil && fr.Kind == frameAcked {
+		return k.replayAcked(commit, fr, time.Now().UnixNano())
+	}
 	if k == nil || commit <= k.log.Durable() {
 		return nil // deleted later, or in its files
 	}
 	k.log.Begin(commit)
 	switch {
 	case fr.Kind == frameRecords && fr.Lost:
-		f.log.Error(fmt.Sprintf("JetStream: stream %s: messages %d to %d were on the disk and cannot be read", k.title(f), fr.First, fr.First+uint64(fr.Count)-1))
+		account, stream := f.names(k.id)
+		k.lost += uint64(fr.Count)
+		f.lost(account, stream, uint64(fr.Count), fmt.Sprintf("JetStream: stream %s: messages %d to %d were on the disk and cannot be read",
+			k.title(f), fr.First, fr.First+uint64(fr.Count)-1))
 		return k.log.Skip(fr.First + uint64(fr.Count) - 1)
 	case fr.Lost:
 		f.log.Error("JetStream: stream " + k.title(f) + ": a change was on the disk and cannot be read")
@@ -175,14 +183,8 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 
 // title names a stream for people.
 func (k *kept) title(f *files) string {
-	for _, e := range f.catalogue.List(store.Stream, "") {
-		var en entry
-		if fields.Read(e.Value, &en) == nil && en.ID == k.id {
-			a, n := splitKey(e.Key)
-			return a + " > " + n
-		}
-	}
-	return strconv.FormatUint(k.id, 10)
+	account, stream := f.names(k.id)
+	return account + " > " + stream
 }
 
 // replayRecords applies messages. Their memory is the journal's.

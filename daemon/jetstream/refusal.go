@@ -54,6 +54,8 @@ func refusal(v *stream.Verdict) *api.Error {
 		return api.StoreFailed.Error("maximum bytes exceeded")
 	case stream.TooManyOfSubject:
 		return api.StoreFailed.Error("maximum messages per subject exceeded")
+	case stream.Unread:
+		return api.StoreFailed.Error(unreadText)
 	default: // RecordTooLarge, LargerThanStream
 		return api.StoreFailed.Error("message too large")
 	}

@@ -3,6 +3,8 @@ package jetstream
 import (
 	"fmt"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
 // Messages are accepted while the disk has room for them and for what is stored already. Below that what is read, removed and
@@ -11,8 +13,8 @@ import (
 // roomEvery is how often the disk is asked.
 const roomEvery = time.Second
 
-// watchRoom asks the disk until the storage is closed.
-func (s *Server) watchRoom() {
+// watchDisk asks the disk until the storage is closed.
+func (s *Server) watchDisk() {
 	f := s.files
 	tick := time.NewTicker(roomEvery)
 	defer tick.Stop()
@@ -21,7 +23,7 @@ func (s *Server) watchRoom() {
 		case <-f.ended:
 			return
 		case <-tick.C:
-			s.lookAtRoom()
+			s.lookAtDisk()
 		}
 	}
 }
@@ -36,7 +38,9 @@ func (s *Server) lookAtRoom() {
 	case s.files.room.Enough():
 		s.log.Info(fmt.Sprintf("JetStream: the disk has room again (%d bytes): messages are stored in files", s.files.room.Free()))
 	default:
-		s.log.Error(fmt.Sprintf("JetStream: the disk has no room (%d bytes are left): messages for streams in files are refused", s.files.room.Free()))
+		s.log.Event(logging.Error, logging.StorageFull,
+			fmt.Sprintf("JetStream: the disk has no room (%d bytes are left): messages for streams in files are refused", s.files.room.Free()),
+			logging.String(logging.FieldStoreDir, s.Folder()), logging.Uint(logging.FieldFree, s.files.room.Free()), logging.Uint(logging.FieldNeed, s.files.room.Need()))
 		s.outOfStorage()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
@@ -35,13 +36,18 @@ type Server struct {
 
 	requests, errors atomic.Uint64 // answered
 	deliverers       deliverers
-	fs               vfs.FS // that files are on
+	watch            diskWatch
+	progress         progress      // of Start
+	refused          atomic.Uint64 // messages, of which nobody was told
+	taken            atomic.Uint64 // bytes of messages, by streams in files
+	counted          *vfs.Counted  // what is done to the disk; nil: nothing
+	fs               vfs.FS        // that files are on
 	work             sync.WaitGroup
 }
 
 // New makes the JetStream of a broker. It does nothing before it is started.
 func New(b *broker.Broker, o Options, log *logging.Logger) *Server {
-	s := &Server{broker: b, log: log, accounts: map[string]*account{}, fs: vfs.OS}
+	s := &Server{broker: b, log: log, accounts: map[string]*account{}, fs: vfs.OS, watch: diskWatch{now: time.Now, after: stuckAfter}}
 	o = o.withDefaults()
 	s.opts.Store(&o)
 	var key [16]byte
@@ -56,11 +62,12 @@ func (s *Server) options() *Options { return s.opts.Load() }
 // error [Server.Stop] is to be called.
 func (s *Server) Start() (err error) {
 	if o := s.options(); o.StoreDir != "" {
-		if s.files, err = openFiles(s.fs, o, s.log); err != nil {
+		s.counted = vfs.Count(s.fs)
+		if s.files, err = openFiles(s.counted, o, s.log, &s.progress); err != nil {
 			return err
 		}
 		s.lookAtRoom()
-		s.files.behind.Go(s.watchRoom)
+		s.files.behind.Go(s.watchDisk)
 	}
 	return s.Update()
 }
@@ -86,7 +93,7 @@ func (s *Server) Configure(o Options) error {
 }
 
 // Update follows the accounts of the broker and the options: accounts that have come are served, those that are gone are left
-// alone.
+// alone, and what they keep in files is theirs again when they come back.
 func (s *Server) Update() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +115,8 @@ func (s *Server) Update() error {
 			continue
 		}
 		if a != nil {
-			a.stop()
+			a.leave()
+			delete(s.accounts, b.Name())
 		}
 		a, err := s.newAccount(b, c)
 		if err != nil {
@@ -118,7 +126,7 @@ func (s *Server) Update() error {
 	}
 	for name, a := range s.accounts {
 		if !there[name] {
-			a.stop()
+			a.leave()
 			delete(s.accounts, name)
 		}
 	}

@@ -35,29 +35,43 @@ func (a *account) makeStream(c *api.StreamConfig, created time.Time) (*Stream, e
 	if err != nil {
 		return nil, err
 	}
-	return s, s.open()
+	s.retain(c)
+	return s, s.openAll()
 }
 
 // use takes messages into a stream that is kept in files.
 func (a *account) use(c *api.StreamConfig, k *kept) (*Stream, error) {
+	s, err := a.takeUp(c, k)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.openAll()
+}
+
+// takeUp makes a stream of what is kept in files. It takes nothing yet.
+func (a *account) takeUp(c *api.StreamConfig, k *kept) (*Stream, error) {
 	s, err := a.newStream(c, k.log, time.Unix(0, k.entry.Created).UTC())
 	if err != nil {
 		return nil, err
 	}
 	s.id, s.kept, s.ledger = k.id, k, a.srv.files
-	if err := s.restoreConsumers(a.srv.files); err != nil {
-		return nil, err
-	}
-	a.srv.files.taken(k, s)
-	if err := s.open(); err != nil {
-		return nil, err
-	}
+	return s, a.srv.files.hand(k, s)
+}
+
+// openAll begins to take messages, and to deliver them. If that fails the stream is closed.
+func (s *Stream) openAll() error {
+	err := s.open()
 	for _, c := range s.consumers.all() {
-		if err := c.open(); err != nil {
-			return nil, err
+		if err == nil {
+			err = c.open()
 		}
 	}
-	return s, nil
+	if err != nil {
+		s.consumers.close("")
+		s.close()
+		s.discard()
+	}
+	return err
 }
 
 // load opens the streams that are kept for the account.
@@ -76,16 +90,25 @@ func (a *account) load() error {
 		if err != nil {
 			return fmt.Errorf("stream %q: %w", name, err)
 		}
-		s, err := a.use(c, k)
+		s, err := a.takeUp(c, k)
+		if err == nil {
+			err = s.openAll()
+		}
 		if err != nil {
 			return fmt.Errorf("stream %q: %w", name, err)
 		}
-		a.mu.Lock()
-		a.streams[name] = s
-		a.mu.Unlock()
-		a.srv.reserved[c.Storage].Add(max(c.MaxBytes, 0))
+		a.adopt(s)
 	}
 	return nil
+}
+
+// adopt puts a stream among the account's.
+func (a *account) adopt(s *Stream) {
+	c := s.config.Load()
+	a.mu.Lock()
+	a.streams[c.Name] = s
+	a.mu.Unlock()
+	a.srv.reserved[c.Storage].Add(max(c.MaxBytes, 0))
 }
 
 // keep has a changed configuration remembered, before it is in effect. Nothing of the stream is pending.

@@ -44,29 +44,38 @@ type Stream struct {
 
 	consumersChanged atomic.Bool // since their states were kept
 
+	gate      gate                    // of its consumers
+	askers    atomic.Pointer[[]asker] // its consumers, and what they ask for
+	regarding sync.Mutex              // held by who makes that list
+
 	mu          sync.Mutex
 	machine     *stream.Stream
 	captures    []*broker.InternalSubscription
 	republish   *subject.Transform
 	headersOnly bool
 	closed      bool
-	paused      bool        // a change of the configuration waits until nothing is pending
-	notes       queue[note] // of what was decided and is not sent, in order
-	waiting     []intake    // messages about which nothing can be decided before what is pending is applied
-	buffered    int         // messages accepted and not applied, or waiting
+	paused      bool          // a change of the configuration waits until nothing is pending
+	notes       queue[note]   // of what was decided and is not sent, in order
+	waiting     []intake      // messages about which nothing can be decided before what is pending is applied
+	late        []*settlement // of consumers, which wait until nothing else does
+	buffered    int           // messages accepted and not applied, or waiting
 	bufferedBy  int64
 	committed   int        // changes that are committed and not applied
 	settled     *sync.Cond // of mu: something was applied
 	counted     [2]uint64  // messages and bytes that the account knows of
+	uncounted   bool       // it is not to know of anything any more
+	appended    uint64     // bytes of messages that the server does not know of
 	timer       *time.Timer
 	failed      error // of the ledger or the log: nothing is taken any more
+	stalled     error // of the log: what keeps a committed change from being applied for now
 
 	out     []outgoing // to be published, in order
 	sending bool       // somebody empties out
 	sender  *broker.Publisher
 	spare   []outgoing
 
-	refused atomic.Uint64 // messages that were refused and had no reply subject
+	refused atomic.Uint64         // messages that were refused and had no reply subject
+	failure atomic.Pointer[error] // failed, for those who do not wait for mu
 }
 
 // ledger makes changes last. It calls [Stream.settle] for them, in their order, later and on another goroutine.
@@ -74,8 +83,8 @@ type ledger interface {
 	// record hands over the changes that were accepted from one batch: records, as they were staged, and
 	// where they begin.
 	record(s *Stream, body [][]byte, first uint64, count int, time int64)
-	// change hands over one change that is no message.
-	change(s *Stream, c stream.Change)
+	// change hands over one change that is not stored, and stands for so many of the machine's.
+	change(s *Stream, c stream.Change, changes int)
 }
 
 // Name returns the stream's name.
@@ -119,6 +128,7 @@ func (a *account) newStream(c *api.StreamConfig, log stream.Log, created time.Ti
 	s := &Stream{acc: a, created: created, acks: api.NewAcks(c.Name, a.srv.options().Domain), log: w, watched: w}
 	w.watched = func() bool { return s.consumers.count() > 0 }
 	s.settled = sync.NewCond(&s.mu)
+	s.regard()
 	s.outlet.Leads(s)
 	s.direct = &direct{s: s}
 	s.sender = a.broker.NewPublisher(broker.FromStream)
@@ -181,6 +191,13 @@ func release(captures []*broker.InternalSubscription) {
 	}
 }
 
+// look calls a function that reads more than one thing of the log.
+func (s *Stream) look(fn func()) {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	fn()
+}
+
 // unlock gives up mu, sends what there is to send, and looks whether something has come meanwhile.
 func (s *Stream) unlock() {
 	s.mu.Unlock()
@@ -198,16 +215,16 @@ func (s *Stream) close() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	for s.machine.Pending() > 0 && s.failed == nil {
+	for (s.machine.Pending() > 0 || len(s.late) > 0) && s.failed == nil {
 		s.settled.Wait()
 	}
 	s.unlock()
 }
 
-// discard ends what is left of a closed stream in memory.
+// discard has a closed stream count for nothing any more.
 func (s *Stream) discard() {
 	s.mu.Lock()
 	s.acc.used(s.config.Load().Storage, -int64(s.counted[1]))
-	s.counted = [2]uint64{}
+	s.counted, s.uncounted = [2]uint64{}, true
 	s.unlock()
 }

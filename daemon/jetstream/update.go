@@ -50,6 +50,10 @@ func (a *account) update(s *Stream, asked *api.StreamConfig) *api.Error {
 	if err := s.reconfigure(c); err != nil {
 		return api.StreamUpdate.Error(err)
 	}
+	if c.Retention != old.Retention {
+		s.retain(c)
+		s.forsake()
+	}
 	a.srv.reserved[c.Storage].Add(max(c.MaxBytes, 0) - max(old.MaxBytes, 0))
 	a.adviseStream("UPDATED", c.Name, "modify")
 	return nil

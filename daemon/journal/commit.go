@@ -206,6 +206,7 @@ func (j *Journal) finish(pieces []piece, took time.Duration) {
 		j.frames = append(j.frames, p.f)
 	}
 	j.stats.Frames += uint64(len(j.frames))
+	j.stats.Took += took
 	j.mu.Unlock()
 	j.pace.took(took, commitOf(pieces), len(pieces))
 	clear(pieces)

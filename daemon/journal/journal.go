@@ -142,8 +142,9 @@ type placed struct {
 
 // Stats are figures of a journal.
 type Stats struct {
-	Commits, Frames, Bytes uint64 // since the start; bytes as written
-	Waiting                int    // frames
+	Commits, Frames, Bytes uint64        // since the start; bytes as written
+	Took                   time.Duration // all commits together
+	Waiting                int           // frames
 	WaitingBytes           int64
 	Files                  int
 	FileBytes              int64         // of all files

@@ -38,6 +38,11 @@ const (
 	HandoverTaken
 	HandoverFailed
 	OpenToAll
+	StorageFull
+	StorageFailed
+	StorageStuck
+	StreamFailed
+	MessagesLost
 
 	numMessageIDs
 )

@@ -264,4 +264,58 @@ var catalogue = [numMessageIDs]entry{
 		remedy: "Configure authorization or accounts with users ('nats-broker passwd' makes the hash of a password), or " +
 			"listen on 127.0.0.1. If the network is all yours, nothing needs to be done.",
 	},
+	StorageFull: {
+		name:    "storage-full",
+		uuid:    "5a001fcb8bfb43f3aff01ecabc415abe",
+		fields:  []string{FieldStoreDir, FieldFree, FieldNeed},
+		subject: "The disk that streams are on is full",
+		explain: "The disk of @NATS_STORE_DIR@ has @NATS_FREE@ bytes left. Messages for streams in files are refused, so " +
+			"that what is stored stays whole; whoever asked for an acknowledgement is told. Reading, acknowledging, " +
+			"deleting and purging go on, and so does storing once @NATS_NEED@ bytes are free.",
+		remedy: "Make room: purge or delete streams ('nats stream report'), give them limits, remove what else is on " +
+			"the disk, or make it larger. max_file_store in the configuration bounds all streams together.",
+	},
+	StorageFailed: {
+		name:    "storage-failed",
+		uuid:    "f3b8804b312043f28b12cdbe4172953f",
+		fields:  []string{FieldStoreDir, FieldError},
+		subject: "The disk that streams are on has failed",
+		explain: "A write below @NATS_STORE_DIR@ failed, and so did another one to a new file: @NATS_ERROR@. Streams in " +
+			"files take nothing any more. Of messages that were not acknowledged it is not known whether they are " +
+			"stored; those that were acknowledged are.",
+		remedy: "Look at the disk ('journalctl -k', smartctl) and at the file system, which may have become read-only. " +
+			"Copy the folder before anything is repaired. When the disk works, restart the broker. " +
+			"nats-broker-jetstream(7) says more.",
+	},
+	StorageStuck: {
+		name:    "storage-stuck",
+		uuid:    "5267ab0dd30e4dec94c637fdc038aa64",
+		fields:  []string{FieldStoreDir},
+		subject: "The disk that streams are on does not answer",
+		explain: "A write below @NATS_STORE_DIR@ takes longer than any should. Publishers wait for their " +
+			"acknowledgements; messages that are not stored are delivered as always.",
+		remedy: "Look at the disk ('journalctl -k', 'iostat -x 1') and at what else uses it. A storage in a network may " +
+			"have lost its server. A line tells when the disk answers again.",
+	},
+	StreamFailed: {
+		name:    "stream-failed",
+		uuid:    "10485f43df8349f3829bdd5f8eddb20b",
+		fields:  []string{FieldAccount, FieldStream, FieldError},
+		subject: "A stream takes no messages any more",
+		explain: "Something of stream @NATS_STREAM@ of account @NATS_ACCOUNT@ could not be stored: @NATS_ERROR@. Until the " +
+			"broker is restarted it refuses messages. What was under way when it happened got no answer.",
+		remedy: "Look at the disk ('journalctl -k'), then restart the broker. A restart reads what is on the disk and goes " +
+			"on from there.",
+	},
+	MessagesLost: {
+		name:    "messages-lost",
+		uuid:    "4e49c4104c864554b421f1aeeaa912cc",
+		burst:   200,
+		fields:  []string{FieldAccount, FieldStream, FieldCount, FieldReason},
+		subject: "Messages that were stored cannot be read",
+		explain: "@NATS_COUNT@ messages of stream @NATS_STREAM@ of account @NATS_ACCOUNT@ cannot be read: @NATS_REASON@. The " +
+			"stream goes on without them; 'nats stream info' lists them as lost.",
+		remedy: "Look at the disk ('journalctl -k', smartctl): it returns other bytes than were written. Restore the messages " +
+			"from a backup, or have them published again. The files that they were in are kept.",
+	},
 }

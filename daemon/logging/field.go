@@ -25,6 +25,10 @@ const (
 	FieldExpires     = "NATS_EXPIRES"     // end of validity, RFC 3339
 	FieldCause       = "NATS_CAUSE"       // who or what asked for it
 	FieldChanges     = "NATS_CHANGES"     // how many options changed
+	FieldStream      = "NATS_STREAM"      // stream concerned
+	FieldStoreDir    = "NATS_STORE_DIR"   // folder that streams are kept in
+	FieldFree        = "NATS_FREE"        // bytes that are free
+	FieldNeed        = "NATS_NEED"        // bytes that have to be
 	FieldSink        = "NATS_SINK"        // log destination concerned
 	FieldLogFile     = "NATS_LOG_FILE"    // log file concerned
 	FieldUID         = "NATS_UID"         // user of a peer on the control socket

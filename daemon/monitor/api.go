@@ -25,6 +25,7 @@ var apiCalls = []struct {
 	{"connection", apiConnection},
 	{"subjects", apiSubjects},
 	{"accounts", apiAccounts},
+	{"streams", apiStreams},
 	{"routes", apiRoutes},
 	{"config", apiConfig},
 	{"log", apiLogTail},

@@ -137,22 +137,27 @@ func serveAccstatz(m *Monitor, w http.ResponseWriter, q *query) {
 }
 
 func serveJsz(m *Monitor, w http.ResponseWriter, q *query) {
-	for _, name := range []string{"accounts", "streams", "consumers", "direct-consumers", "config"} {
-		q.boolean(name)
-	}
-	q.integer("offset")
-	q.integer("limit")
-	leaderOnly := q.boolean("leader-only")
-	q.boolean("raft")
-	q.boolean("stream-leader-only")
-	answer(w, q, func() (any, error) { return m.reporter.Jsz(leaderOnly) })
+	var o JszOptions
+	o.Account = q.text("acc")
+	o.Accounts = q.boolean("accounts")
+	o.Streams = q.boolean("streams")
+	o.Consumers = q.boolean("consumers")
+	o.DirectConsumers = q.boolean("direct-consumers")
+	o.Config = q.boolean("config")
+	o.Offset = q.integer("offset")
+	o.Limit = q.integer("limit")
+	o.LeaderOnly = q.boolean("leader-only")
+	o.Raft = q.boolean("raft")
+	o.StreamLeaderOnly = q.boolean("stream-leader-only")
+	answer(w, q, func() (any, error) { return m.reporter.Jsz(o) })
 }
 
 func serveHealthz(m *Monitor, w http.ResponseWriter, q *query) {
 	o := HealthzOptions{
 		JSEnabled: q.boolean("js-enabled"), JSEnabledOnly: q.boolean("js-enabled-only"),
 		JSServerOnly: q.boolean("js-server-only"), JSMetaOnly: q.boolean("js-meta-only"),
-		Account: q.text("account"), Stream: q.text("stream"), Consumer: q.text("consumer"),
+		LeafRemotes: q.boolean("leaf-remotes-connected"),
+		Account:     q.text("account"), Stream: q.text("stream"), Consumer: q.text("consumer"),
 		Details: q.boolean("details"),
 	}
 	if q.err != nil {

@@ -15,13 +15,14 @@ type fakeBroker struct {
 	start    time.Time
 	now      func() time.Time
 	ready    error
+	js       *fakeStreams // never nil
 	odd      func(*Conn)  // changes each tenth connection
 	visits   atomic.Int64 // rows handed out
 	details  atomic.Int64 // connections described
 }
 
 func newFakeBroker(conns int) *fakeBroker {
-	f := &fakeBroker{conns: conns, accounts: 3, peers: 3, start: time.Now().Add(-26 * time.Hour), now: time.Now}
+	f := &fakeBroker{conns: conns, accounts: 3, peers: 3, start: time.Now().Add(-26 * time.Hour), now: time.Now, js: newFakeStreams(3, 2)}
 	for i := range 40 {
 		c := f.conn(uint64(100_000+i), true)
 		c.Stop = f.start.Add(time.Duration(i+1) * 30 * time.Minute)
@@ -32,7 +33,7 @@ func newFakeBroker(conns int) *fakeBroker {
 }
 
 func (f *fakeBroker) source() Source {
-	return Source{Server: f, Connections: f, Subscriptions: f, Accounts: f, Routes: fakeRoutes{f}, Health: f, Process: f, Config: f, Log: f}
+	return Source{Server: f, Connections: f, Subscriptions: f, Accounts: f, Routes: fakeRoutes{f}, Health: f, Process: f, Config: f, Log: f, JetStream: f.js}
 }
 
 // ticks is how many thousands of messages have been sent so far.

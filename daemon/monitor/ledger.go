@@ -104,9 +104,9 @@ func (l *ledger) take(state []byte) error {
 		return err
 	}
 	width := make(map[string]int)
-	for i := range metrics {
-		if metrics[i].kind == counter {
-			width[metrics[i].name] = len(metrics[i].labels)
+	for i := range metrics() {
+		if m := &metrics()[i]; m.kind == counter {
+			width[m.name] = len(m.labels)
 		}
 	}
 	for _, s := range all.series {

@@ -1,6 +1,10 @@
 package monitor
 
-import "time"
+import (
+	"strings"
+	"sync"
+	"time"
+)
 
 // namespace begins the name of every metric of the broker.
 const namespace = "nats_broker_"
@@ -16,7 +20,7 @@ const (
 // metric is one row of the table of metrics: everything that is known about it,
 // for the scrape and for the manual page.
 type metric struct {
-	name    string // without the namespace
+	name    string // without the namespace; one that begins with a slash has none
 	kind    metricKind
 	labels  []string
 	help    string
@@ -26,9 +30,20 @@ type metric struct {
 // emitFunc reports one value; labels are in the order of the row's.
 type emitFunc func(value float64, labels ...string)
 
-// metrics is the one table. Names follow Prometheus' conventions: base units,
+// metrics is the one table.
+var metrics = sync.OnceValue(func() []metric { return append(brokerMetrics, jetStreamMetrics()...) })
+
+// title is the name as it is shown.
+func (m *metric) title() string {
+	if name, foreign := strings.CutPrefix(m.name, "/"); foreign {
+		return name
+	}
+	return namespace + m.name
+}
+
+// brokerMetrics are those of everything but streams. Names follow Prometheus' conventions: base units,
 // counters end in _total, times are seconds since the epoch.
-var metrics = []metric{
+var brokerMetrics = []metric{
 	// What runs.
 	{"build_info", gauge, []string{"version", "commit", "goversion", "compatible"}, "The build that runs, and the nats-server that it is like; the value is always 1.",
 		func(s *scrape, emit emitFunc) {

@@ -39,8 +39,8 @@ func scrapeText(t *testing.T, f *fakeBroker, o Options, accept string) string {
 // whose collect function emits nothing would otherwise go unnoticed.
 func TestEveryMetricIsScraped(t *testing.T) {
 	text := scrapeText(t, newFakeBroker(50), Options{}, "text/plain")
-	for _, m := range metrics {
-		name := namespace + m.name
+	for _, m := range metrics() {
+		name := m.title()
 		kind := map[metricKind]string{gauge: "gauge", counter: "counter"}[m.kind]
 		for _, want := range []string{"# HELP " + name + " " + m.help, "# TYPE " + name + " " + kind} {
 			if m.name == "monitor_requests_total" {

@@ -12,13 +12,13 @@ import (
 func MetricsMdoc(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintln(b, ".Bl -tag -width Ds")
-	for i := range metrics {
-		m := &metrics[i]
+	for i := range metrics() {
+		m := &metrics()[i]
 		kind := "gauge"
 		if m.kind == counter {
 			kind = "counter"
 		}
-		name := mdocText(namespace + m.name)
+		name := mdocText(m.title())
 		if len(m.labels) > 0 {
 			fmt.Fprintf(b, ".It Va %s Ns { Ns Ar %s Ns } Pq %s\n", name, strings.Join(m.labels, " , Ns Ar "), kind)
 		} else {

@@ -13,13 +13,13 @@ import (
 // knownSeries are the names a scrape may have: the table's and those of the
 // libraries that describe the runtime and the process.
 func knownSeries(name string) bool {
-	if name, ours := strings.CutPrefix(name, namespace); ours {
-		return slices.ContainsFunc(metrics, func(m metric) bool { return m.name == name })
+	if slices.ContainsFunc(metrics(), func(m metric) bool { return m.title() == name }) {
+		return true
 	}
 	return slices.Contains([]string{"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "process_max_fds", "go_memstats_heap_inuse_bytes", "go_goroutines"}, name)
 }
 
-var seriesName = regexp.MustCompile(`\b(?:nats_broker|process|go)_[a-z0-9_]+`)
+var seriesName = regexp.MustCompile(`\b(?:nats_broker|jetstream|process|go)_[a-z0-9_]+`)
 
 func checkExpression(t *testing.T, where, expr string) {
 	t.Helper()

@@ -43,11 +43,12 @@ type collector struct {
 	maxAccounts func() int // read at each scrape
 	descs       func() []*prometheus.Desc
 
-	mu       sync.Mutex // held while sources are read: what was read first counts first
-	ledger   ledger
-	accounts places
-	routes   places
-	paused   bool // counters stand still: the process before has counted, or the next one will
+	mu        sync.Mutex // held while sources are read: what was read first counts first
+	ledger    ledger
+	accounts  places
+	routes    places
+	consumers consumerReader
+	paused    bool // counters stand still: the process before has counted, or the next one will
 }
 
 func newCollector(r *Reporter, maxAccounts func() int) *collector {
@@ -56,8 +57,9 @@ func newCollector(r *Reporter, maxAccounts func() int) *collector {
 
 // metricDescs are in the table's order.
 func metricDescs() (descs []*prometheus.Desc) {
-	for i := range metrics {
-		descs = append(descs, prometheus.NewDesc(namespace+metrics[i].name, metrics[i].help, metrics[i].labels, nil))
+	for i := range metrics() {
+		m := &metrics()[i]
+		descs = append(descs, prometheus.NewDesc(m.title(), m.help, m.labels, nil))
 	}
 	return descs
 }
@@ -85,11 +87,11 @@ func (c *collector) collect() (list []prometheus.Metric) {
 		s.count(&c.ledger)
 	}
 	descs := c.descs()
-	for i := range metrics {
-		m := &metrics[i]
+	for i := range metrics() {
+		m := &metrics()[i]
 		if m.kind == counter {
 			c.ledger.shown(m.name, func(total uint64, labels []string) {
-				list = append(list, prometheus.MustNewConstMetric(descs[i], prometheus.CounterValue, float64(total), labels...))
+				list = append(list, prometheus.MustNewConstMetric(descs[i], prometheus.CounterValue, float64(total)/m.scale(), labels...))
 			})
 			continue
 		}
@@ -145,8 +147,8 @@ func (c *collector) resume() {
 
 // count notes what all counters of a scrape say.
 func (s *scrape) count(l *ledger) {
-	for i := range metrics {
-		if m := &metrics[i]; m.kind == counter {
+	for i := range metrics() {
+		if m := &metrics()[i]; m.kind == counter {
 			m.collect(s, func(v float64, labels ...string) { l.count(m.name, labels, uint64(v)) })
 		}
 	}
@@ -165,6 +167,7 @@ type scrape struct {
 	peers    map[string]*peerFigures
 	crossed  map[string]*figures // over routes, in the order of routeFigures
 	process  ProcessFigures
+	js       jetStreamScrape
 }
 
 // peerFigures sums up the routes to one server.
@@ -212,6 +215,7 @@ func (c *collector) read() *scrape {
 	}
 	s.readAccounts(&c.accounts, c.maxAccounts())
 	s.readRoutes(&c.routes)
+	c.readStreams(s)
 	return s
 }
 

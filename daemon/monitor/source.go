@@ -12,6 +12,7 @@ type Source struct {
 	Subscriptions SubscriptionSource  // nil: no subscriptions
 	Accounts      AccountSource       // nil: no accounts
 	Routes        RouteSource         // nil: not clustered
+	JetStream     JetStreamSource     // nil: no streams
 	Health        HealthSource        // nil: always healthy
 	Process       ProcessSource       // nil: no figures about reloads, certificates, logging
 	Config        ConfigurationSource // nil: the configuration page says so

@@ -43,7 +43,7 @@ type Varz struct {
 	Leaf                 struct{}          `json:"leaf"`
 	MQTT                 struct{}          `json:"mqtt"`
 	WebSocket            WebSocketVarz     `json:"websocket"`
-	JetStream            struct{}          `json:"jetstream"`
+	JetStream            JetStreamVarz     `json:"jetstream"`
 	TLSTimeout           float64           `json:"tls_timeout"` // seconds
 	WriteDeadline        time.Duration     `json:"write_deadline"`
 	WriteTimeout         string            `json:"write_timeout,omitempty"`
@@ -174,5 +174,8 @@ func (r *Reporter) Varz() *Varz {
 		v.MemLimit = limit
 	}
 	v.HTTPRequests = r.requests.snapshot()
+	if js := r.JetStream(); js != nil {
+		v.JetStream = *js
+	}
 	return v
 }

@@ -35,6 +35,27 @@ func (b bitset) count(from, to uint32) int {
 	return n
 }
 
+// spans calls fn for the ranges of numbers below n that are in the set: from through to.
+func (b bitset) spans(n int, fn func(from, to uint32)) {
+	for i := 0; i < n && b != nil; {
+		in := b[i>>6] >> (i & 63)
+		if in == 0 {
+			i = (i | 63) + 1
+			continue
+		}
+		i += bits.TrailingZeros64(in)
+		from := i
+		for i < n {
+			if out := ^b[i>>6] >> (i & 63); out != 0 {
+				i += bits.TrailingZeros64(out)
+				break
+			}
+			i = (i | 63) + 1
+		}
+		fn(uint32(from), uint32(min(i, n)-1))
+	}
+}
+
 // selection says which records of a run a filter asks for: all, or those in set, or in list.
 // It does not change once made.
 type selection struct {

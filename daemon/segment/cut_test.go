@@ -352,12 +352,15 @@ func compareLogs(t *testing.T, name string, h *history, got *Log, upTo uint64) {
 }
 
 func subjectsOf(l stream.Log, f *subjects.Filter) (list []string) {
-	l.Subjects(f, func(s []byte, t stream.Totals) bool {
+	err := l.Subjects(f, func(s []byte, t stream.Totals) bool {
 		list = append(list, fmt.Sprintf("%s %+v", s, t))
-		if one, ok := l.Subject(s); !ok || one != t {
-			list = append(list, fmt.Sprintf("%s asked for alone: %+v, %v", s, one, ok))
+		if one, err := l.Subject(s); err != nil || one != t {
+			list = append(list, fmt.Sprintf("%s asked for alone: %+v, %v", s, one, err))
 		}
 		return true
 	})
+	if err != nil {
+		list = append(list, err.Error())
+	}
 	return list
 }

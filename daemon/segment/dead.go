@@ -79,8 +79,9 @@ func appendNumbers(b []byte, dead bitset, n, count int, living bool) []byte {
 }
 
 // readDead reads the deletions of one run, which stand at the beginning of b; size is how much
-// of b they are.
-func readDead(b []byte) (r deadRecord, size int, err error) {
+// of b they are, also after an error if that is known. most says how many records of a file there may be: a list is shorter
+// than the records it is of, so that their number is bounded by what is there of them.
+func readDead(b []byte, most func(file uint64) int) (r deadRecord, size int, err error) {
 	if len(b) < 8 {
 		return r, 0, errDead
 	}
@@ -91,21 +92,19 @@ func readDead(b []byte) (r deadRecord, size int, err error) {
 	d := decoder{b: b[8 : 8+n]}
 	r = deadRecord{file: d.uint(), first: d.uint(), last: d.uint(), n: d.int()}
 	kind := d.bytes(1)
-	// A list is shorter than the records it is of; so the records are bounded by what a segment
-	// can hold and not by the bytes here.
-	if d.bad || r.n > maxRecords {
-		return r, 0, errDead
+	if d.bad || r.n > most(r.file) || r.last < r.first || r.last-r.first < uint64(r.n)-1 {
+		return r, 8 + n, errDead
 	}
 	r.dead = newBitset(r.n)
 	switch kind[0] {
 	case deadBits:
 		if len(d.b) != 8*len(r.dead) {
-			return r, 0, errDead
+			return r, 8 + n, errDead
 		}
 		for w := range r.dead {
 			r.dead[w] = binary.LittleEndian.Uint64(d.b[8*w:])
 			if r.dead[w]&^mask(w, 0, uint32(r.n)) != 0 {
-				return r, 0, errDead
+				return r, 8 + n, errDead
 			}
 		}
 	case deadList, liveList:
@@ -113,7 +112,7 @@ func readDead(b []byte) (r deadRecord, size int, err error) {
 		for range d.length(1) {
 			at += d.int()
 			if d.bad || at >= r.n {
-				return r, 0, errDead
+				return r, 8 + n, errDead
 			}
 			r.dead.set(uint32(at))
 		}
@@ -123,7 +122,7 @@ func readDead(b []byte) (r deadRecord, size int, err error) {
 			}
 		}
 	default:
-		return r, 0, errDead
+		return r, 8 + n, errDead
 	}
 	return r, 8 + n, nil
 }

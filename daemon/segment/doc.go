@@ -38,6 +38,11 @@
 // that, is neither: the log is not opened then, since the next time it may be there. Everything that is found by searching carries a
 // sum with a key that clients do not know.
 //
+// What the disk does not give is not damaged by that. Nobody takes it for what is not there: a search returns the
+// error, and nothing of it is remembered; Next and Prev return what cannot be read as if it were asked for; deletions
+// that cannot be read hide their run. A bad sector (EIO) loses the messages in it; any other error is over
+// when its cause is, and is a [stream.ErrNotNow].
+//
 // # What is not here yet
 //
 // A deleted record is a bit: its bytes stay until the file is written anew or removed. Erasing

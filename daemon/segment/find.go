@@ -56,13 +56,18 @@ func (l *Log) load(seq uint64, to *stream.Record) error {
 	if r == nil {
 		return stream.ErrNoMessage
 	}
+	if err := l.ready(r); errors.Is(err, errStale) {
+		return err
+	} else if err != nil {
+		return l.unreadable(err)
+	}
 	number, there, err := l.living(r, seq)
 	switch {
 	case errors.Is(err, errStale):
 		return err
 	case err != nil:
 		l.lose(r, seq, seq, err)
-		return stream.ErrUnreadable
+		return l.unreadable(err)
 	case !there:
 		return stream.ErrNoMessage
 	}
@@ -71,11 +76,11 @@ func (l *Log) load(seq uint64, to *stream.Record) error {
 	case errors.Is(err, errStale):
 		return err
 	case err != nil:
-		return stream.ErrUnreadable
+		return l.unreadable(err)
 	}
 	if err := pg.load(i, to); err != nil {
 		l.lose(r, seq, seq, err)
-		return stream.ErrUnreadable
+		return l.unreadable(err)
 	}
 	return nil
 }
@@ -83,7 +88,9 @@ func (l *Log) load(seq uint64, to *stream.Record) error {
 // living returns the number of the record with a sequence, and whether there is one that is
 // not dead.
 func (l *Log) living(r *run, seq uint64) (number uint32, there bool, err error) {
-	l.ready(r)
+	if err := l.ready(r); err != nil {
+		return 0, false, err
+	}
 	number, err = l.numberAt(r, seq)
 	if err != nil || int(number) >= r.n {
 		return 0, false, err
@@ -136,7 +143,9 @@ func (l *Log) nextIn(r *run, from uint64, f *subjects.Filter) (uint64, bool, err
 	if s.msgs == 0 {
 		return 0, false, nil
 	}
-	l.ready(r)
+	if err := l.ready(r); err != nil {
+		return l.nextBlind(r, from, f, err)
+	}
 	number, err := l.numberAt(r, from)
 	if err != nil {
 		return l.nextBlind(r, from, f, err)
@@ -175,11 +184,14 @@ func (l *Log) nextBlind(r *run, from uint64, f *subjects.Filter, cause error) (u
 	return 0, false, nil
 }
 
-// skipped is called with the error for which a run takes no part in a search. Everything in
-// it is lost, and said to be, unless it was only replaced.
+// skipped is called with the error for which a run takes no part in a search. If it is damaged everything in
+// it is lost, and said to be; any other error is returned: what the run holds is not known.
 func (l *Log) skipped(r *run, err error) error {
-	if err != nil && !errors.Is(err, errStale) {
-		l.lose(r, r.first, r.last, err)
+	if err == nil || errors.Is(err, errStale) {
+		return err
+	}
+	l.lose(r, r.first, r.last, err)
+	if damaged(err) {
 		return nil
 	}
 	return err
@@ -223,13 +235,18 @@ func (l *Log) prevIn(r *run, from uint64, f *subjects.Filter) (uint64, bool, err
 		return 0, false, nil
 	}
 	s, err := l.selectOf(r, f)
-	if err != nil || s.msgs == 0 {
-		return 0, false, l.skipped(r, err)
+	if err != nil {
+		return l.prevBlind(r, from, f, err)
 	}
-	l.ready(r)
+	if s.msgs == 0 {
+		return 0, false, nil
+	}
+	if err := l.ready(r); err != nil {
+		return l.prevBlind(r, from, f, err)
+	}
 	number, err := l.numberBefore(r, from)
 	if err != nil {
-		return 0, false, l.skipped(r, err)
+		return l.prevBlind(r, from, f, err)
 	}
 	l.mu.RLock()
 	number, ok := s.prev(number, r.dead)
@@ -238,7 +255,29 @@ func (l *Log) prevIn(r *run, from uint64, f *subjects.Filter) (uint64, bool, err
 		return 0, false, nil
 	}
 	seq, err := l.seqAt(r, number)
-	return seq, err == nil, l.skipped(r, err)
+	if err != nil {
+		return l.prevBlind(r, from, f, err)
+	}
+	return seq, true, nil
+}
+
+// prevBlind is nextBlind the other way.
+func (l *Log) prevBlind(r *run, from uint64, f *subjects.Filter, cause error) (uint64, bool, error) {
+	if errors.Is(cause, errStale) {
+		return 0, false, cause
+	}
+	var rec stream.Record
+	for seq := min(from, r.last); seq >= r.first; seq-- {
+		err := l.load(seq, &rec)
+		switch {
+		case errors.Is(err, errStale):
+			return 0, false, err
+		case errors.Is(err, stream.ErrNoMessage), err == nil && !f.Match(rec.Subject):
+		default:
+			return seq, true, nil
+		}
+	}
+	return 0, false, nil
 }
 
 // numberBefore returns the number of the last record at or before seq, which is not before
@@ -293,7 +332,9 @@ func (l *Log) atTimeIn(r *run, t int64, first uint64) (uint64, bool, error) {
 	if err != nil {
 		return l.nextBlind(r, first, nil, err)
 	}
-	l.ready(r)
+	if err := l.ready(r); err != nil {
+		return l.nextBlind(r, first, nil, err)
+	}
 	for i := range x.pages {
 		p := &x.pages[i]
 		if p.maxTime < t || p.last < first {
@@ -361,7 +402,9 @@ func (l *Log) countIn(r *run, f *subjects.Filter, from, upTo uint64) (uint64, er
 	if err != nil || s.msgs == 0 {
 		return 0, l.skipped(r, err)
 	}
-	l.ready(r)
+	if err := l.ready(r); err != nil {
+		return 0, err
+	}
 	lo, err := l.numberAt(r, from)
 	if err != nil {
 		return 0, l.skipped(r, err)
@@ -403,7 +446,13 @@ func (l *Log) Holes(fn func(stream.Range) bool) {
 		return true
 	}
 	for _, r := range runs[l.runFrom(runs, at):] {
-		l.ready(r)
+		if l.ready(r) != nil { // what it holds may be there
+			if !next(max(at, r.first)) {
+				return
+			}
+			at = r.last + 1
+			continue
+		}
 		l.mu.RLock()
 		dead := slices.Clone(r.dead)
 		l.mu.RUnlock()
@@ -418,6 +467,7 @@ func (l *Log) Holes(fn func(stream.Range) bool) {
 		for number, ok := all.next(0, dead); ok; number, ok = all.next(number+1, dead) {
 			seq, err := l.seqAt(r, number)
 			if err != nil {
+				at = r.last + 1 // the same
 				break
 			}
 			if !next(seq) {

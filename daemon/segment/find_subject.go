@@ -2,15 +2,14 @@ package segment
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
 
-// Subject implements [stream.Log]. What had to be looked for in the files is remembered.
-func (l *Log) Subject(name []byte) (stream.Totals, bool) {
+// Subject implements [stream.Log]. What had to be looked for in the files is remembered, if all of it could be read.
+func (l *Log) Subject(name []byte) (stream.Totals, error) {
 	l.mu.RLock()
 	ref, ok := l.table.Find(name)
 	var v subjects.Totals
@@ -21,20 +20,18 @@ func (l *Log) Subject(name []byte) (stream.Totals, bool) {
 	l.mu.RUnlock()
 	switch {
 	case ok && (v.First|v.Last)&bound == 0:
-		return stream.Totals(v), true
+		return stream.Totals(v), nil
 	case !ok && complete:
-		return stream.Totals{}, false
+		return stream.Totals{}, nil
 	}
+	var err error
 	if ok {
-		f := subjects.NewFilter(string(name))
-		if v.First&bound != 0 {
-			v.First, _ = l.findFirst(name, f, v.First&^bound)
-		}
-		if v.Last&bound != 0 {
-			v.Last, _ = l.findLast(name, f, v.Last&^bound)
-		}
+		v, err = l.bounded(name, v)
 	} else {
-		v, _ = l.search(name)
+		v, err = l.search(name)
+	}
+	if err != nil {
+		return stream.Totals{}, l.unreadable(err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,19 +40,49 @@ func (l *Log) Subject(name []byte) (stream.Totals, bool) {
 		l.table.Set(ref, v)
 		l.tellUse()
 	}
-	return stream.Totals(v), v.Msgs > 0
+	return stream.Totals(v), nil
+}
+
+// Knows implements [stream.Log].
+func (l *Log) Knows(name []byte) error {
+	l.mu.RLock()
+	complete := l.complete
+	l.mu.RUnlock()
+	if complete {
+		return nil
+	}
+	_, err := l.Subject(name)
+	return err
+}
+
+// bounded returns totals with the sequences that only a bound is known of.
+func (l *Log) bounded(name []byte, v subjects.Totals) (subjects.Totals, error) {
+	f := subjects.NewFilter(string(name))
+	first, ok, err := v.First, true, error(nil)
+	if first&bound != 0 {
+		first, ok, err = l.findFirst(name, f, first&^bound)
+	}
+	last := v.Last
+	if last&bound != 0 && ok && err == nil {
+		last, ok, err = l.findLast(name, f, last&^bound)
+	}
+	if err == nil && !ok { // it is damaged; what can be found counts
+		return l.search(name)
+	}
+	v.First, v.Last = first, last
+	return v, err
 }
 
 // findFirst is Next for one subject, of which nothing is kept.
-func (l *Log) findFirst(name []byte, f *subjects.Filter, from uint64) (seq uint64, ok bool) {
-	_ = again(func() error {
+func (l *Log) findFirst(name []byte, f *subjects.Filter, from uint64) (seq uint64, ok bool, err error) {
+	err = again(func() error {
 		l.mu.RLock()
 		runs, gen := l.runs, l.gen
 		from := max(from, l.first)
 		l.mu.RUnlock()
 		for _, r := range runs[l.runFrom(runs, from):] {
 			found, err := l.sequencesIn(r, name)
-			if errors.Is(err, errStale) {
+			if err != nil {
 				return err
 			}
 			for _, seq = range found {
@@ -76,12 +103,12 @@ func (l *Log) findFirst(name []byte, f *subjects.Filter, from uint64) (seq uint6
 		}
 		return nil
 	})
-	return seq, ok
+	return seq, ok, err
 }
 
 // findLast is Prev for one subject, of which nothing is kept.
-func (l *Log) findLast(name []byte, f *subjects.Filter, from uint64) (seq uint64, ok bool) {
-	_ = again(func() error {
+func (l *Log) findLast(name []byte, f *subjects.Filter, from uint64) (seq uint64, ok bool, err error) {
+	err = again(func() error {
 		l.mu.RLock()
 		i := l.tail.at(from)
 		if i == len(l.tail.recs) || l.tail.recs[i].seq > from {
@@ -94,7 +121,7 @@ func (l *Log) findLast(name []byte, f *subjects.Filter, from uint64) (seq uint64
 		l.mu.RUnlock()
 		for i := min(l.runFrom(runs, from), len(runs)-1); i >= 0 && !ok; i-- {
 			found, err := l.sequencesIn(runs[i], name)
-			if errors.Is(err, errStale) {
+			if err != nil {
 				return err
 			}
 			for _, seq = range slices.Backward(found) {
@@ -106,10 +133,11 @@ func (l *Log) findLast(name []byte, f *subjects.Filter, from uint64) (seq uint64
 		}
 		return nil
 	})
-	return seq, ok
+	return seq, ok, err
 }
 
-// search puts together what is known of a subject from the files and the tail.
+// search puts together what is known of a subject from the files and the tail. It fails if one of the files does not say
+// what it holds.
 func (l *Log) search(name []byte) (v subjects.Totals, err error) {
 	err = again(func() error {
 		l.mu.RLock()
@@ -119,7 +147,7 @@ func (l *Log) search(name []byte) (v subjects.Totals, err error) {
 		hash := subjects.Hash(name)
 		for _, r := range runs {
 			w, err := l.totalsIn(r, name, hash)
-			if errors.Is(err, errStale) {
+			if err != nil {
 				return err
 			}
 			v = join(v, w)
@@ -165,14 +193,16 @@ func (l *Log) totalsOf(r *run, x *index, h subjects.Hit) (subjects.Totals, error
 	if int(h.Last) >= r.n {
 		return subjects.Totals{}, l.skipped(r, l.badIndex(r, subjects.ErrDamaged))
 	}
-	l.ready(r)
+	if err := l.ready(r); err != nil {
+		return subjects.Totals{}, err
+	}
 	l.mu.RLock()
 	whole := r.dead == nil
 	l.mu.RUnlock()
 	if whole {
 		return subjects.Totals{First: x.seq(h.First), Last: x.seq(h.Last), Msgs: uint64(h.Msgs)}, nil
 	}
-	numbers, err := x.names.Numbers(h, nil)
+	numbers, err := x.names.Numbers(h, r.n, nil)
 	if err != nil {
 		return subjects.Totals{}, l.skipped(r, l.badIndex(r, err))
 	}
@@ -207,12 +237,14 @@ func (l *Log) sequencesIn(r *run, name []byte) ([]uint64, error) {
 	}
 	var numbers []uint32
 	if err == nil {
-		numbers, err = x.names.Numbers(h, nil)
+		numbers, err = x.names.Numbers(h, r.n, nil)
 	}
 	if err != nil {
 		return nil, l.skipped(r, l.badIndex(r, err))
 	}
-	l.ready(r)
+	if err := l.ready(r); err != nil {
+		return nil, err
+	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	found := make([]uint64, 0, len(numbers))
@@ -258,15 +290,19 @@ func (c *cursor) Err() error {
 }
 
 // Subjects implements [stream.Log].
-func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bool) {
+func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bool) error {
 	var done []byte
 	any := false
-	_ = again(func() error {
+	err := again(func() error {
 		return l.subjects(f, func(name []byte) bool { return !any || string(name) > string(done) }, func(name []byte, v subjects.Totals) bool {
 			done, any = append(done[:0], name...), true
 			return fn(name, stream.Totals(v))
 		})
 	})
+	if err != nil {
+		return l.unreadable(err)
+	}
+	return nil
 }
 
 func (l *Log) subjects(f *subjects.Filter, wanted func([]byte) bool, fn func([]byte, subjects.Totals) bool) error {
@@ -277,16 +313,16 @@ func (l *Log) subjects(f *subjects.Filter, wanted func([]byte) bool, fn func([]b
 	var cursors []*cursor
 	for _, r := range runs {
 		x, err := l.index(r)
-		if errors.Is(err, errStale) {
+		if err = l.skipped(r, err); err != nil {
 			return err
 		}
-		if _ = l.skipped(r, err); x == nil { // what cannot be read is noted there
+		if x == nil { // it is damaged, which is noted
 			continue
 		}
 		cursors = append(cursors, &cursor{r: r, x: x, it: x.names.Iter(f)})
 	}
 	cursors = append(cursors, waiting)
-	var stale error
+	var failed error
 	err := subjects.Merge(cursors, func(name []byte, at []int) bool {
 		if !wanted(name) {
 			return true
@@ -299,16 +335,16 @@ func (l *Log) subjects(f *subjects.Filter, wanted func([]byte) bool, fn func([]b
 				continue
 			}
 			w, err := l.totalsOf(c.r, c.x, c.it.Hit())
-			if errors.Is(err, errStale) {
-				stale = err
+			if err != nil {
+				failed = err
 				return false
 			}
 			v = join(v, w)
 		}
 		return v.Msgs == 0 || fn(name, v)
 	})
-	if stale != nil {
-		return stale
+	if failed != nil {
+		return failed
 	}
 	if err != nil {
 		// Which one it was is found by asking all of them.

@@ -62,7 +62,7 @@ func FuzzIndex(f *testing.F) {
 		}
 		for it := x.names.Iter(nil); it.Next(); {
 			if h := it.Hit(); h.Msgs < 1<<16 {
-				_, _ = x.names.Numbers(h, nil)
+				_, _ = x.names.Numbers(h, x.n, nil)
 			}
 		}
 	})
@@ -108,17 +108,18 @@ func FuzzDeletions(f *testing.F) {
 		f.Add(appendDead(nil, 1, 5, 300, 100, set)[8:])
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		most := func(uint64) int { return 1 << 20 }
 		b := make([]byte, 8, 8+len(body))
 		binary.LittleEndian.PutUint32(b, uint32(len(body)))
 		binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(body, castagnoli))
-		r, n, err := readDead(append(b, body...))
+		r, n, err := readDead(append(b, body...), most)
 		if err != nil {
 			return
 		}
 		if n != 8+len(body) {
 			t.Fatalf("read %d of %d bytes", n, 8+len(body))
 		}
-		again, _, err := readDead(appendDead(nil, r.file, r.first, r.last, r.n, r.dead))
+		again, _, err := readDead(appendDead(nil, r.file, r.first, r.last, r.n, r.dead), most)
 		if err != nil || !reflect.DeepEqual(r, again) {
 			t.Fatalf("%+v becomes %+v, %v", r, again, err)
 		}

@@ -38,6 +38,7 @@ type Log struct {
 	retryAt         int   // with full: how large the tail is when it is tried again
 	full            error // what keeps the tail from becoming a run; the next attempt may do it
 	closed          bool
+	below           uint64   // not 0: what lies from here up to first is to be taken out still
 	leftovers       []string // files of an earlier life that no state names
 	cleanAt         uint64   // changes+1 at the last Sync that succeeded; pending: at the one that runs
 	pending         uint64
@@ -55,6 +56,7 @@ type Log struct {
 	lastTime    int64
 	msgs, bytes uint64
 	names       int
+	unsure      bool // names may be too many
 	lost        []stream.Range
 
 	durable atomic.Uint64
@@ -119,7 +121,10 @@ func (l *Log) Append(r *stream.Record) error {
 
 // add takes a record whose sequence is behind the last.
 func (l *Log) add(r *stream.Record, commit uint64) error {
-	before := l.totals(r.Subject)
+	before, err := l.totals(r.Subject)
+	if err != nil {
+		return err
+	}
 	l.mu.Lock()
 	l.changes++
 	l.tail.add(r, commit)
@@ -163,9 +168,8 @@ func (l *Log) changed() {
 // tellUse is changed for one who holds mu.
 func (l *Log) tellUse() { l.o.Changed(int64(l.tail.bytes()), int64(l.table.Bytes())) }
 
-// totals returns what is known of a subject to the one who changes the log. What cannot be read
-// counts as not there.
-func (l *Log) totals(name []byte) subjects.Totals {
+// totals returns what is known of a subject to the one who changes the log.
+func (l *Log) totals(name []byte) (subjects.Totals, error) {
 	l.mu.RLock()
 	ref, ok := l.table.Find(name)
 	var v subjects.Totals
@@ -173,10 +177,14 @@ func (l *Log) totals(name []byte) subjects.Totals {
 		v = l.table.Totals(ref)
 	}
 	l.mu.RUnlock()
-	if !ok && !l.complete {
-		v, _ = l.search(name)
+	if ok || l.complete {
+		return v, nil
 	}
-	return v
+	v, err := l.search(name)
+	if err != nil {
+		return v, fmt.Errorf("subject %q: %w", name, l.unreadable(err))
+	}
+	return v, nil
 }
 
 // Totals whose first or last message has gone hold the bound that is known, and this bit.
@@ -224,11 +232,15 @@ func (l *Log) removeWaiting(i int, after uint64) bool {
 		return false
 	}
 	name := l.tail.subject(i)
-	before := l.totals(name)
+	before, err := l.totals(name)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.uncount(size(int(r.subject), int(r.header), int(r.payload)), after)
-	l.forget(name, before, r.seq)
+	if err == nil {
+		l.forget(name, before, r.seq)
+	} else {
+		l.unsure = true
+	}
 	l.tail.kill(i)
 	if l.tail.live == 0 {
 		l.tail.release()
@@ -241,22 +253,25 @@ func (l *Log) removeStored(seq, after uint64) (bool, error) {
 	if r == nil {
 		return false, nil
 	}
-	l.ready(r)
-	number, err := l.numberAt(r, seq)
-	if err != nil {
+	number, there, err := l.living(r, seq)
+	switch {
+	case errors.Is(err, errStale):
 		return false, err
-	}
-	if at, err := l.seqAt(r, number); err != nil || at != seq || r.dead.has(number) {
-		return false, err
+	case err != nil:
+		return false, l.unreadable(err)
+	case !there:
+		return false, nil
 	}
 	var name []byte
 	var before subjects.Totals
 	weight := r.bytes / uint64(max(r.live, 1)) // of a record that cannot be read
 	pg, i, err := l.pageOf(r, number)
-	if errors.Is(err, errStale) {
+	switch {
+	case errors.Is(err, errStale):
 		return false, err
-	}
-	if err == nil {
+	case err != nil && !gone(err):
+		return false, l.unreadable(err)
+	case err == nil:
 		e := &pg.entries[i]
 		weight = size(int(e.subject), int(e.header), int(e.payload))
 		if b, err := pg.record(i); err == nil {
@@ -265,42 +280,56 @@ func (l *Log) removeStored(seq, after uint64) (bool, error) {
 			l.lose(r, seq, seq, err)
 		}
 	}
+	var unknown error // what is not known of its subject; the table has nothing then
 	if name == nil {
-		name = l.nameByIndex(r, number)
+		name, unknown = l.nameByIndex(r, number)
 	}
 	if name != nil {
-		before = l.totals(name)
+		before, unknown = l.totals(name)
+	}
+	if errors.Is(unknown, stream.ErrNotNow) {
+		return false, unknown
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.bury(r, number, weight)
 	l.uncount(weight, after)
-	if name != nil {
+	switch {
+	case name == nil:
+		l.dropTable() // it counts the message with a subject that nobody knows
+		l.unsure = true
+	case unknown != nil:
+		l.unsure = true
+	default:
 		l.forget(name, before, seq)
 	}
 	return true, nil
 }
 
-// nameByIndex finds the subject of a record that cannot be read, the long way.
-func (l *Log) nameByIndex(r *run, number uint32) []byte {
+// nameByIndex finds the subject of a record that cannot be read, the long way; nil: nobody knows.
+func (l *Log) nameByIndex(r *run, number uint32) ([]byte, error) {
 	x, err := l.index(r)
 	if err != nil {
-		return nil
+		return nil, l.unreadable(err)
 	}
 	var numbers []uint32
-	for it := x.names.Iter(nil); it.Next(); {
+	it := x.names.Iter(nil)
+	for it.Next() {
 		h := it.Hit()
 		if h.First > number || h.Last < number {
 			continue
 		}
-		if numbers, err = x.names.Numbers(h, numbers[:0]); err != nil {
-			return nil
+		if numbers, err = x.names.Numbers(h, r.n, numbers[:0]); err != nil {
+			return nil, l.unreadable(err)
 		}
 		if i := searchNumbers(numbers, number); i < len(numbers) && numbers[i] == number {
-			return slices.Clone(it.Name())
+			return slices.Clone(it.Name()), nil
 		}
 	}
-	return nil
+	if it.Err() != nil {
+		return nil, l.unreadable(it.Err())
+	}
+	return nil, nil
 }
 
 // uncount takes a message out of the figures; after is what is first then, under mu.
@@ -393,7 +422,10 @@ func (l *Log) forget(name []byte, before subjects.Totals, seq uint64) {
 }
 
 // Skip implements [stream.Log].
-func (l *Log) Skip(last uint64) error {
+func (l *Log) Skip(last uint64) error { return l.Pass(last, 0) }
+
+// Pass implements [stream.Log].
+func (l *Log) Pass(last uint64, at int64) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if err := l.usable(); err != nil {
@@ -407,6 +439,9 @@ func (l *Log) Skip(last uint64) error {
 	defer l.mu.Unlock()
 	l.changes++
 	l.last, l.told = last, true
+	if at != 0 {
+		l.lastTime = at
+	}
 	if l.msgs == 0 {
 		l.first = last + 1
 	}

@@ -2,16 +2,50 @@ package segment
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"slices"
 	"syscall"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
 
-// lose notes that messages of a run cannot be read. Its file is not written anew from then on.
-// What fails for want of descriptors or memory is not lost.
+// An error in reading is one of three things. *Damage*: the disk gave other bytes than were written, or they are gone; that
+// stays so. *EIO*: the disk does not give them, and hardly will: such messages are lost, but what they say of subjects and of
+// deletions is not known, so that nothing is decided as if they were not there. *Anything else*, from a want of
+// descriptors to a wrong mode, is over when its cause is.
+
+// damaged reports whether an error is of the first kind.
+func damaged(err error) bool {
+	for _, is := range []error{errPage, errNoPage, errRecord, errDead, errState, errUnknown, subjects.ErrDamaged, io.EOF, io.ErrUnexpectedEOF, fs.ErrNotExist} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
+}
+
+// gone reports whether what could not be read because of an error is lost.
+func gone(err error) bool {
+	return (damaged(err) || errors.Is(err, syscall.EIO)) && !errors.Is(err, errUntold)
+}
+
+// unreadable is the error of a message, or of what is known of one, that cannot be read.
+func (l *Log) unreadable(err error) error {
+	if gone(err) {
+		return fmt.Errorf("%w: %w", stream.ErrUnreadable, err)
+	}
+	return fmt.Errorf("%w: %w", stream.ErrNotNow, err)
+}
+
+// errUntold says that the disk does not give the deletions of a run. None of its messages is lost by that.
+var errUntold = errors.New("deletions cannot be read")
+
+// lose notes that messages of a run cannot be read, if they are lost. Its file is not written anew from then on.
 func (l *Log) lose(r *run, from, to uint64, err error) {
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) {
+	if !gone(err) {
 		return
 	}
 	l.mu.Lock()
@@ -23,7 +57,9 @@ func (l *Log) lose(r *run, from, to uint64, err error) {
 
 // losePage notes that a page cannot be read: of its messages those that were not deleted are lost.
 func (l *Log) losePage(r *run, p *pagePlace, err error) {
-	l.ready(r)
+	if l.ready(r) != nil {
+		return // nobody knows which of them are there
+	}
 	l.mu.RLock()
 	var list []stream.Range
 	for i := range p.n {
@@ -51,7 +87,7 @@ func (l *Log) addLost(file string, from, to uint64, err error) {
 	}
 	l.lost = addRange(l.lost, stream.Range{From: from, To: to})
 	l.changes++
-	l.o.Report(Report{What: "messages cannot be read", File: file, Lost: stream.Range{From: from, To: to}, Err: err})
+	l.o.Report(Report{What: Unreadable, File: file, Lost: stream.Range{From: from, To: to}, Err: err})
 }
 
 // tell reports something about messages that are there, or back again.

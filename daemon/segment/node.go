@@ -2,6 +2,8 @@ package segment
 
 import (
 	"container/list"
+	"fmt"
+	"io"
 	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/subjects"
@@ -234,10 +236,22 @@ func (f *file) close() {
 	}
 }
 
-// read returns n bytes from off.
-func (f *file) read(off int64, n int) ([]byte, error) {
-	b := make([]byte, n)
-	err := f.use(func(v vfs.File) error {
+// trusted is how many bytes are read without a look at how many there are: more than a page, or a leaf, mostly has.
+const trusted = 256 << 10
+
+// read returns n bytes from off. It takes no more memory than there are bytes, whatever n was read from.
+func (f *file) read(off int64, n int) (b []byte, err error) {
+	err = f.use(func(v vfs.File) error {
+		if n > trusted {
+			size, err := v.Size()
+			if err != nil {
+				return err
+			}
+			if int64(n) > size-off {
+				return fmt.Errorf("%d bytes at %d of %d: %w", n, off, size, io.ErrUnexpectedEOF)
+			}
+		}
+		b = make([]byte, n)
 		m, err := v.ReadAt(b, off)
 		if m == n {
 			return nil

@@ -39,9 +39,12 @@ type Options struct {
 type Report struct {
 	What string // for the log: a sentence's beginning, without a dot
 	File string
-	Lost stream.Range // that cannot be read, or 0 to 0
+	Lost stream.Range // the messages that it is about, or 0 to 0
 	Err  error
 }
+
+// Unreadable is what a Report says of messages that are lost.
+const Unreadable = "messages cannot be read"
 
 func (o *Options) defaults() {
 	if o.Node == nil {

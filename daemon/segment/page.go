@@ -44,6 +44,9 @@ var (
 // maxRecord bounds the data of a record, so that lengths fit 31 bits.
 const maxRecord = 1 << 30
 
+// leastEntry is how many bytes of a page's list a record takes at least.
+const leastEntry = 8
+
 // entry is a record in the list of a page.
 type entry struct {
 	seq             uint64
@@ -167,7 +170,7 @@ func readPage(b []byte, file uint64, off int64) (*page, error) {
 	}
 	n := int(binary.LittleEndian.Uint32(b[8:]))
 	d := decoder{b: b[pageHead : pageHead+list]}
-	if n > list/8 {
+	if n > list/leastEntry {
 		return nil, errPage
 	}
 	p := &page{commit: binary.LittleEndian.Uint64(b[36:]), durable: binary.LittleEndian.Uint64(b[44:]), entries: make([]entry, 0, n), data: b[pageHead+list:]}

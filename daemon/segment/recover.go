@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
@@ -239,7 +240,7 @@ func (l *Log) collect(ids []uint64) (kept []oldPage, vouched uint64, err error) 
 // refill gives the log the records of pages that are not deleted. What is missing between
 // pages was deleted, or is lost: nobody can tell, and so it is said to be lost if the
 // pages before and behind it were written without a gap.
-func (l *Log) refill(pages []oldPage, vouched uint64, dead map[uint64]bool) error {
+func (l *Log) refill(pages []oldPage, vouched uint64, dead buried) error {
 	l.commit, l.highest = vouched, vouched
 	for i := range pages {
 		p := &pages[i]
@@ -250,7 +251,7 @@ func (l *Log) refill(pages []oldPage, vouched uint64, dead map[uint64]bool) erro
 		}
 		for j := range pg.entries {
 			e := &pg.entries[j]
-			if dead[e.seq] {
+			if dead.has(e.seq) {
 				l.last = max(l.last, e.seq)
 				continue
 			}
@@ -271,41 +272,69 @@ func (l *Log) refill(pages []oldPage, vouched uint64, dead map[uint64]bool) erro
 	return l.full
 }
 
+// buried are sequences that were deleted, as ranges: what is announced takes no more memory than what announces it.
+type buried []stream.Range
+
+func (b buried) has(seq uint64) bool {
+	i := sort.Search(len(b), func(i int) bool { return b[i].To >= seq })
+	return i < len(b) && b[i].From <= seq
+}
+
+// sorted returns the ranges in order, each sequence in one.
+func (b buried) sorted() buried {
+	slices.SortFunc(b, func(x, y stream.Range) int { return cmp.Compare(x.From, y.From) })
+	out := b[:0]
+	for _, r := range b {
+		if n := len(out); n > 0 && r.From <= out[n-1].To {
+			out[n-1].To = max(out[n-1].To, r.To)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // allDeletions returns the sequences that the files of deletions name.
-func (l *Log) allDeletions(found *found) (map[uint64]bool, error) {
-	dead := map[uint64]bool{}
+func (l *Log) allDeletions(found *found) (dead buried, err error) {
+	holds := map[uint64]int{}
+	for id := range found.segments {
+		size, err := l.old(id).end()
+		if err != nil {
+			return nil, err
+		}
+		holds[id] = int(min(size/leastEntry, maxRecords))
+	}
 	for id := range found.deletions {
 		b, err := vfs.ReadFile(l.fs, l.deadName(id), kindOfDead, maxState)
 		if err != nil {
 			return nil, err
 		}
-		// Both halves hold the same; a record that is wrong in one ends only that half.
+		// Both halves hold the same; a record that is wrong in one ends only that half, or is left out.
 		for _, half := range [][]byte{b[:len(b)/2], b[len(b)/2:]} {
 			for len(half) > 0 {
-				d, n, err := readDead(half)
+				d, n, err := readDead(half, func(file uint64) int { return holds[file] })
 				if err != nil {
 					l.note("deletions cannot be read", l.deadName(id), err)
-					break
-				}
-				half = half[n:]
-				if err := l.deadSequences(&d, dead); err != nil {
+					if n == 0 {
+						break
+					}
+				} else if dead, err = l.deadSequences(&d, dead); err != nil {
 					return nil, err
 				}
+				half = half[n:]
 			}
 		}
 	}
-	return dead, nil
+	return dead.sorted(), nil
 }
 
 // deadSequences adds the sequences of one run's deletions.
-func (l *Log) deadSequences(d *deadRecord, dead map[uint64]bool) error {
+func (l *Log) deadSequences(d *deadRecord, dead buried) (buried, error) {
 	if d.last-d.first+1 == uint64(d.n) {
-		for i := range uint32(d.n) {
-			if d.dead.has(i) {
-				dead[d.first+uint64(i)] = true
-			}
-		}
-		return nil
+		d.dead.spans(d.n, func(from, to uint32) {
+			dead = append(dead, stream.Range{From: d.first + uint64(from), To: d.first + uint64(to)})
+		})
+		return dead, nil
 	}
 	var seqs []uint64
 	f := l.old(d.file)
@@ -319,18 +348,16 @@ func (l *Log) deadSequences(d *deadRecord, dead map[uint64]bool) error {
 		return true
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return nil, err
 	}
 	if len(seqs) != d.n {
-		return nil // some of its pages are lost, so that numbers say nothing
+		return dead, nil // some of its pages are lost, so that numbers say nothing
 	}
 	slices.Sort(seqs)
-	for i, s := range seqs {
-		if d.dead.has(uint32(i)) {
-			dead[s] = true
-		}
-	}
-	return nil
+	d.dead.spans(d.n, func(from, to uint32) { // what is between was deleted before
+		dead = append(dead, stream.Range{From: seqs[from], To: seqs[to]})
+	})
+	return dead, nil
 }
 
 // toQuarantine moves a file where nobody looks for messages and nobody removes it.
@@ -341,8 +368,12 @@ func (l *Log) toQuarantine(name string) error {
 	}
 	to := filepath.Join(dir, name)
 	for i := 1; ; i++ {
-		if _, err := l.fs.Stat(to); err != nil {
+		_, err := l.fs.Stat(to)
+		if errors.Is(err, fs.ErrNotExist) {
 			break
+		}
+		if err != nil {
+			return err
 		}
 		to = filepath.Join(dir, fmt.Sprintf("%s.%d", name, i))
 	}

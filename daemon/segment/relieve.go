@@ -18,9 +18,14 @@ func (l *Log) DropTable() {
 	defer l.writing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.dropTable()
+	l.tellUse()
+}
+
+// dropTable is DropTable for one who holds the locks.
+func (l *Log) dropTable() {
 	l.table.Release()
 	l.complete = l.msgs == 0
-	l.tellUse()
 }
 
 // Full returns what keeps messages from being written to a file, usually that there is no room;

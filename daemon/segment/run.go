@@ -2,6 +2,7 @@ package segment
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"slices"
@@ -27,6 +28,7 @@ type run struct {
 	dead    bitset // nil: none, or not read yet
 	deadAt  deadPlace
 	unread  bool // deadAt has not been read
+	untold  bool // that it cannot be was reported
 	changed bool // dead is newer than deadAt
 
 	remade atomic.Pointer[index] // in place of one that cannot be read
@@ -50,7 +52,7 @@ func (l *Log) index(r *run) (*index, error) {
 	}
 	x, err := l.readIndex(r)
 	if err != nil {
-		if err = l.stale(r, err); errors.Is(err, errStale) {
+		if err = l.stale(r, err); errors.Is(err, errStale) || !gone(err) {
 			return nil, err
 		}
 		return l.remakeIndex(r, err)
@@ -154,25 +156,34 @@ func (l *Log) seqAt(r *run, number uint32) (uint64, error) {
 	return x.seq(number), nil
 }
 
-// ready reads the deletions of a run if they have not been read.
-func (l *Log) ready(r *run) {
+// ready reads the deletions of a run if they have not been read. An error says that nobody knows now which of its
+// messages are there. Where the deletions are damaged they are lost.
+func (l *Log) ready(r *run) error {
 	l.mu.RLock()
 	at, unread := r.deadAt, r.unread
 	l.mu.RUnlock()
 	if !unread {
-		return
+		return nil
 	}
 	dead, err := l.readDeletions(r, at)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !r.unread {
-		return
+	switch {
+	case !r.unread:
+		return nil
+	case err == nil:
+		r.unread, r.dead = false, dead
+		return nil
+	case !slices.Contains(l.runs, r):
+		return errStale // their file has gone with the run
+	case !damaged(err):
+		if !r.untold {
+			r.untold = true
+			l.note("deletions cannot be read, the messages neither as long", l.deadName(at.file), err)
+		}
+		return fmt.Errorf("%w: %w", errUntold, err)
 	}
 	r.unread = false
-	if err == nil {
-		r.dead = dead
-		return
-	}
 	// The deletions are lost: what they had taken out is there again, and counts again.
 	l.tell(stream.Range{From: r.first, To: r.last}, err)
 	per := r.bytes / uint64(max(r.live, 1))
@@ -180,10 +191,12 @@ func (l *Log) ready(r *run) {
 	r.live, r.bytes = r.n, r.bytes+per*back
 	l.msgs, l.bytes = l.msgs+back, l.bytes+per*back
 	r.changed = true
+	return nil
 }
 
+// readDeletions reads the deletions of a run, from the half of their file that is right. If none is, and the disk failed
+// with one, the error is the disk's.
 func (l *Log) readDeletions(r *run, at deadPlace) (bitset, error) {
-	var b []byte
 	f, err := l.fs.Open(l.deadName(at.file), 0, kindOfDead)
 	if err != nil {
 		return nil, err
@@ -193,13 +206,18 @@ func (l *Log) readDeletions(r *run, at deadPlace) (bitset, error) {
 	if err != nil {
 		return nil, err
 	}
+	var failed error
 	for _, off := range []int64{at.off, at.off + size/2} {
-		b = make([]byte, at.size)
-		if n, e := f.ReadAt(b, off); n < len(b) {
-			err = e
+		if off+int64(at.size) > size {
+			err = errDead
 			continue
 		}
-		d, n, e := readDead(b)
+		b := make([]byte, at.size)
+		if n, e := f.ReadAt(b, off); n < len(b) {
+			failed = errors.Join(failed, e)
+			continue
+		}
+		d, n, e := readDead(b, func(uint64) int { return r.n })
 		if e == nil && (n != at.size || d.file != r.file.id || d.first != r.first || d.last != r.last || d.n != r.n) {
 			e = errDead
 		}
@@ -207,6 +225,9 @@ func (l *Log) readDeletions(r *run, at deadPlace) (bitset, error) {
 			return d.dead, nil
 		}
 		err = e
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	return nil, err
 }
@@ -232,7 +253,7 @@ func (l *Log) selectOf(r *run, f *subjects.Filter) (*selection, error) {
 			}
 			h, ok, err := x.names.Find([]byte(p))
 			if err == nil && ok {
-				numbers, err = x.names.Numbers(h, numbers)
+				numbers, err = x.names.Numbers(h, r.n, numbers)
 			}
 			if err != nil {
 				return nil, l.badIndex(r, err)
@@ -241,17 +262,12 @@ func (l *Log) selectOf(r *run, f *subjects.Filter) (*selection, error) {
 	} else {
 		it := x.names.Iter(f)
 		for it.Next() {
-			if numbers, err = x.names.Numbers(it.Hit(), numbers); err != nil {
+			if numbers, err = x.names.Numbers(it.Hit(), r.n, numbers); err != nil {
 				return nil, l.badIndex(r, err)
 			}
 		}
 		if it.Err() != nil {
 			return nil, l.badIndex(r, it.Err())
-		}
-	}
-	for _, i := range numbers {
-		if int(i) >= r.n {
-			return nil, l.badIndex(r, subjects.ErrDamaged)
 		}
 	}
 	s := newSelection(numbers, r.n)
@@ -265,7 +281,7 @@ func (l *Log) badIndex(r *run, err error) error {
 	if err = l.stale(r, err); errors.Is(err, errStale) {
 		return err
 	}
-	if r.remade.Load() != nil {
+	if r.remade.Load() != nil || !gone(err) {
 		return err // what was made anew cannot be wrong
 	}
 	if _, err = l.remakeIndex(r, err); err != nil {
@@ -275,7 +291,8 @@ func (l *Log) badIndex(r *run, err error) error {
 }
 
 // remakeIndex makes the index of a run from its pages, since it could not be read. Records that
-// cannot be read are lost, and have a subject that no filter but all asks for.
+// are damaged are lost, and have a subject that no filter but all asks for; those that the disk does not give may have any, so
+// that there is no index.
 //
 // The places of the pages come from the index's head if that can be read; otherwise the file
 // is searched for pages.
@@ -306,7 +323,9 @@ func (l *Log) remakeIndex(r *run, cause error) (*index, error) {
 			return nil, err
 		}
 		if err != nil {
-			l.losePage(r, p, err)
+			if l.losePage(r, p, err); !damaged(err) {
+				return nil, err
+			}
 			w.pages = append(w.pages, *p)
 			continue
 		}

@@ -77,7 +77,9 @@ func (l *Log) scrubRun(r *run, from uint64, bytes int64) (n int64, next uint64, 
 
 // loseRecord notes that a record cannot be read, unless it was deleted.
 func (l *Log) loseRecord(r *run, p *pagePlace, i uint32, seq uint64, err error) {
-	l.ready(r)
+	if l.ready(r) != nil {
+		return
+	}
 	l.mu.RLock()
 	dead := r.dead.has(p.number + i)
 	l.mu.RUnlock()

@@ -186,7 +186,9 @@ func (l *Log) joinRuns(f *file, parts []*run) (*run, error) {
 	var base []uint32
 	n := uint32(0)
 	for _, r := range parts {
-		l.ready(r)
+		if err := l.ready(r); err != nil {
+			return nil, err
+		}
 		x, err := l.index(r)
 		if err != nil {
 			return nil, err
@@ -206,7 +208,7 @@ func (l *Log) joinRuns(f *file, parts []*run) (*run, error) {
 		numbers = numbers[:0]
 		for _, i := range at {
 			from := len(numbers)
-			if numbers, failed = cursors[i].x.names.Numbers(cursors[i].it.Hit(), numbers); failed != nil {
+			if numbers, failed = cursors[i].x.names.Numbers(cursors[i].it.Hit(), cursors[i].r.n, numbers); failed != nil {
 				return false
 			}
 			for j := from; j < len(numbers); j++ {

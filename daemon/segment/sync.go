@@ -80,6 +80,7 @@ func (l *Log) prepare() (*checkpoint, error) {
 	if err := l.seal(); err != nil {
 		return nil, err
 	}
+	l.recount()
 	l.changed()
 	if l.cleanAt == l.changes+1 && len(l.away) == 0 && len(l.leftovers) == 0 && l.durable.Load() == l.highest {
 		return nil, nil // nothing has changed
@@ -120,8 +121,7 @@ func (l *Log) gatherDeletions() {
 		return
 	}
 	for _, r := range l.runs {
-		if r.deadAt.file != 0 && !r.changed {
-			l.ready(r)
+		if r.deadAt.file != 0 && !r.changed && l.ready(r) == nil {
 			r.changed = true
 		}
 	}

@@ -115,7 +115,9 @@ func (l *Log) rewrite(group []*run, into *file) error {
 	copied := make([]bitset, len(group)) // what was dead when it was copied
 	err := func() error {
 		for i, r := range group {
-			l.ready(r)
+			if err := l.ready(r); err != nil {
+				return err
+			}
 			l.mu.RLock()
 			copied[i] = slices.Clone(r.dead)
 			l.mu.RUnlock()

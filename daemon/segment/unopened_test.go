@@ -2,11 +2,14 @@ package segment
 
 import (
 	"errors"
+	"path"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/vfs"
 	"github.com/nats-broker/nats-broker/daemon/vfs/sim"
 )
 
@@ -141,4 +144,50 @@ func (w *rotten) madeAnew(t *testing.T, disk *sim.Disk) (seqs []uint64) {
 		t.Fatal(err)
 	}
 	return seqs
+}
+
+// TestQuarantineKeepsWhatIsThere: where the disk does not say whether a name in quarantine is free, nothing is moved onto it.
+func TestQuarantineKeepsWhatIsThere(t *testing.T) {
+	for _, cause := range []error{syscall.EIO, syscall.EACCES} {
+		w := makeRotten(t)
+		spoil := func() {
+			e, err := w.disk.Stat("/log/state")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(w.disk.Flip("/log/state", 8*20), w.disk.Flip("/log/state", 8*(e.Size/2+20))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		spoil()
+		var reports []Report
+		if err := openRotten(t, w.disk, &reports).Close(); err != nil { // once it is made anew
+			t.Fatal(err)
+		}
+		kept := w.contents(t, "/log/quarantine")
+		spoil()
+		w.refusesToOpen(t, cause, on(cause, func(name string) bool { return strings.HasPrefix(name, "/log/quarantine/") }, sim.Stat))
+		if err := openRotten(t, w.disk, &reports).Close(); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range kept {
+			if now := w.contents(t, "/log/quarantine"); now[name] != text {
+				t.Errorf("%v: %s in quarantine is another", cause, name)
+			}
+		}
+	}
+}
+
+// contents reads the files of a folder.
+func (w *rotten) contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, name := range w.names(t, dir) {
+		b, err := vfs.ReadFile(w.disk, path.Join(dir, name), vfs.Other, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(b)
+	}
+	return all
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
-// Format is the version of the folder: of the files of this package, and of what lies where.
+// Format is the version of the folder: of the files of this package, of what lies where, and of the journal and the
+// streams' files in it: it rises with whatever a version before could not read, so that [Check] knows of all of it.
 const Format = 1
 
 // Folder is the name of ours in the storage directory, Foreign that of nats-server's.

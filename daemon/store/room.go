@@ -17,6 +17,7 @@ type Room struct {
 	path string
 	none atomic.Bool
 	free atomic.Uint64
+	need atomic.Uint64
 }
 
 // Room returns the room of the disk that the store is on. Nothing is known until [Room.Look].
@@ -27,6 +28,9 @@ func (r *Room) Enough() bool { return !r.none.Load() }
 
 // Free returns how many bytes were free at the last look.
 func (r *Room) Free() uint64 { return r.free.Load() }
+
+// Need returns how many bytes must be free for messages to be accepted, by the last look.
+func (r *Room) Need() uint64 { return r.need.Load() }
 
 // Look asks the disk, and reports whether the answer of Enough has changed. It is called every
 // second or so, by one goroutine that may wait for the disk. After an error the last answer
@@ -43,6 +47,10 @@ func (r *Room) Look() (changed bool, err error) {
 		need *= 2
 	}
 	now := s.Free < need
+	if need = Headroom(s.Total); now {
+		need *= 2
+	}
+	r.need.Store(need)
 	r.none.Store(now)
 	return now != was, nil
 }

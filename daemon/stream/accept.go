@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"time"
 
@@ -29,16 +30,32 @@ func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
 			return v
 		}
 	}
-	if v := s.room(&c, r, q, size); v != Accepted {
+	wanted := s.wanted == nil || s.wanted(r.Subject)
+	if v := s.room(&c, r, q, size, wanted); v != Accepted {
 		return Verdict{Reason: v}
+	}
+	if s.log.Knows(r.Subject) != nil {
+		return Verdict{Reason: Unread}
 	}
 	r.Seq, r.Time = s.last+1, s.Time(now)
 	s.last, s.lastTime, s.lastID = r.Seq, r.Time, string(c.id)
 	if len(c.id) > 0 && s.cfg.Window > 0 {
 		s.known.add(s.key.hash(c.id), r.Seq, r.Time)
 	}
+	if !wanted {
+		s.over.push(skipped(r, parseRollup(c.rollup)), 0)
+		return Verdict{Seq: r.Seq, Skipped: true}
+	}
 	s.over.push(Change{Kind: Append, Record: *r, rollup: parseRollup(c.rollup)}, size)
 	return Verdict{Seq: r.Seq}
+}
+
+func skipped(r *Record, kind rollupKind) Change {
+	c := Change{Kind: Skip, Seq: r.Seq, Time: r.Time, rollup: kind}
+	if kind == rollupSubject {
+		c.Filter = string(r.Subject)
+	}
+	return c
 }
 
 // fits checks what depends on the message alone.
@@ -104,9 +121,9 @@ func (s *Stream) sequences(c *conditions, r *Record) Verdict {
 		if len(of) == 0 {
 			of = r.Subject
 		}
-		actual, known := s.lastOf(of)
-		if !known {
-			return Verdict{Reason: Wait}
+		actual, v := s.lastOf(of)
+		if v != Accepted {
+			return Verdict{Reason: v}
 		}
 		if want, ok := number(c.lastSubject); !ok || want != actual {
 			return Verdict{Reason: WrongSequence, Seq: actual}
@@ -122,29 +139,36 @@ func (s *Stream) sequences(c *conditions, r *Record) Verdict {
 	return Verdict{}
 }
 
-// lastOf returns the sequence of the last message on a subject, which may have wildcards; 0: there is none. known is
-// false if that is not sure before what is pending is applied.
-func (s *Stream) lastOf(subj []byte) (seq uint64, known bool) {
+// lastOf returns the sequence of the last message on a subject, which may have wildcards; 0: there is none. Wait says
+// that it is not sure before what is pending is applied.
+func (s *Stream) lastOf(subj []byte) (seq uint64, _ Reason) {
 	literal := subject.IsLiteral(subj)
 	if !s.over.empty() {
 		if s.over.others > 0 || s.over.wipes > 0 || s.evicts() {
-			return 0, false
+			return 0, Wait
 		}
+		known := false
 		if !literal {
 			seq, known = s.over.lastMatch(subj)
 		} else if t, ok := s.over.of(subj); ok {
 			seq, known = t.last, true
 		}
 		if known {
-			return seq, true
+			return seq, Accepted
 		}
 	}
 	if literal {
-		t, _ := s.log.Subject(subj)
-		return t.Last, true
+		t, err := s.log.Subject(subj)
+		if err != nil {
+			return 0, Unread
+		}
+		return t.Last, Accepted
 	}
-	seq, _ = s.log.Prev(s.log.State().Last, subjects.NewFilter(string(subj)))
-	return seq, true
+	seq, ok := s.log.Prev(s.log.State().Last, subjects.NewFilter(string(subj)))
+	if ok && errors.Is(s.log.Load(seq, &s.batched), ErrNotNow) {
+		return 0, Unread // nobody knows what it is
+	}
+	return seq, Accepted
 }
 
 // evicts reports whether messages that are pending push out others.
@@ -173,12 +197,17 @@ func schedules(c *conditions, r *Record) Reason {
 	return Accepted
 }
 
-// room checks what bounds the server, the account and the stream.
-func (s *Stream) room(c *conditions, r *Record, q Quota, size uint64) Reason {
+// room checks what bounds the server, the account and the stream. What nobody wants takes none but the server's.
+func (s *Stream) room(c *conditions, r *Record, q Quota, size uint64, wanted bool) Reason {
 	if q != nil {
 		if v := q.Server(); v != Accepted {
 			return v
 		}
+	}
+	if !wanted {
+		return Accepted
+	}
+	if q != nil {
 		if v := q.Account(size); v != Accepted {
 			return v
 		}
@@ -207,7 +236,10 @@ func (s *Stream) refuses(c *conditions, r *Record, size uint64) Reason {
 	var of Totals
 	full := false // another message on the subject takes the place of one
 	if cfg.MaxMsgsPerSubject > 0 {
-		of, _ = s.log.Subject(r.Subject)
+		var err error
+		if of, err = s.log.Subject(r.Subject); err != nil {
+			return Unread
+		}
 		t, _ := s.over.of(r.Subject)
 		full = of.Msgs+t.msgs >= cfg.MaxMsgsPerSubject
 	}

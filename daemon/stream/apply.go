@@ -15,6 +15,9 @@ func (s *Stream) Purge(filter string, seq, keep uint64) Change {
 // Delete accepts that one message goes.
 func (s *Stream) Delete(seq uint64) Change { return s.push(Change{Kind: Delete, Seq: seq}) }
 
+// Remove accepts that messages go that nobody waits for any more. The slice, ascending, is the stream's until it is applied.
+func (s *Stream) Remove(seqs []uint64) Change { return s.push(Change{Kind: Remove, Seqs: seqs}) }
+
 func (s *Stream) push(c Change) Change {
 	s.over.push(c, 0)
 	if c.Kind == Purge && everything(c.Filter) && c.Seq > s.last+1 {
@@ -23,7 +26,8 @@ func (s *Stream) push(c Change) Change {
 	return c
 }
 
-// Apply carries out the oldest change that is accepted. After an error the log is in doubt.
+// Apply carries out the oldest change that is accepted. After an [ErrNotNow] it is the oldest still, and may be
+// carried out again; after any other error the log is in doubt.
 func (s *Stream) Apply() (Change, Result, error) {
 	p := s.over.pending()
 	if len(p) == 0 {
@@ -31,6 +35,9 @@ func (s *Stream) Apply() (Change, Result, error) {
 	}
 	at := &p[0]
 	res, err := s.apply(at)
+	if errors.Is(err, ErrNotNow) {
+		return Change{}, Result{}, err
+	}
 	c := *at
 	s.over.pop(s.log.Size(len(c.Record.Subject), len(c.Record.Header), len(c.Record.Payload)))
 	return c, res, err
@@ -63,7 +70,10 @@ func (s *Stream) apply(c *Change) (res Result, err error) {
 	case Append:
 		return res, s.append(c)
 	case Purge:
-		res.Count, err = s.purge(c.Filter, c.Seq, c.Keep)
+		var n uint64
+		n, err = s.purge(c.Filter, c.Seq, c.Keep)
+		c.done += n
+		res.Count = c.done
 	case Delete:
 		var was bool
 		if was, err = s.log.Remove(c.Seq); was {
@@ -71,8 +81,43 @@ func (s *Stream) apply(c *Change) (res Result, err error) {
 		}
 	case Truncate:
 		err = s.log.Truncate(c.Seq)
+	case Remove:
+		var n uint64
+		n, err = s.remove(c.Seqs)
+		c.done += n
+		res.Count = c.done
+	case Skip:
+		err = s.skip(c)
 	}
 	return res, err
+}
+
+// remove takes out messages; those that are gone already do not count.
+func (s *Stream) remove(seqs []uint64) (n uint64, err error) {
+	for _, seq := range seqs {
+		was, err := s.log.Remove(seq)
+		if err != nil {
+			return n, err
+		}
+		if was {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// skip gives a sequence to a message that is not stored. What it replaces goes.
+func (s *Stream) skip(c *Change) error {
+	if err := s.log.Pass(c.Seq, c.Time); err != nil {
+		return err
+	}
+	switch c.rollup {
+	case rollupAll:
+		return s.log.Truncate(c.Seq + 1)
+	case rollupSubject:
+		return s.keepOf([]byte(c.Filter), 0)
+	}
+	return nil
 }
 
 // append stores a message and takes out what it replaces and what is too much with it.
@@ -102,9 +147,9 @@ func (s *Stream) append(c *Change) error {
 // keepOf takes out all but the newest n messages of a subject.
 func (s *Stream) keepOf(subj []byte, n uint64) error {
 	for {
-		t, ok := s.log.Subject(subj)
-		if !ok || t.Msgs <= n {
-			return nil
+		t, err := s.log.Subject(subj)
+		if err != nil || t.Msgs <= n {
+			return err
 		}
 		was, err := s.log.Remove(t.First)
 		if err != nil {
@@ -134,12 +179,15 @@ func (s *Stream) trimTotals() error {
 func (s *Stream) trim() error {
 	if n := s.cfg.MaxMsgsPerSubject; n > 0 {
 		var full [][]byte
-		s.log.Subjects(nil, func(subj []byte, t Totals) bool {
+		err := s.log.Subjects(nil, func(subj []byte, t Totals) bool {
 			if t.Msgs > n {
 				full = append(full, append([]byte(nil), subj...))
 			}
 			return true
 		})
+		if err != nil {
+			return err
+		}
 		for _, subj := range full {
 			if err := s.keepOf(subj, n); err != nil {
 				return err
@@ -150,6 +198,14 @@ func (s *Stream) trim() error {
 }
 
 func everything(filter string) bool { return filter == "" || filter == ">" }
+
+// asked reports, as an error, that a message which [Log.Next] returned cannot be read: it may be there for that reason.
+func (s *Stream) asked(seq uint64, f *subjects.Filter) error {
+	if f.All() {
+		return nil
+	}
+	return s.log.Load(seq, &s.batched)
+}
 
 // purge takes messages out and returns how many.
 func (s *Stream) purge(filter string, seq, keep uint64) (uint64, error) {
@@ -185,6 +241,11 @@ func (s *Stream) purge(filter string, seq, keep uint64) (uint64, error) {
 	}
 	var n uint64
 	for at, ok := s.log.Next(before.First, f); ok && at <= end && n < most; at, ok = s.log.Next(at+1, f) {
+		if err := s.asked(at, f); errors.Is(err, ErrNotNow) {
+			return n, err
+		} else if err != nil {
+			continue // it stays, since nobody knows what it is
+		}
 		was, err := s.log.Remove(at)
 		if err != nil {
 			return n, err

@@ -9,24 +9,35 @@ const (
 	Purge    Kind = 2
 	Delete   Kind = 3
 	Truncate Kind = 4 // what is too old
+	Remove   Kind = 5 // messages that nobody waits for any more
+	Skip     Kind = 6 // a message that nobody is interested in takes a sequence, and is not stored
 )
 
 // Change is one change of a stream, accepted or to be applied again: what goes into the journal. A change of the configuration
 // is none: it happens when nothing is pending, see [Stream.Configure].
 type Change struct {
 	Kind   Kind
-	Record Record // of Append
-	Seq    uint64 // of Purge, Delete and Truncate
-	Keep   uint64 // of Purge
-	Filter string // of Purge; empty: everything
+	Record Record   // of Append
+	Seq    uint64   // of Purge, Delete, Truncate and Skip
+	Keep   uint64   // of Purge
+	Filter string   // of Purge; empty: everything. Of Skip: the subject, if the message takes out others
+	Seqs   []uint64 // of Remove, ascending
+	Time   int64    // of Skip
 
-	rollup rollupKind // of Append
+	rollup rollupKind // of Append and Skip
+	done   uint64     // messages that were taken out by what could not be carried on for now
 }
 
 // Result is what applying a change did.
 type Result struct {
-	Count uint64 // messages taken out, by Purge and Delete
+	Count uint64 // messages taken out, by Purge, Delete and Remove
 }
 
 // removes reports whether it takes messages out that the overlay does not know of.
-func (c *Change) removes() bool { return c.Kind != Append || c.rollup != noRollup }
+func (c *Change) removes() bool { return !c.arrives() || c.rollup != noRollup }
+
+// Rolls reports whether a message takes out others, by its header.
+func (c *Change) Rolls() bool { return c.rollup != noRollup }
+
+// arrives reports whether it is of a message that has come.
+func (c *Change) arrives() bool { return c.Kind == Append || c.Kind == Skip }

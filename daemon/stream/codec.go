@@ -8,8 +8,19 @@ import (
 // AppendChange writes down a change that is no message.
 func AppendChange(b []byte, c Change) []byte {
 	b = append(b, byte(c.Kind))
-	b = binary.AppendUvarint(b, c.Seq)
-	b = binary.AppendUvarint(b, c.Keep)
+	switch c.Kind {
+	case Remove:
+		b = binary.AppendUvarint(b, uint64(len(c.Seqs)))
+		last := uint64(0)
+		for _, seq := range c.Seqs {
+			b, last = binary.AppendUvarint(b, seq-last), seq
+		}
+		return b
+	case Skip:
+		b = append(binary.AppendUvarint(binary.AppendUvarint(b, c.Seq), uint64(c.Time)), byte(c.rollup))
+	default:
+		b = binary.AppendUvarint(binary.AppendUvarint(b, c.Seq), c.Keep)
+	}
 	return append(b, c.Filter...)
 }
 
@@ -17,21 +28,62 @@ var errChange = errors.New("stream: a change is damaged")
 
 // ParseChange reads what AppendChange has written.
 func ParseChange(b []byte) (c Change, err error) {
-	if len(b) < 3 {
+	if len(b) < 2 {
 		return c, errChange
 	}
 	c.Kind = Kind(b[0])
-	if c.Kind != Purge && c.Kind != Delete && c.Kind != Truncate {
-		return c, errChange
-	}
-	b = b[1:]
-	for _, n := range []*uint64{&c.Seq, &c.Keep} {
-		v, used := binary.Uvarint(b)
-		if used <= 0 {
+	r := numbers{b: b[1:]}
+	switch c.Kind {
+	case Remove:
+		c.Seqs = r.sequences()
+		if len(r.b) > 0 {
 			return c, errChange
 		}
-		*n, b = v, b[used:]
+	case Skip:
+		c.Seq, c.Time = r.next(), int64(r.next())
+		kind := r.next()
+		if kind > uint64(rollupAll) {
+			return c, errChange
+		}
+		c.rollup = rollupKind(kind)
+	case Purge, Delete, Truncate:
+		c.Seq, c.Keep = r.next(), r.next()
+	default:
+		return c, errChange
 	}
-	c.Filter = string(b)
+	if r.bad {
+		return c, errChange
+	}
+	c.Filter = string(r.b)
 	return c, nil
+}
+
+// numbers takes varints from the front of a text.
+type numbers struct {
+	b   []byte
+	bad bool
+}
+
+func (r *numbers) next() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// sequences reads a list. Its memory grows with the text, not with what it announces.
+func (r *numbers) sequences() (seqs []uint64) {
+	var last uint64
+	for n := r.next(); n > 0 && !r.bad; n-- {
+		d := r.next()
+		if d == 0 || last+d < last {
+			r.bad = true
+		}
+		last += d
+		seqs = append(seqs, last)
+	}
+	return seqs
 }

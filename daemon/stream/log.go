@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
@@ -19,6 +20,8 @@ type Record struct {
 var (
 	ErrNoMessage  = errors.New("no message found") // there is none: never stored, deleted, expired
 	ErrUnreadable = errors.New("message unreadable")
+	// ErrNotNow is an ErrUnreadable that is over when its cause is: a want of descriptors, a wrong mode.
+	ErrNotNow = fmt.Errorf("%w for now", ErrUnreadable)
 )
 
 // State is what a log holds.
@@ -63,6 +66,8 @@ type Log interface {
 	// number of the last Begin.
 	Sync() error
 
+	// Knows returns an error, as of Subject, if Append would fail for want of what is known of a subject.
+	Knows(subject []byte) error
 	// Append adds a message whose sequence is higher than any before; what is between is
 	// deleted from the beginning. The record's slices are the caller's and copied (or kept by
 	// reference by an agreement of the implementation).
@@ -74,28 +79,34 @@ type Log interface {
 	Truncate(first uint64) error
 	// Skip makes last the highest sequence given, without a message.
 	Skip(last uint64) error
+	// Pass is Skip for a message that came at a time and is not stored.
+	Pass(last uint64, at int64) error
 
 	State() State
 	// Size is what a message counts for in bytes.
 	Size(subject, header, payload int) uint64
 
 	// Load reads the message with a sequence into r, whose slices it may use again. The slices
-	// belong to r afterwards. It returns [ErrNoMessage] or [ErrUnreadable].
+	// belong to r afterwards. Its errors are [ErrNoMessage], [ErrUnreadable] and [ErrNotNow], the latter two around the cause.
 	Load(seq uint64, r *Record) error
-	// Next returns the first message at or behind from that the filter asks for.
+	// Next returns the first message at or behind from that the filter asks for. One of which nobody knows whether it
+	// does, since it cannot be read, is taken for one: Load says so.
 	Next(from uint64, f *subjects.Filter) (seq uint64, ok bool)
-	// Prev returns the last message at or before from that the filter asks for.
+	// Prev returns the last message at or before from that the filter asks for. What cannot be read is as for Next.
 	Prev(from uint64, f *subjects.Filter) (seq uint64, ok bool)
 	// AtTime returns the first message that is not older than t; ok is false if there is none. A message
 	// whose time cannot be read is not taken for older.
 	AtTime(t int64) (seq uint64, ok bool)
-	// Subject returns what is known of a literal subject.
-	Subject(s []byte) (Totals, bool)
-	// Count returns how many messages the filter asks for from the sequence from through upTo.
+	// Subject returns what is known of a literal subject; without messages Msgs is 0. An error, which is an
+	// [ErrUnreadable], says that it is not known whether there are any.
+	Subject(s []byte) (Totals, error)
+	// Count returns how many messages the filter asks for from the sequence from through upTo. What cannot be read is not
+	// counted.
 	Count(f *subjects.Filter, from, upTo uint64) uint64
 	// Subjects calls fn for each subject that the filter asks for and that has messages, sorted
-	// bytewise, until it returns false. The name is valid during the call.
-	Subjects(f *subjects.Filter, fn func(s []byte, t Totals) bool)
+	// bytewise, until it returns false. The name is valid during the call. After an error, as of Subject, not
+	// all of them were named.
+	Subjects(f *subjects.Filter, fn func(s []byte, t Totals) bool) error
 	// Holes calls fn for the ranges without a message between the first one and State.Last, in
 	// order, until it returns false. A log without messages has none.
 	Holes(fn func(Range) bool)

@@ -19,6 +19,7 @@ func TestAgainstNaive(t *testing.T) {
 		w := newWalk(t, drawConfig(t))
 		t.Repeat(map[string]func(*rapid.T){
 			"publish": w.publish, "burst": w.burst, "apply": w.applySome, "purge": w.purge, "delete": w.delete, "expire": w.expire,
+			"remove": w.remove, "interest": w.interest,
 			"configure": w.configure, "abandon": w.reopen, "": w.compare,
 		})
 	})
@@ -112,11 +113,16 @@ func (w *walk) applyOne(t *rapid.T) {
 		t.Fatal(err)
 	}
 	w.changes = append(w.changes, c)
-	if c.Kind == stream.Purge || c.Kind == stream.Delete {
+	if c.Kind == stream.Purge || c.Kind == stream.Delete || c.Kind == stream.Remove {
 		if res.Count != w.waited[0] {
 			t.Fatalf("%+v took out %d; want %d", c, res.Count, w.waited[0])
 		}
 		w.waited = w.waited[1:]
+	}
+	if c.Kind != stream.Append { // as it would come from the journal
+		if c, err = stream.ParseChange(stream.AppendChange(nil, c)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := w.replay.Replay(c, w.now); err != nil {
 		t.Fatal(err)
@@ -153,6 +159,24 @@ func (w *walk) delete(t *rapid.T) {
 	w.waited = append(w.waited, w.n.delete(seq))
 }
 
+// remove takes out some messages together, of which some are not there.
+func (w *walk) remove(t *rapid.T) {
+	var seqs []uint64
+	var n uint64
+	for seq := rapid.Uint64Range(1, w.n.last+1).Draw(t, "from"); len(seqs) < 5 && seq <= w.n.last+1; seq += rapid.Uint64Range(1, 3).Draw(t, "step") {
+		seqs = append(seqs, seq)
+		n += w.n.delete(seq)
+	}
+	w.s.Remove(seqs)
+	w.waited = append(w.waited, n)
+}
+
+// interest has messages on other subjects not be stored from now on.
+func (w *walk) interest(t *rapid.T) {
+	w.n.wants = rapid.SampledFrom([]string{"", "a.*", "a.x", "none"}).Draw(t, "wanted")
+	w.s.Wants(w.n.wanted)
+}
+
 func (w *walk) expire(t *rapid.T) {
 	w.applyAll(t)
 	w.now += int64(step) * rapid.Int64Range(0, 10).Draw(t, "later")
@@ -176,6 +200,7 @@ func (w *walk) configure(t *rapid.T) {
 func (w *walk) reopen(t *rapid.T) {
 	w.applyAll(t)
 	w.s = open(t, w.n.cfg, w.s.Log(), w.now)
+	w.s.Wants(w.n.wanted)
 	// Ids of messages that are gone are forgotten; the id of the last message is that of the last one there is.
 	kept := map[string]naiveID{}
 	w.n.lastID = ""

@@ -20,7 +20,10 @@ type naive struct {
 	time   int64
 	lastID string
 	ids    map[string]naiveID
+	wants  string // the subjects of messages that are stored; empty: all
 }
+
+func (n *naive) wanted(subj []byte) bool { return n.wants == "" || subject.Matches(n.wants, subj) }
 
 type naiveID struct {
 	seq uint64
@@ -93,13 +96,26 @@ func (n *naive) offer(m sent, now int64) stream.Verdict {
 	if v := n.check(m.subject, h); v.Reason != stream.Accepted {
 		return v
 	}
-	if why := n.full(m.subject, h["Nats-Rollup"], size(&r)); why != stream.Accepted {
+	wanted := n.wanted(r.Subject)
+	if why := n.full(m.subject, h["Nats-Rollup"], size(&r)); why != stream.Accepted && wanted {
 		return stream.Verdict{Reason: why}
 	}
 	r.Seq, r.Time = n.last+1, max(now, n.time)
 	n.last, n.time, n.lastID = r.Seq, r.Time, h["Nats-Msg-Id"]
 	if id := h["Nats-Msg-Id"]; id != "" && n.cfg.Window > 0 {
 		n.ids[id] = naiveID{r.Seq, r.Time}
+	}
+	if !wanted {
+		if len(n.list) == 0 {
+			n.first = n.last + 1
+		}
+		switch h["Nats-Rollup"] {
+		case "all":
+			n.drop(func(*stream.Record) bool { return true })
+		case "sub":
+			n.drop(func(of *stream.Record) bool { return string(of.Subject) == m.subject })
+		}
+		return stream.Verdict{Seq: r.Seq, Skipped: true}
 	}
 	n.list = append(n.list, r)
 	n.limits(m.subject, h["Nats-Rollup"])

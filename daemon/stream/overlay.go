@@ -51,7 +51,7 @@ func (o *overlay) count(c *Change, by int) {
 	if c.removes() {
 		o.removers += by
 	}
-	if c.Kind != Append {
+	if !c.arrives() || c.Kind == Skip && c.rollup != noRollup {
 		o.others += by
 	}
 	if c.rollup == rollupAll {

@@ -33,6 +33,7 @@ const (
 	TooManyBytes
 	TooManyOfSubject
 	LargerThanStream // no room would ever be enough
+	Unread           // what is stored decides, and cannot be read
 )
 
 // Refused reports whether the message is not stored, and no other has its place.
@@ -45,6 +46,8 @@ type Verdict struct {
 	// the actual one where another was expected.
 	Seq  uint64
 	Text string // see the reasons
+	// Skipped says that the message was accepted and is not stored: nobody is interested in it.
+	Skipped bool
 }
 
 // Quota says whether there is room outside of the stream: of the account, of the server. It returns

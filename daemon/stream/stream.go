@@ -21,7 +21,8 @@ type Stream struct {
 	known    ids
 	over     overlay
 	batched  Record // scratch of reads
-	later    int64  // when it is looked again for what is too old, after it could not be read
+	wanted   func(subject []byte) bool
+	later    int64 // when it is looked again for what is too old, after it could not be read
 }
 
 // Open returns the machine over a log. now is the time, for the message ids that are still remembered: they are found
@@ -42,7 +43,7 @@ func (s *Stream) reload(now int64) error {
 	}
 	if err := s.log.Load(st.Last, &s.batched); err == nil {
 		s.lastID = string(messageID(s.batched.Header))
-	} else if !errors.Is(err, ErrNoMessage) && !errors.Is(err, ErrUnreadable) {
+	} else if lasts(err) {
 		return err
 	}
 	if s.cfg.Window == 0 {
@@ -53,12 +54,18 @@ func (s *Stream) reload(now int64) error {
 		switch err := s.log.Load(seq, &s.batched); {
 		case err == nil:
 			s.remember(&s.batched)
-		case !errors.Is(err, ErrUnreadable):
+		case lasts(err):
 			return err
 		}
 		seq, ok = s.log.Next(seq+1, nil)
 	}
 	return nil
+}
+
+// lasts reports whether an error keeps a message from being known that will be there again. One that is gone or lost has
+// taken its id with it.
+func lasts(err error) bool {
+	return errors.Is(err, ErrNotNow) || !errors.Is(err, ErrNoMessage) && !errors.Is(err, ErrUnreadable)
 }
 
 // remember notes the id of a stored message.
@@ -70,6 +77,9 @@ func (s *Stream) remember(r *Record) {
 
 // Config returns the configuration.
 func (s *Stream) Config() Config { return s.cfg }
+
+// Wants has the stream store messages only on subjects for which f is true; nil: on all. f is asked while a message is accepted.
+func (s *Stream) Wants(f func(subject []byte) bool) { s.wanted = f }
 
 // Log returns the log, for reading.
 func (s *Stream) Log() Log { return s.log }
@@ -85,6 +95,12 @@ func (s *Stream) IDs() int { return s.known.len() }
 
 // Next returns the change that [Stream.Apply] will apply. Something must be pending.
 func (s *Stream) Next() *Change { return &s.over.pending()[0] }
+
+// Newest returns the change that was accepted last. Something must be pending.
+func (s *Stream) Newest() *Change {
+	p := s.over.pending()
+	return &p[len(p)-1]
+}
 
 // Abandon forgets what is accepted and not applied: it will not be stored. Answers that said otherwise must not have left.
 func (s *Stream) Abandon(now int64) error {

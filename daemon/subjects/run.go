@@ -125,8 +125,12 @@ func (r *Run) leafFor(name []byte) int {
 	return max(i-1, 0)
 }
 
-// Numbers appends the numbers of a hit's records to to, in order.
-func (r *Run) Numbers(h Hit, to []uint32) ([]uint32, error) {
+// Numbers appends the numbers of a hit's records to to, in order. n is how many records there are: a hit that says more
+// is damaged.
+func (r *Run) Numbers(h Hit, n int, to []uint32) ([]uint32, error) {
+	if uint64(h.Last) >= uint64(n) {
+		return to, fmt.Errorf("record %d of %d: %w", h.Last, n, ErrDamaged)
+	}
 	if h.Msgs == int(h.Last-h.First)+1 {
 		for i := h.First; ; i++ {
 			to = append(to, i)

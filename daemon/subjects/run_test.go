@@ -1,6 +1,7 @@
 package subjects
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -85,7 +86,7 @@ func TestRunFindsWhatWasWritten(t *testing.T) {
 				t.Fatalf("Find(%q) = %v, %v; want %v", s, ok, err, numbers[s] != nil)
 			}
 			if ok {
-				got, err := r.Numbers(h, nil)
+				got, err := r.Numbers(h, 1<<30, nil)
 				if err != nil || !slices.Equal(got, numbers[s]) {
 					t.Fatalf("numbers of %q: %v, %v; want %v", s, got, err, numbers[s])
 				}
@@ -140,7 +141,7 @@ func TestRunOfManyLeaves(t *testing.T) {
 			t.Fatalf("%d: %+v, %v, %v", i, h, ok, err)
 		}
 		if i%1000 == 0 {
-			got, err := r.Numbers(h, nil)
+			got, err := r.Numbers(h, 1<<30, nil)
 			if err != nil || len(got) != 20_001 || got[7] != uint32(i+3*7+6%2) {
 				t.Fatalf("%d: numbers: %d, %v", i, len(got), err)
 			}
@@ -250,7 +251,7 @@ func TestDamagedRunSaysSo(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if n, err := r.Numbers(h, nil); err == nil && !slices.Equal(n, []uint32{42, 242, 584}) {
+		if n, err := r.Numbers(h, 1<<30, nil); err == nil && !slices.Equal(n, []uint32{42, 242, 584}) {
 			t.Fatalf("bit %d: numbers %v without an error", bit, n)
 		}
 	}
@@ -279,9 +280,7 @@ func FuzzRun(f *testing.F) {
 		}
 		it := r.Iter(NewFilter(pattern))
 		for n := 0; it.Next() && n < 1000; n++ {
-			if h := it.Hit(); h.Msgs < 1<<16 {
-				_, _ = r.Numbers(h, nil)
-			}
+			_, _ = r.Numbers(it.Hit(), 1<<16, nil)
 		}
 		_, _, _ = r.Find([]byte("a.b"))
 	})
@@ -290,5 +289,18 @@ func FuzzRun(f *testing.F) {
 func fixSum(b []byte) {
 	if len(b) >= 4 {
 		appendSum(b[:len(b)-4], 0)
+	}
+}
+
+// TestNumbersOfTooMany: a hit that announces more records than there are is damaged, before it takes memory for them.
+func TestNumbersOfTooMany(t *testing.T) {
+	r := &Run{}
+	for _, h := range []Hit{{Msgs: 1 << 31, First: 0, Last: 1<<31 - 1}, {Msgs: 1, First: 100, Last: 100}, {Msgs: 2, First: 3, Last: 100}} {
+		if n, err := r.Numbers(h, 100, nil); !errors.Is(err, ErrDamaged) || len(n) > 0 {
+			t.Errorf("%+v: %d numbers, %v", h, len(n), err)
+		}
+	}
+	if n, err := r.Numbers(Hit{Msgs: 100, Last: 99}, 100, nil); err != nil || len(n) != 100 {
+		t.Errorf("%d numbers, %v", len(n), err)
 	}
 }

@@ -20,6 +20,13 @@ type ServerInfo struct {
 	Build        string            `json:"nats_broker,omitempty"` // an extension: which nats-broker it is
 }
 
+// What Flags says of a server: bits.
+const (
+	keepsStreams    = 1 << 0 // JetStream is on
+	snapshotsBinary = 1 << 1 // these two stand beside it in every nats-server of our version; they are about clusters of streams
+	accountTraffic  = 1 << 2
+)
+
 // Event heads an event: what it is, and which one. Schema is of the form
 // "io.nats.server.advisory.v1.client_connect".
 type Event struct {
@@ -48,8 +55,12 @@ func (e *Error) Error() string { return e.Description }
 // identity describes this server but for Seq and Time.
 func (s *Service) identity() ServerInfo {
 	b, o := s.broker.Options(), s.opts.Load()
-	return ServerInfo{
+	i := ServerInfo{
 		Name: b.ServerName, Host: b.ShownHost(), ID: s.broker.ID(), Cluster: b.Cluster, Version: b.Version,
 		Domain: o.Domain, Tags: o.Tags, Metadata: o.Metadata, FeatureFlags: o.FeatureFlags, Build: o.Build,
 	}
+	if o.JetStream {
+		i.JetStream, i.Flags = true, keepsStreams|snapshotsBinary|accountTraffic
+	}
+	return i
 }

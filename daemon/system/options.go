@@ -5,6 +5,7 @@ import "time"
 // Options configure a [Service]. What the broker knows of itself (name, id, cluster)
 // is asked of it.
 type Options struct {
+	JetStream    bool   // the server keeps streams
 	Domain       string // JetStream's
 	Tags         []string
 	Metadata     map[string]string

@@ -24,6 +24,7 @@ type Stats struct {
 	StalledClients      int64         `json:"stalled_clients,omitempty"`
 	Routes              []*RouteStats `json:"routes,omitempty"`
 	ActiveServers       int           `json:"active_servers,omitempty"` // this one and those it knows of
+	JetStream           any           `json:"jetstream,omitempty"`
 	MemLimit            int64         `json:"gomemlimit,omitempty"`
 	MaxProcs            int           `json:"gomaxprocs,omitempty"`
 }

@@ -6,6 +6,7 @@ netns=natspkg$$
 container_cleanup=containers_down
 containers_down() {
 	podman "${store[@]}" rm -f -t 0 --all >/dev/null 2>&1
+	podman "${store[@]}" volume rm -f "$netns-a" "$netns-b" >/dev/null 2>&1
 	ip netns del "$netns" 2>/dev/null
 	podman "${store[@]}" rmi -f --all >/dev/null 2>&1
 	rm -rf "$work/containers"
@@ -42,6 +43,29 @@ same 'with exit status 0' 0 "$(podman "${store[@]}" inspect -f '{{.State.ExitCod
 check 'flags replace the configuration' start two localhost/nats-broker:test -p 4333
 check 'and it serves where they say' ready nats://127.0.0.1:4333
 check 'it stops' podman "${store[@]}" --runtime runc stop -t 10 two
+# Streams: on a volume they are there in the next container, whoever runs it.
+stream() { ip netns exec "$netns" "$work/probe" stream nats://127.0.0.1:4222 "$@"; }
+matches 'there is a volume for streams' '"/data"' "$inspect"
+check 'with streams in a volume it starts' start js -v "$netns-a:/data" localhost/nats-broker:test -js -sd /data
+check 'it serves' ready nats://127.0.0.1:4222
+check 'messages are stored' stream fill 100
+check 'it is removed' podman "${store[@]}" --runtime runc rm -f -t 10 js
+check 'another starts with the volume' start js2 -v "$netns-a:/data" localhost/nats-broker:test -js -sd /data
+check 'it serves' ready nats://127.0.0.1:4222
+same 'the messages are there' 100 "$(stream count)"
+podman "${store[@]}" --runtime runc rm -f -t 10 js2 >/dev/null 2>&1
+check 'as another user, and nothing else to be written to' start js3 --user 1000 --read-only --read-only-tmpfs=false -v "$netns-b:/data" localhost/nats-broker:test -js -sd /data
+check 'it serves' ready nats://127.0.0.1:4222
+check 'messages are stored' stream fill 10
+podman "${store[@]}" --runtime runc rm -f -t 10 js3 >/dev/null 2>&1
+check 'flags of the public image: -js alone' start js4 localhost/nats-broker:test -js
+check 'it serves' ready nats://127.0.0.1:4222
+check 'messages are stored' stream fill 10
+matches 'and it says that they will go' 'Temporary storage directory used' "$(podman "${store[@]}" logs js4 2>&1)"
+podman "${store[@]}" --runtime runc rm -f -t 10 js4 >/dev/null 2>&1
+start js5 localhost/nats-broker:test -c /nats-server.conf -js
+podman "${store[@]}" --runtime runc wait js5 >/dev/null 2>&1
+matches 'beside a cluster they are refused' 'jetstream in a cluster is not supported' "$(podman "${store[@]}" logs js5 2>&1)"
 # However it is run, with nothing but its ports and its default command.
 ways() { # NAME OPTION...
 	local name=$1

@@ -89,6 +89,73 @@ refused() {
 	stranger_ends 'start'
 }
 
+# faulty MODE STEP [WORD]: take-over, with that fault. Sets $rc, and $reached: was there such a step?
+faulty() {
+	inside_sh "rm -f /run/fault.n; [ -z '${3:-}' ] || echo 0 >/run/fault.n; echo $1 $2 >/run/fault; PATH=/root/fault:\$PATH /usr/lib/nats-broker/take-over ${3:-}" >"$work/faulty" 2>&1
+	rc=$?
+	reached=$(inside_sh "[ \$(cat /run/fault.n) -ge $2 ] && echo yes; rm -f /run/fault")
+}
+their_place() { [ "$(is enabled nats-server.service)" = enabled ] && serves && ! active && inside cmp /etc/nats/nats.conf /usr/share/nats-broker/nats.conf; }
+our_place() { serves && active && is active nats-server.service && [ "$(is enabled nats-broker.service)" = enabled ]; }
+clean() { [ "$(inside_sh 'echo $(ls -A /etc/nats)')" = 'nats.conf nats.conf.d' ]; } # no journal, no copy with passwords
+anew() { # for the next fault: the package's configuration
+	inside_sh '/usr/lib/nats-broker/take-over back >/dev/null && install -m 640 -g nats /usr/share/nats-broker/nats.conf /etc/nats/nats.conf'
+	eventually 10 their_place || bad 'nats-server is back for the next step' "$(inside systemctl status nats-server nats-broker)"
+}
+
+# interrupted: whatever goes wrong at whatever step, one of the two serves in the end, whole.
+interrupted() {
+	local mode step seen faults=0 t0=$SECONDS
+	theirs interrupted
+	check 'nats-broker is installed' apt_get install /var/tmp/nats-broker.deb
+	check 'take-over is unpacked' inside dpkg --unpack /var/tmp/compat.deb
+	scripts/box push "$box" scripts/package-tests/fault /root/fault/fault
+	inside_sh 'cd /root/fault && for each in cp mv mkdir ln rm sync systemctl; do ln -s fault $each; done'
+	for mode in once disk kill back; do
+		for ((step = 1; ; step++)); do
+			case $mode in disk) [ $((step % 4)) = 1 ] ;; back) [ $((step % 2)) = 1 ] ;; esac || continue # time
+			faulty "${mode/back/kill}" $step
+			[ "$reached" = yes ] || break
+			faults=$((faults + 1))
+			seen=$(cat "$work/faulty")
+			case $mode in
+			once)
+				if [ "$rc" = 0 ]; then
+					eventually 10 our_place && { clean || grep -q '^rm: fails' <<<"$seen"; } || bad "a failure at step $step that does not matter: nats-broker serves" "$seen"
+				else
+					eventually 10 their_place && clean || bad "a failure at step $step: nats-server serves again" "$seen"
+					grep -q 'nothing has been changed\|nats-server serves again' <<<"$seen" || bad "a failure at step $step: is said" "$seen"
+				fi ;;
+			disk) # some of ours may be left, and is taken away by the next run
+				eventually 10 serves || bad "no file can be changed from step $step on: somebody serves" "$seen" ;;
+			kill)
+				seen=$(inside /usr/lib/nats-broker/take-over 2>&1) && eventually 10 our_place && clean ||
+					bad "killed at step $step, and run again: nats-broker serves" "$seen" ;;
+			back)
+				seen=$(inside /usr/lib/nats-broker/take-over back 2>&1) && eventually 10 serves && clean && ! active ||
+					bad "killed at step $step, and taken away: nats-server serves" "$seen" ;;
+			esac
+			anew
+		done
+		anew
+	done
+	[ $faults -gt 40 ] && ok "take-over is cut off at $faults places" || bad 'take-over is cut off everywhere' "$faults places: $(cat "$work/faulty")"
+	# The way back as well.
+	for ((step = 1; ; step++)); do
+		inside /usr/lib/nats-broker/take-over >/dev/null 2>&1
+		eventually 10 our_place || bad 'nats-broker serves for the next step' "$(inside systemctl status nats-server nats-broker)"
+		faulty kill $step back
+		[ "$reached" = yes ] || break
+		seen=$(inside /usr/lib/nats-broker/take-over back 2>&1) && eventually 10 serves && clean && ! active ||
+			bad "the way back, killed at step $step, and run again: nats-server serves" "$seen"
+		anew
+	done
+	[ $step -gt 8 ] && ok "the way back is cut off at $((step - 1)) places" || bad 'the way back is cut off everywhere' "$((step - 1)) places"
+	anew
+	echo "measured: interrupted take-overs took $((SECONDS - t0)) s"
+	stranger_ends 'interrupted'
+}
+
 taken() {
 	local seen pid
 	theirs taken $'http: "127.0.0.1:8222"\ninclude extra.conf'
@@ -178,6 +245,16 @@ beside() {
 	seen=$(apt_get install /var/tmp/compat.deb 2>&1) && bad 'an edited configuration is not replaced' "$seen" || ok 'an edited configuration is not replaced'
 	matches 'and is named' '/etc/nats/nats.conf has been edited' "$seen"
 	check 'both serve on' inside_sh "probe once nats://127.0.0.1:4444 && probe once $secret"
+	# Installed again after a removal is not upgraded: who stood in its place meanwhile keeps it, even stopped.
+	check 'nats-broker is removed' apt_get remove nats-broker nats-broker-compat
+	inside_sh "sed -i 's/127.0.0.1:4444/127.0.0.1:4222/' /etc/nats/nats.conf; systemctl stop nats-server"
+	seen=$(apt_get install /var/tmp/nats-broker.deb 2>&1) && ok 'and installed again' || bad 'and installed again' "$seen"
+	matches 'it waits again to be told' 'neither enabled nor started' "$seen"
+	refuse 'it does not take the port of one that is stopped' active
+	same 'nor is it enabled' disabled "$(is enabled nats-broker.service)"
+	check 'nats-server starts' inside systemctl start nats-server
+	check 'and serves' eventually 10 serves
+	same 'the next upgrade is one' 0 "$(inside_sh 'ls /var/lib/nats-broker/removed 2>/dev/null | wc -l')"
 	stranger_ends 'beside'
 }
 
@@ -245,6 +322,7 @@ owned() {
 }
 
 refused
+interrupted
 taken
 beside
 owned

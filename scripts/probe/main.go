@@ -7,12 +7,16 @@
 //	                  clients that must not notice a restart, until SIGTERM: "running", then a report
 //	probe stranger ADDRESS,ADDRESS...
 //	                  publishes without credentials every 20 ms until SIGTERM, then a report
+//	probe stream URL fill [N]|count|check N
+//	                  a stream: N messages into it, or until SIGTERM, and the number of each that was
+//	                  acknowledged; how many there are; are the first N there?
 //	probe slow URL    a consumer that does not read before SIGUSR1; then ok, or exits 1
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,7 +27,7 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: probe once|load|carry|slow|stranger URL [CLIENTS,RATE]")
+		fmt.Fprintln(os.Stderr, "usage: probe once|load|carry|stranger|stream|slow URL [ARGUMENT...]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -62,6 +66,11 @@ func run(ctx context.Context, verb, url string, more []string) error {
 		return json.NewEncoder(os.Stdout).Encode(report)
 	case "stranger":
 		return json.NewEncoder(os.Stdout).Encode(stranger(ctx, strings.Split(url, ",")))
+	case "stream":
+		if len(more) == 0 {
+			return errors.New("stream: fill, count or check?")
+		}
+		return stream(ctx, url, more[0], more[1:])
 	case "slow":
 		return slow(ctx, url)
 	}

@@ -104,7 +104,6 @@ func (c *StreamConfig) Unbuilt() *Error {
 		asked bool
 		what  string
 	}{
-		{c.Retention != Limits, "retention " + c.Retention.String()},
 		{c.Mirror != nil, "mirror"},
 		{len(c.Sources) > 0, "sources"},
 		{c.AllowMsgTTL, "allow_msg_ttl"},

@@ -154,13 +154,19 @@ func (l *Log) Truncate(first uint64) error {
 }
 
 // Skip gives sequences away.
-func (l *Log) Skip(last uint64) error {
+func (l *Log) Skip(last uint64) error { return l.Pass(last, 0) }
+
+// Pass gives sequences away to messages that are not stored.
+func (l *Log) Pass(last uint64, at int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if last <= l.state.Last {
 		return nil
 	}
 	l.state.Last = last
+	if at != 0 {
+		l.state.LastTime = at
+	}
 	if l.state.Msgs == 0 {
 		l.state.First = last + 1
 	}

@@ -138,14 +138,17 @@ func (l *Log) AtTime(t int64) (uint64, bool) {
 }
 
 // Subject returns what is known of a subject.
-func (l *Log) Subject(s []byte) (stream.Totals, bool) {
+func (l *Log) Subject(s []byte) (stream.Totals, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if subj := l.bySubj[string(s)]; subj != nil {
-		return subj.Totals, true
+		return subj.Totals, nil
 	}
-	return stream.Totals{}, false
+	return stream.Totals{}, nil
 }
+
+// Knows has nothing to read.
+func (l *Log) Knows([]byte) error { return nil }
 
 // Count counts messages.
 func (l *Log) Count(f *subjects.Filter, from, upTo uint64) (n uint64) {
@@ -171,7 +174,7 @@ func (l *Log) Count(f *subjects.Filter, from, upTo uint64) (n uint64) {
 }
 
 // Subjects calls fn for subjects, sorted.
-func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bool) {
+func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bool) error {
 	l.mu.RLock()
 	found := make([]subject, 0, 16)
 	for _, s := range l.bySubj {
@@ -183,9 +186,10 @@ func (l *Log) Subjects(f *subjects.Filter, fn func(s []byte, t stream.Totals) bo
 	slices.SortFunc(found, func(a, b subject) int { return strings.Compare(a.name, b.name) })
 	for _, s := range found {
 		if !fn([]byte(s.name), s.Totals) {
-			return
+			break
 		}
 	}
+	return nil
 }
 
 // Holes calls fn for the gaps between the first and the last message.

@@ -224,6 +224,11 @@ var elsewhere = map[logging.MessageID]string{
 	logging.ConnectionPanic: "daemon/broker: TestPanicEndsOneConnection",
 	logging.ListenerFailed:  "daemon/internal/brokertest/events: TestListenerFailed",
 	logging.LogLinesDropped: "daemon/logging: TestSyslogQueueIsBounded",
+	logging.StorageFull:     "daemon/jetstream: TestFullDiskIsSaid",
+	logging.StorageFailed:   "daemon/jetstream: TestFailedDiskIsSaid",
+	logging.StreamFailed:    "daemon/jetstream: TestFailedDiskIsSaid",
+	logging.StorageStuck:    "daemon/jetstream: TestStuckDiskIsSaid",
+	logging.MessagesLost:    "daemon/jetstream: TestLostMessagesAreSaid",
 }
 
 // encrypted is a configuration whose certificate ends after left.

@@ -5,13 +5,14 @@ import overview from './pages/overview.js';
 import connections from './pages/connections.js';
 import subjects from './pages/subjects.js';
 import accounts from './pages/accounts.js';
+import streams from './pages/streams.js';
 import routes from './pages/routes.js';
 import config from './pages/config.js';
 import log from './pages/log.js';
 import health from './pages/health.js';
 
 // A page is {name, title, period in ms, make(frame) → {el, update(), theme?(), close?()}}.
-const pages = [overview, connections, subjects, accounts, routes, config, log, health];
+const pages = [overview, connections, subjects, accounts, streams, routes, config, log, health];
 const $ = (id) => document.getElementById(id);
 const main = $('main');
 
