@@ -22,6 +22,8 @@ type account struct {
 	// It comes before mu and the locks of streams.
 	changing sync.Mutex
 
+	carriage carriage
+
 	mu      sync.RWMutex
 	claim   Claim
 	streams map[string]*Stream
@@ -87,6 +89,7 @@ func (a *account) tiers() (tiers map[string]api.AccountLimits, none bool) {
 func (a *account) stop() {
 	release(a.subs)
 	a.queue.stop()
+	a.carriage.stop()
 	for _, s := range a.list() {
 		s.consumers.close("409 Server Shutdown")
 		s.close()

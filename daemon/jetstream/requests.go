@@ -188,9 +188,6 @@ func (a *account) answer(r *request) {
 	a.handle(r)
 }
 
-// notHere is the cause of errors of what is not built.
-const notHere = "not available in this version of nats-broker"
-
 // handle does what is asked.
 func (a *account) handle(r *request) {
 	switch r.op {
@@ -215,9 +212,9 @@ func (a *account) handle(r *request) {
 	case api.MsgGetOp:
 		a.getMessage(r)
 	case api.SnapshotOp:
-		a.fail(r, api.Snapshot.Error(notHere))
+		a.snapshot(r)
 	case api.RestoreOp:
-		a.fail(r, api.Restore.Error(notHere))
+		a.restore(r)
 	default:
 		a.consumers(r)
 	}

@@ -56,12 +56,12 @@ func (k *checker) stream(name string) *StreamConfig {
 	return k.sur.Stream(name)
 }
 
-// validName reports whether a stream or consumer may be called so.
-func validName(s string) bool { return s != "" && !strings.ContainsAny(s, " \t\r\n\f.*>\\/") }
+// ValidName reports whether a stream or consumer may be called so.
+func ValidName(s string) bool { return s != "" && !strings.ContainsAny(s, " \t\r\n\f.*>\\/") }
 
 func (k *checker) names() *Error {
 	c := k.c
-	if !validName(c.Name) {
+	if !ValidName(c.Name) {
 		return invalid(`stream name is required and can not contain '.', '*', '>', '\', '/'`)
 	}
 	if len(c.Name) > maxName {

@@ -150,10 +150,10 @@ func (k *consumerChecker) defaults() *Error {
 }
 
 func (k *consumerChecker) names() *Error {
-	if k.c.Name != "" && !validName(k.c.Name) {
+	if k.c.Name != "" && !ValidName(k.c.Name) {
 		return invalid(`consumer name can not contain '.', '*', '>', '\', '/'`)
 	}
-	if k.c.Durable != "" && !validName(k.c.Durable) {
+	if k.c.Durable != "" && !ValidName(k.c.Durable) {
 		return invalid(`consumer durable name can not contain '.', '*', '>', '\', '/'`)
 	}
 	return nil

@@ -49,7 +49,7 @@ func (k *checker) mirror() *Error {
 // origin looks at the stream that is mirrored, if it is here.
 func (k *checker) origin() *Error {
 	c := k.c
-	if !validName(c.Mirror.Name) {
+	if !ValidName(c.Mirror.Name) {
 		return MirrorName.Error()
 	}
 	o := k.stream(c.Mirror.Name)
@@ -73,7 +73,7 @@ func (s *Source) validConsumer() bool {
 	if d == nil {
 		return true
 	}
-	return validName(d.Name) && validSubject(d.DeliverSubject) && subject.IsLiteral(d.DeliverSubject) &&
+	return ValidName(d.Name) && validSubject(d.DeliverSubject) && subject.IsLiteral(d.DeliverSubject) &&
 		s.StartSeq == 0 && s.StartTime == nil && s.FilterSubject == ""
 }
 

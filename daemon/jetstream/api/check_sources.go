@@ -12,7 +12,7 @@ func (k *checker) sources() *Error {
 	}
 	same, consumers := map[string]bool{}, map[string]bool{}
 	for _, s := range k.c.Sources {
-		if s == nil || !validName(s.Name) {
+		if s == nil || !ValidName(s.Name) {
 			return SourceName.Error()
 		}
 		if id := s.identity(); same[id] {

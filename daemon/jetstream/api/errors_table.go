@@ -37,6 +37,7 @@ const (
 	StreamExists            Code = 10058
 	StreamNotFound          Code = 10059
 	WrongStream             Code = 10060
+	RestoreSubscribe        Code = 10042
 	Restore                 Code = 10062
 	Snapshot                Code = 10064
 	SubjectsOverlap         Code = 10065
@@ -54,6 +55,7 @@ const (
 	NoLimits                Code = 10120
 	MaxStreamBytesExceeded  Code = 10122
 	NameWithSeparators      Code = 10128
+	RestoreExists           Code = 10130
 	NegativeReplicas        Code = 10133
 	SourceDuplicate         Code = 10140
 	SourceName              Code = 10141

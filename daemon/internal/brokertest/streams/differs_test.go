@@ -23,9 +23,6 @@ var differs = []struct {
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","allow_msg_ttl":true}`, `req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","allow_atomic":true}`,
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","sources":[{"name":"T"}]}`, `req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","mirror":{"name":"T"}}`,
 	}, `"did_create":true`, `"err_code":10052,"description":"mirror is not available in this version of nats-broker"`},
-	{"snapshot and restore", []string{
-		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `req $JS.API.STREAM.SNAPSHOT.S {"deliver_subject":"x"}`, `req $JS.API.STREAM.RESTORE.T {"config":{"name":"T"},"state":{}}`,
-	}, `"deliver_subject":"$JS.SNAPSHOT.RESTORE.`, `"err_code":10062`},
 	{"a stream, consumer, purge or reset at a sequence above 10^18", []string{
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","first_seq":1000000000000000001}`,
 	}, `"first_seq":1000000000000000001,`, `"err_code":10052,"description":"first sequence must not be above 1000000000000000000"`},
