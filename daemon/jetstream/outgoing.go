@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/journal"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -56,7 +57,7 @@ func (s *Stream) answer(n note) {
 // commit applies changes that are committed, in their order, or takes note that they will not be. mu is held.
 func (s *Stream) commit(c committed) {
 	if c.err != nil {
-		s.fail(c.err)
+		s.lose(c)
 		return
 	}
 	s.log.Begin(c.commit)
@@ -182,18 +183,52 @@ func (s *Stream) fail(err error) {
 	if s.failed != nil {
 		return
 	}
+	s.ends(err)
+	for _, n := range s.notes.all() {
+		n.drop()
+	}
+	s.notes = queue[note]{}
+}
+
+// lose ends the stream's work since changes were not committed, and takes them out. Of those that the ledger tried to write nobody
+// knows whether they are stored: they get no answer. The others are not, and are refused. mu is held.
+func (s *Stream) lose(c committed) {
+	if s.failed == nil {
+		s.ends(c.err)
+	}
+	known := errors.Is(c.err, journal.ErrReadOnly)
+	for left := c.changes; left > 0 && s.notes.len() > 0; s.notes.pop() {
+		n := *s.notes.front()
+		if !n.change {
+			n.drop() // what it says depends on what is lost
+			continue
+		}
+		left--
+		if !known || n.done != nil || len(n.reply) == 0 || s.config.Load().NoAck {
+			n.drop()
+			continue
+		}
+		n.verdict, n.err = stream.Verdict{}, api.StoreFailed.Error(c.err)
+		s.out = append(s.out, outgoing{note: n})
+	}
+}
+
+// ends has nothing be taken any more. mu is held.
+func (s *Stream) ends(err error) {
 	s.failed = err
 	s.failure.Store(&err)
 	s.acc.srv.log.Event(logging.Error, logging.StreamFailed, "Stream "+s.acc.name()+" > "+s.Name()+": "+err.Error(),
 		logging.String(logging.FieldAccount, s.acc.name()), logging.String(logging.FieldStream, s.Name()), logging.Err(err))
-	for _, n := range s.notes.all() {
-		if n.done != nil {
-			close(n.done)
-		}
-		n.memory.release()
-	}
-	s.notes, s.buffered, s.bufferedBy = queue[note]{}, 0, 0
+	s.buffered, s.bufferedBy = 0, 0
 	s.settled.Broadcast()
+}
+
+// drop forgets a note without an answer.
+func (n *note) drop() {
+	if n.done != nil {
+		close(n.done)
+	}
+	n.memory.release()
 }
 
 // rounds is how often one who publishes into a stream empties what it sends for others, too.
