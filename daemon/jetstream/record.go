@@ -66,19 +66,22 @@ func appendRecord(b []byte, r *stream.Record) []byte {
 
 // withoutInfo takes out of a header what an import has told of who asks: that is not stored.
 func withoutInfo(header []byte) []byte {
-	i := bytes.Index(header, []byte("\r\n"+requestInfo+":"))
-	if i < 0 {
-		return header
+	kept := header
+	for {
+		i := bytes.Index(kept, []byte("\r\n"+requestInfo+":"))
+		if i < 0 {
+			return kept
+		}
+		end := bytes.Index(kept[i+2:], []byte("\r\n"))
+		if end < 0 {
+			return kept
+		}
+		rest := kept[i+2+end:]
+		if i == len("NATS/1.0") && len(rest) == len("\r\n\r\n") {
+			return nil // there was nothing else
+		}
+		kept = append(append(make([]byte, 0, i+len(rest)), kept[:i]...), rest...)
 	}
-	end := bytes.Index(header[i+2:], []byte("\r\n"))
-	if end < 0 {
-		return header
-	}
-	rest := header[i+2+end:]
-	if i == len("NATS/1.0") && len(rest) == len("\r\n\r\n") {
-		return nil // there was nothing else
-	}
-	return append(append(make([]byte, 0, i+len(rest)), header[:i]...), rest...)
 }
 
 var errRecord = errors.New("a record is cut off")
