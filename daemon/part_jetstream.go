@@ -146,9 +146,15 @@ func (p *jetStreamPart) server() *jetstream.Server {
 }
 
 // prepare follows limits and accounts; the core has changed before.
-func (p *jetStreamPart) prepare(_, new *config.Config) (*change, error) {
+func (p *jetStreamPart) prepare(old, new *config.Config) (*change, error) {
 	if p.run == nil {
 		return nil, nil
+	}
+	was, is := &old.Options.JetStream, &new.Options.JetStream
+	for _, err := range []error{mayGrow("max_memory_store", was.MaxMemory, is.MaxMemory), mayGrow("max_file_store", was.MaxStore, is.MaxStore)} {
+		if err != nil {
+			return nil, err
+		}
 	}
 	opts := p.d.jetStreamOptions(new.Options)
 	return &change{commit: func() {
@@ -156,6 +162,19 @@ func (p *jetStreamPart) prepare(_, new *config.Config) (*change, error) {
 			p.log.Error("JetStream: " + err.Error())
 		}
 	}}, nil
+}
+
+// mayGrow checks a change of how much may be stored: streams that are there may need what they have.
+func mayGrow(name string, was, is int64) error {
+	switch {
+	case was == is || was >= 0 && is > was:
+		return nil
+	case was < 0:
+		return fmt.Errorf("config reload not supported for jetstream dynamic max memory and store: %s was not set", name)
+	case is < 0:
+		return fmt.Errorf("config reload not supported for jetstream max memory and max store: %s is not set any more", name)
+	}
+	return fmt.Errorf("config reload not supported for decreasing jetstream max memory and store: %s from %d to %d bytes", name, was, is)
 }
 
 // section implements [handsOn]. Nothing is left but the storage itself, which the next process opens when this one has closed it.

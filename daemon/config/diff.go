@@ -60,6 +60,8 @@ func (d *differ) rows(rows []*Option, path string, old, new any) {
 		switch r.Kind {
 		case Block:
 			d.block(r, p, old, new)
+		case Switch:
+			d.switched(r, p, old, new)
 		case Blocks, AccountSet, MappingSet:
 			d.list(r, p, reflect.ValueOf(a), reflect.ValueOf(b))
 		default:
@@ -90,6 +92,22 @@ func (d *differ) block(r *Option, path string, old, new any) {
 		return
 	}
 	d.rows(r.Fields(), path, a, b)
+}
+
+// switched compares two blocks that can be switched on and off; one that is switched is one change.
+func (d *differ) switched(r *Option, path string, old, new any) {
+	a, b := r.bind(old), r.bind(new)
+	if enabled(a) != enabled(b) {
+		d.changes = append(d.changes, Change{path, r.Format(bound(r, old)), r.Format(bound(r, new)), r.Class})
+		return
+	}
+	d.rows(r.Fields(), path, a, b)
+}
+
+// enabled reports whether a block that can be switched on is.
+func enabled(block any) bool {
+	f := reflect.ValueOf(block).Elem().FieldByName("Enabled")
+	return f.IsValid() && f.Bool()
 }
 
 // written reports whether a block that remembers it was written; others always are.

@@ -175,7 +175,8 @@ func TestDiffOfBlocks(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"cluster": "depends on its options; that it comes or goes needs a restart", "tls": "live", "jetstream": "needs a restart",
+		"cluster": "depends on its options; that it comes or goes needs a restart", "tls": "live",
+		"jetstream": "depends on its options; that it is switched on or off needs a restart",
 	} {
 		if got := Lookup(path).Needs(); got != want {
 			t.Errorf("a change of %s: %s, want %s", path, got, want)

@@ -152,10 +152,12 @@ func mdocFacts(b *bufio.Writer, r *Option) {
 	if r.Default != "" && r.Default != "false" && r.Default != "0" {
 		fmt.Fprintf(b, "Default:\n.Li %s .\n", mdocText(strings.Trim(r.Default, `"`)))
 	}
-	switch r.Class {
-	case Restart:
+	switch {
+	case r.Class == Restart && r.Kind == Switch:
+		mdocLine(b, "That it is switched on or off needs a restart.")
+	case r.Class == Restart:
 		mdocLine(b, "A change needs a restart.")
-	case NewConnections:
+	case r.Class == NewConnections:
 		mdocLine(b, "A change applies to new connections.")
 	}
 }

@@ -86,7 +86,10 @@ type Option struct {
 // Needs says in words what a change of the option needs. A block that is read at once may hold options that need a
 // restart; so does then that it comes or goes.
 func (o *Option) Needs() string {
-	if o.Kind != Block || o.Class == Restart {
+	switch {
+	case o.Kind == Switch && o.Class == Restart:
+		return "depends on its options; that it is switched on or off needs a restart"
+	case o.Kind != Block || o.Class == Restart:
 		return o.Class.String()
 	}
 	for _, f := range o.Fields() {

@@ -86,8 +86,8 @@ func (s *Server) Claim(account string, c Claim) {
 func (s *Server) Configure(o Options) error {
 	o = o.withDefaults()
 	was := s.options()
-	o.StoreDir, o.SyncInterval, o.Domain = was.StoreDir, was.SyncInterval, was.Domain // for these it is started again
-	o.MaxMemory, o.MaxStore = max(o.MaxMemory, was.MaxMemory), max(o.MaxStore, was.MaxStore)
+	o.StoreDir, o.SyncInterval, o.Domain = was.StoreDir, was.SyncInterval, was.Domain        // for these it is started again
+	o.MaxMemory, o.MaxStore = max(o.MaxMemory, was.MaxMemory), max(o.MaxStore, was.MaxStore) // lower ones are refused before
 	s.opts.Store(&o)
 	return s.Update()
 }
