@@ -51,7 +51,7 @@ func inputsOf(o *Options) [sha256.Size]byte {
 		users[i].Permissions = nil
 	}
 	slices.SortFunc(users, func(a, b User) int { return cmp.Compare(a.Name+a.Nkey, b.Name+b.Nkey) })
-	text, _ := json.Marshal([]any{o.User, o.Password, o.Token, o.NoAuthUser, o.CertificateMap, o.ProxyRequired, o.Callout.Tags, users}) // never fails
+	text, _ := json.Marshal([]any{o.User, o.Password, o.Token, o.NoAuthUser, o.CertificateMap, o.ProxyRequired, o.Callout.Tags, users, o.WebSocket}) // never fails
 	return sha256.Sum256(text)
 }
 

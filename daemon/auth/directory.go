@@ -90,12 +90,12 @@ func newDirectory(o Options) (_ *directory, err error) {
 		if err = d.setCallout(o.Callout); err != nil {
 			return nil, err
 		}
+		d.callout.inputs = inputsOf(&o)
 	}
 	if o.WebSocket != nil && o.Operator == nil {
 		if d.web, err = d.forKind(o.WebSocket); err != nil {
 			return nil, err
 		}
-		d.callout.inputs = inputsOf(&o)
 	}
 	d.countHashes()
 	return d, nil
