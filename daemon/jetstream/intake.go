@@ -266,7 +266,7 @@ type quota Stream
 
 func (q *quota) Server() stream.Reason {
 	k := q.config.Load().Storage
-	if q.acc.srv.full(k) || k == api.File && q.acc.srv.crowded() {
+	if q.acc.srv.full(k) || k == api.File && (q.acc.srv.crowded() || q.kept != nil && q.kept.log.Full() != nil) {
 		return stream.ServerFull
 	}
 	return stream.Accepted

@@ -136,7 +136,7 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 
 // later notes an error of the log. If it will be over the change waits; otherwise the stream fails.
 func (s *Stream) later(err error) bool {
-	if s.closed || !errors.Is(err, stream.ErrNotNow) {
+	if s.closed || !stream.Passing(err) {
 		s.fail(err)
 		return true
 	}

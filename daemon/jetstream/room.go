@@ -24,6 +24,7 @@ func (s *Server) watchDisk() {
 			return
 		case <-tick.C:
 			s.lookAtDisk()
+			f.tryAgain()
 		}
 	}
 }
@@ -42,6 +43,21 @@ func (s *Server) lookAtRoom() {
 			fmt.Sprintf("JetStream: the disk has no room (%d bytes are left): messages for streams in files are refused", s.files.room.Free()),
 			logging.String(logging.FieldStoreDir, s.Folder()), logging.Uint(logging.FieldFree, s.files.room.Free()), logging.Uint(logging.FieldNeed, s.files.room.Need()))
 		s.outOfStorage()
+	}
+}
+
+// tryAgain has logs write what they could not. As long as they cannot, their streams take nothing in: see [quota.Server].
+func (f *files) tryAgain() {
+	f.mu.Lock()
+	var list []*kept
+	for _, k := range f.logs {
+		if k.log.Full() != nil {
+			list = append(list, k)
+		}
+	}
+	f.mu.Unlock()
+	for _, k := range list {
+		_ = k.log.SealTail() // it has said so when it began
 	}
 }
 

@@ -3,14 +3,18 @@ package jetstream
 import (
 	"bytes"
 	"encoding/json"
+	"path"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/vfs"
+	"github.com/nats-broker/nats-broker/daemon/vfs/sim"
 )
 
 // crowdedDisk is a disk that says of itself how full it is.
@@ -88,4 +92,51 @@ func TestDiskWithoutRoomIsAnnounced(t *testing.T) {
 // hear has a part of the broker pass on what it hears.
 func hear(to chan<- *nats.Msg) broker.Callback {
 	return func(m *broker.Message) { to <- &nats.Msg{Data: bytes.Clone(m.Payload)} }
+}
+
+// A stream whose files cannot be written takes what it has accepted into memory, then nothing, and goes on when they can be.
+func TestFilesCannotBeWritten(t *testing.T) {
+	disk := sim.New(1, sim.Options{})
+	n := newNodeOn(t, disk, "/js")
+	ok(n.js.CreateStream(n.ctx, jetstream.StreamConfig{Name: "F", Subjects: []string{"f"}}))
+	disk.Hook(func(o sim.Op) sim.Fault {
+		if path.Ext(o.Name) == ".seg" && o.Call.Changes() {
+			return sim.Fault{Err: syscall.EIO}
+		}
+		return sim.Fault{}
+	})
+	text := make([]byte, 64<<10)
+	var acks []nats.PubAckFuture
+	js := ok(n.nc.JetStream(nats.PublishAsyncMaxPending(1000)))
+	for range 200 { // 12 MiB: more than waits in memory
+		acks = append(acks, ok(js.PublishAsync("f", text)))
+	}
+	taken, refused := uint64(0), 0
+	outcome := func(f nats.PubAckFuture) {
+		select {
+		case <-f.Ok():
+			taken++
+		case err := <-f.Err():
+			if refused++; !strings.Contains(err.Error(), "insufficient") {
+				t.Fatal(err)
+			}
+		case <-n.ctx.Done():
+			t.Fatal("no answer")
+		}
+	}
+	// Those that were accepted and have no room wait for it; so the disk is mended before their answers come.
+	for _, err := js.Publish("f", text); err == nil; _, err = js.Publish("f", text) {
+		taken++
+	}
+	disk.Hook(nil)
+	n.server.files.tryAgain()
+	for _, f := range acks {
+		outcome(f)
+	}
+	if _, err := js.Publish("f", text); err != nil {
+		t.Fatal(err)
+	}
+	if st := ok(ok(n.js.Stream(n.ctx, "F")).Info(n.ctx)).State; st.Msgs != taken+1 || taken == 0 {
+		t.Errorf("%d messages were acknowledged, and %d refused; there are %d", taken+1, refused, st.Msgs)
+	}
 }

@@ -33,10 +33,10 @@ type Log struct {
 	files           []*file
 	away            []*file // in no run any more; removed once a state without them is on the disk
 	deadFiles       map[uint64]int64
-	begun           bool  // there is a state on the disk
-	broken          error // what ended the use of the log: it has to be opened anew
-	retryAt         int   // with full: how large the tail is when it is tried again
-	full            error // what keeps the tail from becoming a run; the next attempt may do it
+	begun           bool                  // there is a state on the disk
+	broken          error                 // what ended the use of the log: it has to be opened anew
+	retryAt         int                   // with full: how large the tail is when it is tried again
+	full            atomic.Pointer[error] // what keeps the tail from becoming a run; nil: nothing. The next attempt may do it
 	closed          bool
 	below           uint64   // not 0: what lies from here up to first is to be taken out still
 	leftovers       []string // files of an earlier life that no state names
@@ -110,9 +110,9 @@ func (l *Log) Append(r *stream.Record) error {
 	if n := len(r.Subject) + len(r.Header) + len(r.Payload); n > maxRecord || len(r.Subject) > subjects.MaxName {
 		return errTooLarge
 	}
-	if l.full != nil && l.tail.room >= 4*l.o.Tail {
+	if l.Full() != nil && l.tail.room >= 4*l.o.Tail {
 		if err := l.seal(); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", stream.ErrFull, err)
 		}
 	}
 	l.changedAt = max(l.changedAt, l.commit)
@@ -147,7 +147,7 @@ func (l *Log) add(r *stream.Record, commit uint64) error {
 	if l.tail.room >= l.o.Tail || len(l.tail.recs) >= maxTail {
 		if l.tail.data < l.tail.room/2 && l.tail.live < len(l.tail.recs)/2 {
 			l.squeeze()
-		} else if l.full == nil || l.tail.room >= l.retryAt {
+		} else if l.Full() == nil || l.tail.room >= l.retryAt {
 			_ = l.seal() // what cannot be written waits, see full
 		}
 	}

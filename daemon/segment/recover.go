@@ -269,7 +269,7 @@ func (l *Log) refill(pages []oldPage, vouched uint64, dead buried) error {
 			l.addLost(p.f.name, pages[i-1].last+1, p.first-1, errPage)
 		}
 	}
-	return l.full
+	return l.Full()
 }
 
 // buried are sequences that were deleted, as ranges: what is announced takes no more memory than what announces it.

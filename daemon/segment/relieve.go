@@ -30,9 +30,11 @@ func (l *Log) dropTable() {
 
 // Full returns what keeps messages from being written to a file, usually that there is no room;
 // nil: nothing. They stay in memory until it can be done, and Append fails when they are too many;
-// so whoever takes messages in refuses them while there is an error here.
+// so whoever takes messages in refuses them while there is an error here, and tries now and then by [Log.SealTail]. It
+// may be called beside everything.
 func (l *Log) Full() error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	return l.full
+	if err := l.full.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

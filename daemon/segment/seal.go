@@ -81,6 +81,7 @@ func (l *Log) newFile() (*file, error) {
 // seal writes what waits into the file as a run. If that cannot be done it stays where it is.
 func (l *Log) seal() error {
 	if l.tail.live == 0 {
+		l.full.Store(nil)
 		l.mu.Lock()
 		l.tail.release()
 		l.mu.Unlock()
@@ -88,17 +89,18 @@ func (l *Log) seal() error {
 	}
 	r, err := l.writeTail()
 	if err != nil {
-		if l.full == nil {
+		if l.Full() == nil {
 			l.note("messages cannot be written and stay in memory and in the journal", l.dir, err)
 		}
-		l.full, l.retryAt = err, l.tail.room+l.o.Tail/4
+		l.full.Store(&err)
+		l.retryAt = l.tail.room + l.o.Tail/4
 		l.cur = nil // what was written of it is not looked at again
 		l.mu.Lock()
 		l.sweep()
 		l.mu.Unlock()
 		return err
 	}
-	l.full = nil
+	l.full.Store(nil)
 	l.mu.Lock()
 	runs := append(l.runs[:len(l.runs):len(l.runs)], r)
 	l.setRuns(runs)

@@ -26,8 +26,8 @@ func (s *Stream) push(c Change) Change {
 	return c
 }
 
-// Apply carries out the oldest change that is accepted. After an [ErrNotNow] it is the oldest still, and may be
-// carried out again; after any other error the log is in doubt.
+// Apply carries out the oldest change that is accepted. After an error that is [Passing] it is the oldest still, and may be
+// carried out again; after any other one the log is in doubt.
 func (s *Stream) Apply() (Change, Result, error) {
 	p := s.over.pending()
 	if len(p) == 0 {
@@ -35,7 +35,7 @@ func (s *Stream) Apply() (Change, Result, error) {
 	}
 	at := &p[0]
 	res, err := s.apply(at)
-	if errors.Is(err, ErrNotNow) {
+	if Passing(err) {
 		return Change{}, Result{}, err
 	}
 	c := *at

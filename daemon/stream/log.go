@@ -22,7 +22,12 @@ var (
 	ErrUnreadable = errors.New("message unreadable")
 	// ErrNotNow is an ErrUnreadable that is over when its cause is: a want of descriptors, a wrong mode.
 	ErrNotNow = fmt.Errorf("%w for now", ErrUnreadable)
+	// ErrFull says that what is appended has no room until what is before it can be written.
+	ErrFull = errors.New("no room for messages")
 )
+
+// Passing reports whether a change that ended with an error has not been made in full, and can be when its cause is over.
+func Passing(err error) bool { return errors.Is(err, ErrNotNow) || errors.Is(err, ErrFull) }
 
 // State is what a log holds.
 type State struct {
@@ -70,7 +75,7 @@ type Log interface {
 	Knows(subject []byte) error
 	// Append adds a message whose sequence is higher than any before; what is between is
 	// deleted from the beginning. The record's slices are the caller's and copied (or kept by
-	// reference by an agreement of the implementation).
+	// reference by an agreement of the implementation). [ErrFull] is an error of it.
 	Append(r *Record) error
 	// Remove takes one message out and reports whether it was there.
 	Remove(seq uint64) (bool, error)
