@@ -98,7 +98,25 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// So are the configurations that are shipped.
+// Every option of JetStream that works is in an example.
+func TestExamplesOfJetStream(t *testing.T) {
+	text := strings.Join(examples(t, "nats.conf.5"), "\n")
+	seen := 0
+	config.Walk(func(o *config.Option) {
+		if !o.Built() || o.IsBlock() || !strings.HasPrefix(o.Path, "jetstream.") && !strings.HasPrefix(o.Path, "accounts.*.jetstream.") {
+			return
+		}
+		seen++
+		if !regexp.MustCompile(`(?m)^ +` + o.Name + `: `).MatchString(text) {
+			t.Errorf("no example has %s", o.Path)
+		}
+	})
+	if seen < 20 {
+		t.Errorf("only %d options were seen", seen)
+	}
+}
+
+// The configurations that are shipped are valid.
 func TestShippedConfigurations(t *testing.T) {
 	for _, file := range []string{"../packaging/nats.conf", "../packaging/container.conf"} {
 		environ := []string{"NATS_ROUTE_USER=u", "NATS_ROUTE_PASSWORD=p"}
