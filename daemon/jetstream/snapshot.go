@@ -157,7 +157,7 @@ var (
 func (x *chunks) send(r io.Reader, stop <-chan struct{}) error {
 	acc := x.s.acc.broker
 	heard := make(chan bool, 1)
-	unwatch := acc.WatchInterestIn(x.to, "", func(is bool) {
+	unwatch := acc.WatchNamed(x.to, func(is bool) {
 		select {
 		case <-heard: // an older one
 		default:
@@ -202,20 +202,23 @@ func (x *chunks) send(r io.Reader, stop <-chan struct{}) error {
 	}
 }
 
-// awaitInterest waits for somebody who listens, for a while.
+// awaitInterest waits for somebody who listens, for a while: clients may subscribe when they have the answer to their request, and
+// before that get by a wildcard what they do not look at.
 func (x *chunks) awaitInterest(heard <-chan bool, stop <-chan struct{}) error {
 	patience := time.NewTimer(interestPatience)
 	defer patience.Stop()
-	for !x.s.acc.broker.Interested(x.to) {
+	for {
 		select {
-		case <-heard:
+		case is := <-heard:
+			if is {
+				return nil
+			}
 		case <-patience.C:
-			return nil // as nats-server does: the first chunk finds out
+			return nil // there may be somebody who has a wildcard
 		case <-stop:
 			return errStopped
 		}
 	}
-	return nil
 }
 
 // awaitRoom waits until a chunk may be sent.

@@ -281,3 +281,21 @@ func TestRestoreStalls(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSnapshotHeardLate subscribes when it has the answer, as the command-line client does; its inbox is among those that a wildcard
+// takes from the beginning.
+func TestSnapshotHeardLate(t *testing.T) {
+	theirs, ours := pair(t, "")
+	for who, p := range map[string]*peer{"nats-server": theirs, "nats-broker": ours} {
+		p.t = t
+		p.play(talk{steps: carried["limits"]}, "file", 1)
+		to := p.nc.NewRespInbox()
+		_, err := p.nc.Request("$JS.API.STREAM.SNAPSHOT.S1", fmt.Appendf(nil, `{"deliver_subject":%q}`, to), patience)
+		p.must(err)
+		sub, err := p.nc.SubscribeSync(to)
+		p.must(err)
+		if m, err := sub.NextMsg(patience); err != nil || len(m.Data) == 0 {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+}
