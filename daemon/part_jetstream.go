@@ -1,11 +1,15 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nats-broker/nats-broker/daemon/auth"
 	"github.com/nats-broker/nats-broker/daemon/config"
@@ -19,6 +23,7 @@ var (
 	_ handsOn = (*jetStreamPart)(nil)
 	_ checked = (*jetStreamPart)(nil)
 	_ owes    = (*jetStreamPart)(nil)
+	_ admits  = (*jetStreamPart)(nil)
 )
 
 // jetStreamPart keeps streams, if the configuration says so. It starts before clients are let in, when there are
@@ -27,6 +32,8 @@ type jetStreamPart struct {
 	d   *Daemon
 	log *logging.Logger
 	run *jetstream.Server // nil: there are no streams
+
+	before *section // what the process before has left; nil: nothing
 
 	mu     sync.Mutex // guards claims, and that run takes them
 	claims map[string]jetstream.Claim
@@ -55,6 +62,9 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 	defer p.mu.Unlock()
 	for account, c := range p.claims {
 		js.Claim(account, c)
+	}
+	if err := p.inherit(js); err != nil {
+		p.log.Event(logging.Warn, logging.HandoverFailed, "JetStream: "+err.Error(), logging.Err(err))
 	}
 	end := p.tellOfRecovery(js)
 	err := js.Start()
@@ -177,7 +187,8 @@ func mayGrow(name string, was, is int64) error {
 	return fmt.Errorf("config reload not supported for decreasing jetstream max memory and store: %s from %d to %d bytes", name, was, is)
 }
 
-// section implements [handsOn]. Nothing is left but the storage itself, which the next process opens when this one has closed it.
+// section implements [handsOn]. What is in files the next process reads there, when this one has closed the storage; what is in
+// memory, and who waits, it finds here.
 func (p *jetStreamPart) section() string { return "jetstream" }
 
 // settle implements [handsOn]: the next process has little to read then.
@@ -187,13 +198,70 @@ func (p *jetStreamPart) settle(context.Context) {
 	}
 }
 
-func (p *jetStreamPart) leave() (*section, error) { return nil, nil }
+// leave implements [handsOn]. Messages go into memory of their own.
+func (p *jetStreamPart) leave() (*section, error) {
+	if p.run == nil {
+		return nil, nil
+	}
+	fd, err := unix.MemfdCreate("nats-broker-streams", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "streams")
+	state, err := p.run.Leave(f)
+	if err != nil || state == nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return &section{state: state, files: []*os.File{f}}, nil
+}
 
-func (p *jetStreamPart) take(*section) error { return nil }
+// take implements [handsOn].
+func (p *jetStreamPart) take(s *section) error {
+	if s == nil {
+		return nil
+	}
+	if len(s.files) != 1 {
+		s.close()
+		return fmt.Errorf("%d files", len(s.files))
+	}
+	p.before = &section{bytes.Clone(s.state), s.files}
+	return nil
+}
+
+// inherit gives what the process before has left to the one that starts. Without it that one starts all the same.
+func (p *jetStreamPart) inherit(js *jetstream.Server) error {
+	if p.before == nil {
+		return nil
+	}
+	f := p.before.files[0]
+	info, err := f.Stat()
+	if err == nil {
+		err = js.Inherit(p.before.state, f, info.Size())
+	}
+	p.before.state = nil
+	if err != nil {
+		return fmt.Errorf("what the process before this one has left cannot be used: %w", err)
+	}
+	return nil
+}
+
+// admit implements [admits]: those who wait are there again, though nobody hears them yet.
+func (p *jetStreamPart) admit() error {
+	if p.run != nil {
+		p.run.Resume()
+	}
+	if p.before != nil && (p.run == nil || p.run.Inherited() == 0) {
+		p.before.close() // it is memory
+		p.before = nil
+	}
+	return nil
+}
 
 // payUp implements [owes].
 func (p *jetStreamPart) payUp(ctx context.Context) {
 	if p.run != nil {
+		p.run.Rest(ctx)
 		p.run.Quiet(ctx)
 	}
 }
@@ -204,5 +272,8 @@ func (p *jetStreamPart) stop() {
 	p.mu.Unlock()
 	if p.run != nil {
 		p.run.Stop()
+	}
+	if p.before != nil {
+		p.before.close()
 	}
 }

@@ -42,6 +42,7 @@ func (s *Server) newAccount(b *broker.Account, c Claim) (*account, error) {
 		a.leave()
 		return nil, err
 	}
+	a.inherit()
 	patterns := []string{api.Prefix + ".>"}
 	if d := s.options().Domain; d != "" {
 		patterns = append(patterns, "$JS."+d+".API.>")
@@ -91,7 +92,11 @@ func (a *account) stop() {
 	a.queue.stop()
 	a.carriage.stop()
 	for _, s := range a.list() {
-		s.consumers.close("409 Server Shutdown")
+		if a.srv.left.Load() {
+			s.consumers.close("") // those who wait do so in the next process
+		} else {
+			s.consumers.close("409 Server Shutdown")
+		}
 		s.close()
 	}
 }

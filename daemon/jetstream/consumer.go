@@ -35,18 +35,19 @@ type Consumer struct {
 
 	pokes atomic.Int32 // since the last round began; above 0 it is in the deliverers' line, or in a round
 
-	mu      gated
-	m       *consumer.Machine
-	pub     *broker.Publisher
-	rec     stream.Record // scratch
-	text    []byte        // scratch
-	timer   *time.Timer
-	due     int64 // when the timer is set to
-	closed  bool
-	broken  bool          // its machine has failed
-	resting bool          // it tries again what it could not read
-	before  consumer.Mark // where the machine was when the last round began
-	deaf    func()        // ends the watch for those who listen where it pushes to; nil if there is none
+	mu        gated
+	m         *consumer.Machine
+	pub       *broker.Publisher
+	rec       stream.Record // scratch
+	text      []byte        // scratch
+	timer     *time.Timer
+	due       int64 // when the timer is set to
+	closed    bool
+	broken    bool          // its machine has failed
+	resting   bool          // it tries again what it could not read
+	before    consumer.Mark // where the machine was when the last round began
+	returning []carriedWait // requests that the process before has left, until clients are there
+	deaf      func()        // ends the watch for those who listen where it pushes to; nil if there is none
 
 	heard    uint64 // removals that it was told of
 	numbered uint64 // changes that were handed over

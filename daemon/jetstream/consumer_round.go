@@ -49,7 +49,7 @@ func (c *Consumer) lockedRound() (full, rests bool) {
 		now := c.s.now()
 		ended := c.takeIn(now)
 		c.speak()
-		full = c.deliver(now)
+		full = !c.s.acc.srv.resting.Load() && c.deliver(now)
 		c.keep()
 		rests = c.pub.End()
 		c.advise()

@@ -49,6 +49,13 @@ func (d *deliverers) run() {
 	}
 }
 
+// idle reports whether there is nothing to do.
+func (d *deliverers) idle() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.running == 0
+}
+
 // stop ends them; a round under way ends first.
 func (d *deliverers) stop() {
 	d.mu.Lock()

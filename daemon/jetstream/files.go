@@ -129,13 +129,14 @@ func (f *files) openLog(id uint64) (*segment.Log, error) {
 	return segment.Open(f.dir.FS(), f.folder(id), segment.Options{Node: f.node, Report: func(r segment.Report) { f.reportLog(id, r) }})
 }
 
-// hand gives a stream to somebody who takes messages into it and delivers them.
-func (f *files) hand(k *kept, s *Stream) error {
+// hand gives a stream to somebody who takes messages into it and delivers them. more makes consumers that are not in files.
+func (f *files) hand(k *kept, s *Stream, more func(*Stream)) error {
 	k.handing.Lock()
 	defer k.handing.Unlock()
 	if err := s.restoreConsumers(f); err != nil {
 		return err
 	}
+	more(s) // before it is looked for messages that nobody waits for
 	s.retain(s.config.Load())
 	if err := s.resume(); err != nil {
 		return err

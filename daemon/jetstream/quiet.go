@@ -14,6 +14,18 @@ func (s *Server) Quiet(ctx context.Context) {
 		done.Go(func() { a.quiet(ctx) })
 	})
 	done.Wait()
+	if s.files == nil {
+		return
+	}
+	committed := make(chan struct{})
+	go func() { // ends with the disk's answer
+		_ = s.files.journal.Sync() // whoever waits for it has been told why
+		close(committed)
+	}()
+	select {
+	case <-ctx.Done():
+	case <-committed:
+	}
 }
 
 // quietStep is how often it is looked whether all is answered.

@@ -31,6 +31,11 @@ type Server struct {
 	claims   map[string]Claim
 	stopped  bool
 
+	inherited *inheritance // from the process before; nil: nothing
+	resumed   atomic.Bool  // clients are there
+	resting   atomic.Bool  // nothing is delivered any more
+	left      atomic.Bool  // the next process goes on
+
 	stored   [2]atomic.Int64 // bytes, by api.Storage
 	reserved [2]atomic.Int64 // the same that streams have reserved
 

@@ -41,21 +41,21 @@ func (a *account) makeStream(c *api.StreamConfig, created time.Time) (*Stream, e
 
 // use takes messages into a stream that is kept in files.
 func (a *account) use(c *api.StreamConfig, k *kept) (*Stream, error) {
-	s, err := a.takeUp(c, k)
+	s, err := a.takeUp(c, k, func(*Stream) {})
 	if err != nil {
 		return nil, err
 	}
 	return s, s.openAll()
 }
 
-// takeUp makes a stream of what is kept in files. It takes nothing yet.
-func (a *account) takeUp(c *api.StreamConfig, k *kept) (*Stream, error) {
+// takeUp makes a stream of what is kept in files, and of what was left of it. It takes nothing yet.
+func (a *account) takeUp(c *api.StreamConfig, k *kept, inherit func(*Stream)) (*Stream, error) {
 	s, err := a.newStream(c, k.log, time.Unix(0, k.entry.Created).UTC())
 	if err != nil {
 		return nil, err
 	}
 	s.id, s.kept, s.ledger = k.id, k, a.srv.files
-	return s, a.srv.files.hand(k, s)
+	return s, a.srv.files.hand(k, s, inherit)
 }
 
 // openAll begins to take messages, and to deliver them. If that fails the stream is closed.
@@ -70,6 +70,8 @@ func (s *Stream) openAll() error {
 		s.consumers.close("")
 		s.close()
 		s.discard()
+	} else if s.acc.srv.resumed.Load() {
+		s.readmit()
 	}
 	return err
 }
@@ -90,7 +92,7 @@ func (a *account) load() error {
 		if err != nil {
 			return fmt.Errorf("stream %q: %w", name, err)
 		}
-		s, err := a.takeUp(c, k)
+		s, err := a.takeUp(c, k, (*Stream).inheritConsumers)
 		if err == nil {
 			err = s.openAll()
 		}

@@ -103,3 +103,18 @@ func (l *Log) at(seq uint64) *slot {
 	}
 	return s
 }
+
+// Refilled says what the log was when its messages were taken from another one and appended to this one: sequences that were given
+// to messages which are there no more are not given again.
+func (l *Log) Refilled(last uint64, lastTime int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	st := &l.state
+	st.LastTime = lastTime
+	if last > st.Last {
+		st.Last = last
+	}
+	if st.Msgs == 0 && last > 0 {
+		st.First = st.Last + 1
+	}
+}
