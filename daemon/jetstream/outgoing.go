@@ -152,6 +152,7 @@ func (s *Stream) later(err error) bool {
 func (s *Stream) stall() {
 	for s.stalled != nil && s.failed == nil {
 		s.mu.Unlock()
+		s.send()
 		time.Sleep(restFor) // nobody tells when it can be done
 		s.mu.Lock()
 		before := s.stalled

@@ -88,6 +88,9 @@ func (l *Log) uses() []fileUse {
 	for i := range uses {
 		u := &uses[i]
 		u.rate = float64(u.live) / float64(u.f.size)
+		if len(u.runs) == 1 && u.runs[0].live == u.runs[0].n {
+			u.rate = 1 // what is not the messages' has to be there
+		}
 		if i == 0 {
 			n, live := 0, 0
 			for _, r := range u.runs {
