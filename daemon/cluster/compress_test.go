@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+	"github.com/nats-broker/nats-broker/daemon/peer"
 )
 
 // routez is what a nats-server shows of its routes.
@@ -73,7 +74,7 @@ func TestCompression(t *testing.T) {
 		check := func(t *testing.T, a, b *node) {
 			meshed(t, a, b)
 			byTime := func(got, want string) bool { // on a busy machine the round trip takes long
-				return want == compressStored && got != "" && strings.Count(got, "s2_") == strings.Count(got, ",")+1
+				return want == peer.CompressStored && got != "" && strings.Count(got, "s2_") == strings.Count(got, ",")+1
 			}
 			if got := a.modes(t); got != c.aSends && !byTime(got, c.aSends) {
 				t.Errorf("ours sends by %q, want %q", got, c.aSends)
@@ -223,7 +224,7 @@ func TestCompressionEndsInAHandshake(t *testing.T) {
 // TestCompressionAuto: the mode follows the round-trip time.
 func TestCompressionAuto(t *testing.T) {
 	c := Compression{Mode: "s2_auto"}
-	if err := c.normalise(); err != nil {
+	if err := c.Normalise(peer.CompressAccept); err != nil {
 		t.Fatal(err)
 	}
 	ms := time.Millisecond
@@ -237,7 +238,7 @@ func TestCompressionAuto(t *testing.T) {
 		{[]time.Duration{0, 10 * ms}, 5 * ms, "s2_fast"}, {[]time.Duration{0, 10 * ms}, 50 * ms, "s2_fast"},
 		{[]time.Duration{0, 0, 20 * ms, 30 * ms}, ms, "s2_better"}, {[]time.Duration{0, 0, 20 * ms, 30 * ms}, 25 * ms, "s2_best"},
 	} {
-		if got := (&Compression{Mode: "s2_auto", Thresholds: k.limits}).auto(k.rtt); got != k.want {
+		if got := (&Compression{Mode: "s2_auto", Thresholds: k.limits}).Auto(k.rtt); got != k.want {
 			t.Errorf("%v and %v: %s, want %s", k.limits, k.rtt, got, k.want)
 		}
 	}
@@ -271,11 +272,11 @@ func TestCompressionAuto(t *testing.T) {
 
 func TestCompressionMode(t *testing.T) {
 	for mode, ok := range map[string]bool{"": true, "off": true, "s2_auto": true, "gzip": false, "fast": false} {
-		if err := (&Compression{Mode: mode}).normalise(); (err == nil) != ok {
+		if err := (&Compression{Mode: mode}).Normalise(peer.CompressAccept); (err == nil) != ok {
 			t.Errorf("%q: %v", mode, err)
 		}
 	}
-	if _, err := agree("s2_fast", "zstd"); err == nil || err.Error() != `unsupported route compression mode "zstd"` {
+	if _, err := peer.Agree("s2_fast", "zstd"); err == nil || err.Error() != `unsupported route compression mode "zstd"` {
 		t.Error(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/peer"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -105,7 +106,7 @@ func FuzzHello(f *testing.F) {
 			return
 		}
 		_, _ = hs.onInfo(&i, naming{"C", true})
-		_, _ = agree(compressAccept, i.Compression)
+		_, _ = peer.Agree(peer.CompressAccept, i.Compression)
 		i.locate(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		_, _ = i.dial()
 		for _, p := range []string{"a", "a.*", ">"} {

@@ -42,7 +42,7 @@ type Hub struct {
 	mu        sync.Mutex
 	listeners []net.Listener
 	naming    naming
-	peers     map[string]*peer // by server id
+	peers     map[string]*server // by server id
 	routes    map[*Route]struct{}
 	interests map[string]*interest // by account
 	dialing   map[string]bool      // keys of dials under way
@@ -63,7 +63,7 @@ func New(b *broker.Broker, o Options, log *logging.Logger) (*Hub, error) {
 	h := &Hub{
 		broker: b, log: log,
 		wake: make(chan struct{}, 1), stopping: make(chan struct{}),
-		peers: make(map[string]*peer), routes: make(map[*Route]struct{}), interests: make(map[string]*interest),
+		peers: make(map[string]*server), routes: make(map[*Route]struct{}), interests: make(map[string]*interest),
 		dialing: make(map[string]bool), self: make(map[string]time.Time), taken: make(map[string]time.Time),
 		naming: naming{name: o.Name, dynamic: o.Name == ""},
 	}
@@ -333,7 +333,7 @@ func (h *Hub) setURLs(clients, webs []string) {
 }
 
 // moved takes note of where clients find a peer now, and reports whether that is new.
-func (h *Hub) moved(p *peer, urls, webs []string) bool {
+func (h *Hub) moved(p *server, urls, webs []string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if slices.Equal(p.info.ConnectURLs, urls) && slices.Equal(p.info.WSConnectURLs, webs) {

@@ -1,11 +1,11 @@
 package cluster
 
 import (
-	"encoding/json"
 	"net"
 	"net/url"
 	"strconv"
 
+	"github.com/nats-broker/nats-broker/daemon/peer"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
@@ -57,7 +57,7 @@ const routeProto = 1
 // protoAsyncInfo is the level from which a peer takes INFO at any time.
 const protoAsyncInfo = 1
 
-func (i *info) frame() []byte { return jsonFrame("INFO ", i, " \r\n") }
+func (i *info) frame() []byte { return peer.JSONFrame("INFO ", i, " \r\n") }
 
 // address is where the server says that it listens for routes.
 func (i *info) address() string { return net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) }
@@ -74,14 +74,4 @@ type connect struct {
 	Gateway string `json:"gateway,omitempty"` // gateways say it
 }
 
-func (c *connect) frame() []byte { return jsonFrame("CONNECT ", c, "\r\n") }
-
-func jsonFrame(verb string, v any, end string) []byte {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic("cluster: " + verb + "cannot be encoded: " + err.Error()) // strings, numbers and booleans always can
-	}
-	return append(append([]byte(verb), body...), end...)
-}
-
-func errFrame(text string) []byte { return append(append([]byte("-ERR '"), text...), "'\r\n"...) }
+func (c *connect) frame() []byte { return peer.JSONFrame("CONNECT ", c, "\r\n") }

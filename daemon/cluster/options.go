@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/peer"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
@@ -105,7 +106,7 @@ func set[T comparable](field *T, value T) {
 
 // check reports what cannot be meant.
 func (o *Options) check() error {
-	if err := o.Compression.normalise(); err != nil {
+	if err := o.Compression.Normalise(peer.CompressAccept); err != nil {
 		return err
 	}
 	for _, r := range []*Rules{o.Import, o.Export} {

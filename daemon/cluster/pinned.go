@@ -40,7 +40,7 @@ func (h *Hub) pins(account string) bool { return h.pinned.ours[account] || h.pin
 
 // unlinked lists the accounts of which the connection to a peer is missing. Hub.mu is
 // held.
-func (h *Hub) unlinked(p *peer) (list []string) {
+func (h *Hub) unlinked(p *server) (list []string) {
 	for _, set := range []map[string]bool{h.pinned.ours, h.pinned.asked} {
 		for a := range set {
 			if p.accounts[a] == nil && !slices.Contains(list, a) {

@@ -13,8 +13,8 @@ func poolIndex(size int, account string) int {
 	return int(h.Sum32() % uint32(size))
 }
 
-// peer is another server of the cluster. Hub.mu protects it.
-type peer struct {
+// server is another server of the cluster. Hub.mu protects it.
+type server struct {
 	id, name string
 	info     *info             // of its first connection
 	noPool   bool              // it, or we, have one connection for everything
@@ -24,7 +24,7 @@ type peer struct {
 }
 
 // count is how many connections of the pool there are.
-func (p *peer) count() (n int) {
+func (p *server) count() (n int) {
 	for _, r := range p.pool {
 		if r != nil {
 			n++
@@ -34,7 +34,7 @@ func (p *peer) count() (n int) {
 }
 
 // first is the connection over which the peer is told about others.
-func (p *peer) first() *Route {
+func (p *server) first() *Route {
 	for _, r := range p.pool {
 		if r != nil {
 			return r
@@ -44,7 +44,7 @@ func (p *peer) first() *Route {
 }
 
 // at is the connection with an index, nil if there is none.
-func (p *peer) at(idx int) *Route {
+func (p *server) at(idx int) *Route {
 	if idx < len(p.pool) {
 		return p.pool[idx]
 	}
@@ -52,17 +52,17 @@ func (p *peer) at(idx int) *Route {
 }
 
 // gone reports whether no connection is left.
-func (p *peer) gone() bool { return p.count() == 0 && len(p.accounts) == 0 }
+func (p *server) gone() bool { return p.count() == 0 && len(p.accounts) == 0 }
 
 // grow makes room for a pool of n.
-func (p *peer) grow(n int) {
+func (p *server) grow(n int) {
 	for len(p.pool) < n {
 		p.pool = append(p.pool, nil)
 	}
 }
 
 // free is the first index without a connection, -1 if there is none.
-func (p *peer) free() int {
+func (p *server) free() int {
 	for i, r := range p.pool {
 		if r == nil {
 			return i

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -157,7 +156,7 @@ func (r *Route) processInfo(i *info) error {
 		return err
 	}
 	r.known = true
-	if c := &h.opts.Load().Compression; !c.equal(r.agreed) {
+	if c := &h.opts.Load().Compression; !c.Equal(r.agreed) {
 		r.follow(c) // it changed during the handshake, when nobody looked for this one
 	}
 	r.mu.Lock()
@@ -165,7 +164,7 @@ func (r *Route) processInfo(i *info) error {
 	r.mu.Unlock()
 	if r.delayed {
 		own := h.ownInfo(r)
-		own.Compression = r.agreed.told(r.mode())
+		own.Compression = r.agreed.Told(r.mode())
 		r.Out.Send(own.frame())
 	}
 	h.log.Debug(fmt.Sprintf("%s - Registering remote route %q", r.label, i.ServerID))
@@ -211,55 +210,15 @@ func (r *Route) deliver(f *proto.RouteFrame, frame []byte) {
 		return
 	}
 	m := &r.msg
-	*m = proto.Frame{Op: proto.Pub, Subject: f.Subject, Reply: f.Reply, Body: f.Body, Hdr: f.Hdr, Size: f.Size}
-	if f.Hdr >= 0 {
-		m.Op = proto.HPub
-	}
-	rest := f.Arg
-	rest, m.SizeText = lastWord(rest)
-	if f.Hdr >= 0 {
-		rest, m.HdrText = lastWord(rest)
-	}
+	f.Message(frame, m)
 	r.queues = r.queues[:0]
-	if f.HasQueues {
-		for q := range f.Queues() {
-			r.queues = append(r.queues, r.name(q))
-		}
-	} else {
-		m.Tail = tail(f, frame, len(rest))
+	for q := range f.Queues() {
+		r.queues = append(r.queues, r.name(q))
 	}
 	if ack, shown := proto.CutShown(m.Reply); shown != nil {
 		m.Reply, m.Shown, m.Tail = ack, shown, nil
 	}
 	r.pub.Deliver(a, r.came(f), m, false, r.queues)
-}
-
-// tail is what stands behind the subject, if it is spelt as PUB has it. rest is the
-// length of the line in front of the sizes.
-func tail(f *proto.RouteFrame, frame []byte, rest int) []byte {
-	if f.Op == proto.RouteLeafMsg {
-		return nil
-	}
-	at := len(frame) - len(f.Body) - 2 - len(f.Arg)
-	from := len(f.Routing)
-	if n := len(f.Reply); n > 0 {
-		from += 1 + n
-	}
-	if at < 0 || from != rest || &frame[at] != &f.Arg[0] || !bytes.HasPrefix(frame[at+len(f.Arg):], crlf) {
-		return nil
-	}
-	return frame[at+len(f.Routing)+1:]
-}
-
-var crlf = []byte("\r\n")
-
-// lastWord splits off the word at the end, with the blank in front of it.
-func lastWord(b []byte) (rest, word []byte) {
-	i := bytes.LastIndexByte(b, ' ')
-	if i < 0 {
-		return nil, b
-	}
-	return b[:i], b[i+1:]
 }
 
 // accountOf finds the account of a message; nil if it is not here.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/peer"
 )
 
 const duplicateRoute = "Duplicate Route"
@@ -29,7 +31,7 @@ func (h *Hub) register(r *Route, i *info) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
-		return &refusal{reason: reasonShutdown}
+		return &refusal{reason: peer.ReasonShutdown}
 	}
 	if !r.solicited {
 		r.account = i.Account
@@ -40,7 +42,7 @@ func (h *Hub) register(r *Route, i *info) error {
 	}
 	p := h.peers[i.ServerID]
 	if p == nil {
-		p = &peer{id: i.ServerID, name: i.ServerName, info: i, accounts: make(map[string]*Route)}
+		p = &server{id: i.ServerID, name: i.ServerName, info: i, accounts: make(map[string]*Route)}
 	}
 	r.info, r.placed = i, time.Now()
 	var err *refusal
@@ -80,7 +82,7 @@ func (h *Hub) shares(i *info) int {
 }
 
 // placeAlone takes the one connection of a pair of servers of which one has no pool.
-func (h *Hub) placeAlone(r *Route, p *peer, i *info) *refusal {
+func (h *Hub) placeAlone(r *Route, p *server, i *info) *refusal {
 	if r.account != "" {
 		return refuse("Not possible to have a dedicated route for account %q between those servers", r.account)
 	}
@@ -100,7 +102,7 @@ func (h *Hub) placeAlone(r *Route, p *peer, i *info) *refusal {
 }
 
 // placeAccount takes the connection of one account.
-func (h *Hub) placeAccount(r *Route, p *peer) *refusal {
+func (h *Hub) placeAccount(r *Route, p *server) *refusal {
 	if !h.pins(r.account) {
 		return refuse("No route for account %q", r.account)
 	}
@@ -114,7 +116,7 @@ func (h *Hub) placeAccount(r *Route, p *peer) *refusal {
 
 // placePooled takes the index that the side that dialled has chosen: the first
 // free one, if that is us.
-func (h *Hub) placePooled(r *Route, p *peer, i *info) *refusal {
+func (h *Hub) placePooled(r *Route, p *server, i *info) *refusal {
 	size := max(h.pool(), min(i.PoolSize, maxPool))
 	if p.count() == 0 { // what was before may have been another size, or none
 		p.pool, p.noPool = p.pool[:0], false

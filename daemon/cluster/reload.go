@@ -49,7 +49,7 @@ func (h *Hub) commit(o *Options) {
 	if !o.Import.equal(old.Import) || !o.Export.equal(old.Export) {
 		h.repermit(o)
 	}
-	if !o.Compression.equal(&old.Compression) {
+	if !o.Compression.Equal(&old.Compression) {
 		h.recompress(&o.Compression)
 	}
 	h.tellClients()

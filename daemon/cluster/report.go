@@ -3,43 +3,20 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/peer"
 	"github.com/nats-broker/nats-broker/daemon/transport"
-)
-
-// How connections end, as nats-server 2.15.3 names it, beyond what refusals say.
-const (
-	reasonClosed   = "Client Closed"
-	reasonShutdown = "Server Shutdown"
-	reasonStale    = "Stale Connection"
-	reasonPending  = "Slow Consumer (Pending Bytes)"
-	reasonDeadline = "Slow Consumer (Write Deadline)"
-	reasonRead     = "Read Error"
-	reasonWrite    = "Write Error"
 )
 
 // reasonOf says why a connection ended that ended with err.
 func reasonOf(err error) string {
 	var ref *refusal
-	var pe *transport.PendingError
-	var de *transport.DeadlineError
-	var we *transport.WriteError
-	switch {
-	case errors.As(err, &ref):
+	if errors.As(err, &ref) {
 		return ref.reason
-	case err == nil, errors.Is(err, io.EOF):
-		return reasonClosed
-	case errors.As(err, &pe):
-		return reasonPending
-	case errors.As(err, &de):
-		return reasonDeadline
-	case errors.As(err, &we):
-		return reasonWrite
 	}
-	return reasonRead
+	return peer.ReasonOf(err)
 }
 
 // report logs and counts the end of a connection.
@@ -48,7 +25,7 @@ func (h *Hub) report(r *Route, why error, registered bool) {
 	var ref *refusal
 	cause, refused := reason, false
 	if errors.As(why, &ref) {
-		refused = !registered && reason != duplicateRoute && reason != reasonShutdown
+		refused = !registered && reason != duplicateRoute && reason != peer.ReasonShutdown
 		if ref.log != "" {
 			cause = ref.log
 		}
@@ -67,7 +44,7 @@ func (h *Hub) report(r *Route, why error, registered bool) {
 			h.log.Mistake(r.label + " - " + ref.log)
 		}
 		h.log.Event(logging.Info, logging.RouteRefused, line, fields...)
-	case registered && reason != reasonShutdown:
+	case registered && reason != peer.ReasonShutdown:
 		if ref != nil && ref.log != "" {
 			h.log.Mistake(r.label + " - " + ref.log)
 		}
@@ -80,14 +57,14 @@ func (h *Hub) report(r *Route, why error, registered bool) {
 // reportCause counts what is counted, and logs what the reason does not say.
 func (h *Hub) reportCause(r *Route, why error, reason, cause string) {
 	switch reason {
-	case reasonPending, reasonDeadline:
+	case peer.ReasonPending, peer.ReasonDeadline:
 		if !r.late.Load() {
 			h.slow.Add(1)
 		}
 		h.log.Info(r.label+" - "+why.Error(), logging.Err(why))
-	case reasonStale:
+	case peer.ReasonStale:
 		h.stale.Add(1)
-	case reasonWrite, reasonRead:
+	case peer.ReasonWrite, peer.ReasonRead:
 		h.log.Error(fmt.Sprintf("%s - %v", r.label, why), logging.Err(why))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/peer"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
@@ -57,7 +58,7 @@ type Route struct {
 
 	// Protected by Hub.mu.
 	key        string // under which it was dialled, until it is registered
-	peer       *peer
+	peer       *server
 	url        *url.URL
 	own        int    // see target
 	alone      bool   // likewise
@@ -196,7 +197,7 @@ func (r *Route) greet(o *Options) {
 	r.greeted, r.told = time.Now(), &o.Compression
 	if !r.solicited {
 		own := r.hub.ownInfo(nil)
-		own.Compression = o.Compression.told(o.Compression.Mode)
+		own.Compression = o.Compression.Told(o.Compression.Mode)
 		r.Out.Send(own.frame())
 		return
 	}
@@ -212,9 +213,9 @@ func (r *Route) greet(o *Options) {
 		c.User, c.Pass = o.User, o.Password
 	}
 	r.Out.Send(c.frame())
-	if r.delayed = o.Compression.wanted() || r.account == "" && r.hub.pool() > 0; !r.delayed {
+	if r.delayed = o.Compression.Wanted() || r.account == "" && r.hub.pool() > 0; !r.delayed {
 		own := r.hub.ownInfo(r)
-		own.Compression = o.Compression.told(o.Compression.Mode)
+		own.Compression = o.Compression.Told(o.Compression.Mode)
 		r.Out.Send(own.frame())
 	}
 }
@@ -237,7 +238,7 @@ func (r *Route) teardown(why error) {
 	h := r.hub
 	var ref *refusal
 	if errors.As(why, &ref) && ref.tell != "" {
-		r.Out.Send(errFrame(ref.tell))
+		r.Out.Send(peer.ErrFrame(ref.tell))
 	}
 	if ref != nil && ref.silent {
 		r.Reset()

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/peer"
 )
 
 // TestTroubles: a peer that takes nothing in is given up at the limit of what may wait,
@@ -48,7 +50,7 @@ func TestTroubles(t *testing.T) {
 			eventually(t, "its count", func() bool { return n.hub.SlowRoutes() == c.slow && n.hub.StaleRoutes() == c.stale })
 		})
 	}
-	for err, want := range map[error]string{&refusal{reason: reasonStale}: reasonStale, bytes.ErrTooLarge: reasonRead, nil: reasonClosed} {
+	for err, want := range map[error]string{&refusal{reason: peer.ReasonStale}: peer.ReasonStale, bytes.ErrTooLarge: peer.ReasonRead, nil: peer.ReasonClosed} {
 		if got := reasonOf(err); got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)
 		}

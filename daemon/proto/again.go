@@ -21,15 +21,15 @@ func Again(buf []byte, head string, maxPayload int, f *Frame) (n int) {
 	return n
 }
 
-// RouteAgain parses a frame of a route that begins with head, as [Again] does: RMSG, or
-// HMSG, for no queue group and with no reply. at is where the subject stands in head,
-// which ends with the blank behind it and begins as RMSG does.
+// RouteAgain parses a frame of another server that begins with head, as [Again] does: RMSG
+// (of a leaf node LMSG), or HMSG, for no queue group and with no reply. at is where the subject
+// stands in head, which ends with the blank behind it and begins as a message without a header does.
 func RouteAgain(buf []byte, head string, at int, f *Frame) (n int) {
 	if len(buf) <= len(head) || string(buf[1:len(head)]) != head[1:] {
 		return 0
 	}
 	switch buf[0] {
-	case 'R':
+	case head[0]:
 		size, i := number(buf, len(head))
 		n = i + 2 + size + 2
 		if i == len(head) || n > len(buf) || !crlf(buf, i) || !crlf(buf, n-2) {

@@ -93,12 +93,15 @@ var routeEntries = [...]string{RoutePublished: "MSG ", RouteByImport: "SVC ", Ro
 // one with a header begins with "H" instead of "R".
 func (e RouteEntry) Lead() string { return "R" + routeEntries[e] }
 
-var routeVerbs = []struct {
+// peerVerb is what a line of another server may begin with.
+type peerVerb struct {
 	name  string
 	op    RouteOp
 	arg   bool
 	entry RouteEntry
-}{
+}
+
+var routeVerbs = []peerVerb{
 	{"RMSG", RouteMsg, true, 0},
 	{"HMSG", RouteHMsg, true, 0},
 	{"RREQ", RouteMsg, true, RouteRequest},
@@ -127,11 +130,16 @@ var routeVerbs = []struct {
 // as [Next] does. pinned says that the connection serves one account, so that
 // frames do not name it. Lines of subscriptions may be as long as a subject may.
 func NextRoute(buf []byte, lim *Limits, pinned bool, f *RouteFrame) (n, need int, err error) {
+	return nextOf(routeVerbs, buf, lim, pinned, f)
+}
+
+// nextOf is NextRoute for a set of verbs.
+func nextOf(verbs []peerVerb, buf []byte, lim *Limits, pinned bool, f *RouteFrame) (n, need int, err error) {
 	if len(buf) == 0 {
 		return 0, 0, nil
 	}
-	for i := range routeVerbs {
-		v := &routeVerbs[i]
+	for i := range verbs {
+		v := &verbs[i]
 		m := samePrefix(buf, v.name)
 		if m < len(v.name) {
 			if m == len(buf) {
