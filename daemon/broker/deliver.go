@@ -135,7 +135,7 @@ func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 }
 
 // toGroup gives the message to one member of a queue group, by chance, and to the
-// next if that one cannot take it.
+// next if that one cannot take it. Those behind leaf node connections come last.
 func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 	if !s.wants(g.name) {
 		return false
@@ -170,7 +170,12 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 			at = 0
 		}
 	}
-	return false
+	if n = len(g.far); n == 0 {
+		return false
+	}
+	sub := g.far[s.draw(uint32(n))]
+	s.chosen = append(s.chosen, choice{sub.more.Load().remote, g.name})
+	return true
 }
 
 // draw returns a number below n.

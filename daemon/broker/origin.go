@@ -20,7 +20,15 @@ const (
 	OwnOutward               // a part of this server, for others than the parts of this server
 	FromRoute                // another server of the cluster
 	FromStream               // a stream of this server
+	FromLeaf                 // a leaf node of this server
+	FromHub                  // a server of which this one is a leaf node
 )
+
+// linked reports whether it is a leaf node connection, in whichever role.
+func (o Origin) linked() bool { return o == FromLeaf || o == FromHub }
+
+// own reports whether it is a part of this server that publishes.
+func (o Origin) own() bool { return o == Own || o == OwnOutward || o == FromStream }
 
 // Entry is how a message came into an account.
 type Entry uint8
@@ -52,6 +60,8 @@ const (
 	kindReplies = 5 | sublist.Announced                 // the way back of requests
 	kindShadow  = 6 | sublist.Announced | sublist.Guest // an import of a stream: a client of another account
 	kindRoute   = 7                                     // another server of the cluster
+	kindLeaf    = 8                                     // a leaf node of this server
+	kindHub     = 9                                     // a server of which this one is a leaf node
 )
 
 const kindBits = sublist.Announced | sublist.Guest
@@ -69,32 +79,39 @@ const (
 	toReplies receivers = 1 << (kindReplies &^ kindBits)
 	toShadows receivers = 1 << (kindShadow &^ kindBits)
 	toRoutes  receivers = 1 << kindRoute
+	toLeafs   receivers = 1 << kindLeaf
+	toHubs    receivers = 1 << kindHub
+	toLinks   receivers = toLeafs | toHubs
 )
 
 // Sets of receivers, by who they are to the account.
 const (
-	toOwn    = toClients | toParts | toReplies // its own, on this server
-	toServe  = toOwn | toImports | toRoutes    // and whom it has asked to serve in its place
-	toListen = toServe | toShadows             // and whom it lets listen
-	toAsked  = toOwn | toNamed | toRoutes      // an import that is named as the place for answers gets them
+	toOwn    = toClients | toParts | toReplies        // its own, on this server
+	toServe  = toOwn | toImports | toRoutes | toLinks // and whom it has asked to serve in its place
+	toListen = toServe | toShadows                    // and whom it lets listen
+	toAsked  = toOwn | toNamed | toRoutes | toLinks   // an import that is named as the place for answers gets them
 )
 
 // receives says to whom messages may go.
 //
-// What another server sends has been through the imports of services there, and was sent
-// to all the others.
+// What another server of the cluster sends has been through the imports of services there,
+// and was sent to all the others, and to the hubs. What a leaf node sends is published
+// here; what a hub sends, each server of a cluster that is its leaf gets by a connection of its own.
 var receives = [...][entries]receivers{
 	FromClient: {Published: toListen, AsMessage: toListen, AsRequest: toServe, AsAnswer: toAsked},
 	FromStream: {Published: toListen, AsMessage: toListen, AsRequest: toServe, AsAnswer: toAsked},
 	Own:        {Published: toListen, AsMessage: toListen, AsRequest: toServe, AsAnswer: toAsked},
 	OwnOutward: {Published: toListen &^ toParts, AsMessage: toListen &^ toParts, AsRequest: toServe &^ toParts, AsAnswer: toAsked &^ toParts},
-	FromRoute:  {Published: toOwn | toDeaf | toShadows, AsMessage: toOwn | toDeaf | toShadows, AsRequest: toOwn | toDeaf, AsAnswer: toOwn},
+	FromRoute: {Published: toOwn | toDeaf | toShadows | toLeafs, AsMessage: toOwn | toDeaf | toShadows | toLeafs,
+		AsRequest: toOwn | toDeaf | toLeafs, AsAnswer: toOwn | toLeafs},
+	FromLeaf: {Published: toListen, AsMessage: toListen, AsRequest: toServe, AsAnswer: toAsked},
+	FromHub:  {Published: toListen &^ toRoutes, AsMessage: toListen &^ toRoutes, AsRequest: toServe &^ toRoutes, AsAnswer: toAsked &^ toRoutes},
 }
 
 // onward is the origin of what goes on into another account. No other server has sent that
 // on, also if it is an answer that came from there.
 func (o Origin) onward() Origin {
-	if o == FromRoute {
+	if o == FromRoute || o.linked() {
 		return FromClient
 	}
 	return o

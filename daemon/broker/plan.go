@@ -18,6 +18,8 @@ type plan struct {
 	scratch bool // its subject may be overwritten, and it is for few messages
 	denied  bool // publishing here is not allowed
 	nobody  bool // it is allowed, and nobody receives
+	mapped  bool // a mapping applies
+	varies  bool // for another subject with the same receivers it may be otherwise
 
 	as   string       // what a mapping makes of the subject; "" if none applies
 	deps []dependency // in other accounts
@@ -58,6 +60,7 @@ type step interface {
 type queueGroup struct {
 	name string
 	subs []*Subscription
+	far  []*Subscription // leaf node connections: if no other member takes the message
 }
 
 // current reports whether the plan is still what the index would give.
@@ -105,6 +108,7 @@ func (p *plan) reset() {
 	clear(p.deps)
 	p.as, p.renamed, p.deps = "", p.renamed[:0], p.deps[:0]
 	p.denied, p.nobody, p.one, p.prefix = false, false, nil, ""
+	p.mapped, p.varies = false, false
 	p.plain, p.fans, p.groups, p.steps = p.plain[:0], p.fans[:0], p.groups[:0], p.steps[:0]
 	p.fan, p.relays, p.lane, p.epoch = nil, p.relays[:0], nil, 0
 }

@@ -6,20 +6,28 @@ import (
 )
 
 // A PeerPublisher delivers what a peer sends, on any number of accounts, to the clients
-// of this server. It belongs to the goroutine that reads from the peer.
+// of this server, and to whom else it may go. It belongs to the goroutine that reads from the peer.
 type PeerPublisher struct {
 	lead    func(*Account, Entry) string
 	senders map[*Account]*[entries]*sender
 	used    []*sender
 	last    *sender // of the message before, if it came in the same batch
 	in      *transport.Input
+	from    Origin
+	link    *Source // nil for a route
+}
+
+// peerSide is what a sender has that delivers what a peer sends.
+type peerSide struct {
+	groups []string // that the peer has named; see hop.allGroups
+	link   *Source  // nil for a route
 }
 
 // NewPeerPublisher makes a publisher for one connection to a peer. lead is what messages
 // begin with there that came into an account in some way, through the blank in front of
 // the subject; see [PeerPublisher.Again].
 func NewPeerPublisher(lead func(*Account, Entry) string) *PeerPublisher {
-	return &PeerPublisher{lead: lead, senders: make(map[*Account]*[entries]*sender)}
+	return &PeerPublisher{from: FromRoute, lead: lead, senders: make(map[*Account]*[entries]*sender)}
 }
 
 // Begin starts the work on one buffer of input.
@@ -43,9 +51,9 @@ func (p *PeerPublisher) Deliver(a *Account, e Entry, f *proto.Frame, all bool, q
 		e = AsRequest // no client may ask for an answer there
 	}
 	s := p.sender(a, e)
-	s.allGroups, s.groups = all, queues
 	measured := tracked(f.Reply) && a.noteMeasured(f)
 	pl := s.plan(f.Subject)
+	s.allGroups, s.peer.groups = all || pl.mapped && len(queues) == 0, queues
 	var delivered bool
 	if f.Shown == nil {
 		delivered = s.publish(pl, f)
@@ -69,9 +77,9 @@ func (p *PeerPublisher) sender(a *Account, e Entry) *sender {
 	}
 	s := by[e]
 	if s == nil {
-		made := newSender(a, FromRoute, p.lead(a, e), a.seq.Add(1))
+		made := newSender(a, p.from, p.lead(a, e), a.seq.Add(1))
 		s = &made
-		s.entry, s.may = e, receives[FromRoute][e]
+		s.entry, s.may, s.peer = e, receives[p.from][e], &peerSide{link: p.link}
 		by[e] = s
 	}
 	if s.in == nil {
@@ -105,7 +113,7 @@ func (p *PeerPublisher) Again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
 	if n = proto.RouteAgain(buf, pl.head, len(s.lead), f); n == 0 {
 		return 0, 0, 0
 	}
-	s.allGroups, s.groups = false, nil
+	s.allGroups, s.peer.groups = pl.mapped, nil
 	k := s.publishAgain(pl, f, buf, n)
 	return n * k, k, f.Size * k
 }
@@ -123,7 +131,7 @@ func (s *sender) wants(group string) bool {
 	if s.allGroups {
 		return true
 	}
-	for _, q := range s.groups {
+	for _, q := range s.peer.groups {
 		if q == group {
 			return true
 		}

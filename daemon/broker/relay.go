@@ -11,7 +11,7 @@ type Relay interface {
 	Remote
 	// Head is what a message with headers begins with that came into an account in some
 	// way, through the blank behind the subject; one without headers begins with "R"
-	// instead of "H".
+	// (of a Link, "L") instead of "H".
 	Head(a *Account, e Entry, subject string) string
 	// Relay makes ready for messages, and returns where they go; nil if they have to go
 	// by Deliver.
@@ -25,6 +25,7 @@ type remoteStep struct {
 
 	relay Relay
 	head  string // of messages by relay; "" if there are none
+	verb  byte   // in place of its first letter, for messages without a header
 
 	lane  *batch.Lane // to the peer, if epoch is the sender's
 	epoch uint64
@@ -92,7 +93,7 @@ func (r *remoteStep) pass(s *sender, l *batch.Lane, f *proto.Frame, queues []str
 	b := l.Reserve(size + len(rest))
 	n := copy(b, r.head)
 	if f.Hdr <= 0 {
-		b[0] = 'R'
+		b[0] = r.verb
 	}
 	if len(queues) > 0 {
 		n += copy(b[n:], "| ")
@@ -121,7 +122,7 @@ func (r *remoteStep) passRun(l *batch.Lane, f *proto.Frame, of run) {
 		for range n {
 			copy(b[copy(b, r.head):], next[:len(f.Tail)])
 			if f.Hdr <= 0 {
-				b[0] = 'R'
+				b[0] = r.verb
 			}
 			b = b[size:]
 			next = next[min(of.length, len(next)):]
@@ -172,7 +173,10 @@ func (s *sender) addRemote(p *plan, sub *Subscription) {
 			return
 		}
 	}
-	st := &remoteStep{remote: r, plain: sub.queue == nil}
+	st := &remoteStep{remote: r, plain: sub.queue == nil, verb: 'R'}
+	if sub.kind != kindRoute {
+		st.verb = 'L'
+	}
 	if relay, ok := r.(Relay); ok && p.head != "" {
 		st.relay, st.head = relay, relay.Head(s.acc, s.entry, p.seen())
 	}

@@ -48,12 +48,16 @@ type Members struct {
 // AddRemote notes that a peer wants messages on a pattern. In a queue group it stands for
 // that many members.
 func (a *Account) AddRemote(r Remote, subject []byte, queue string, of Members) (RemoteInterest, error) {
+	return a.addRemote(kindRoute, r, subject, queue, of)
+}
+
+func (a *Account) addRemote(kind uint8, r Remote, subject []byte, queue string, of Members) (RemoteInterest, error) {
 	var one struct { // there may be a million
 		sub   Subscription
 		extra subExtra
 	}
 	m := &one
-	m.sub.line, m.sub.subject, m.sub.kind = subscriptionLine(subject, nil), uint32(len(subject)), kindRoute
+	m.sub.line, m.sub.subject, m.sub.kind = subscriptionLine(subject, nil), uint32(len(subject)), kind
 	if queue != "" {
 		m.sub.queue = &queue
 	}
@@ -69,7 +73,7 @@ func (a *Account) AddRemote(r Remote, subject []byte, queue string, of Members) 
 // SetMembers changes for whom the interest stands.
 func (i RemoteInterest) SetMembers(of Members) {
 	i.sub.more.Load().members(of)
-	i.acc.index.Touch(i.sub.Subject())
+	i.acc.index.Again(i.sub)
 }
 
 func (x *subExtra) members(of Members) {

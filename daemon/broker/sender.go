@@ -27,9 +27,8 @@ type sender struct {
 	text  []byte
 	found []*node
 
-	lead string // what lines begin with, in front of the subject
-
-	groups []string // that a peer has named; see hop.allGroups
+	lead string    // what lines begin with, in front of the subject
+	peer *peerSide // nil for all but FromRoute, FromLeaf and FromHub
 
 	chosen []choice // peers that serve a queue group, of the message at hand
 	queues []string // those of one peer
@@ -95,7 +94,7 @@ func (s *sender) forget() {
 // so on, for as long as an old plan of another sender names it.
 func (s *sender) retire() {
 	s.forget()
-	s.found, s.chosen, s.groups, s.stage = nil, nil, nil, batch.Stage{}
+	s.found, s.chosen, s.peer, s.stage = nil, nil, nil, batch.Stage{}
 }
 
 // settle adds the messages not counted yet to the counters of their patterns.
@@ -130,7 +129,7 @@ func (s *sender) plan(subject []byte) *plan {
 	s.settle()
 	p := s.cache.get(subject, hash)
 	worthy := p == nil && s.cache.worthy(hash)
-	if p == nil && (!worthy || s.from != FromClient && s.from != FromRoute) {
+	if p == nil && (!worthy || s.from.own()) {
 		if p := s.planForAlike(subject, hash); p != nil {
 			return p
 		}
@@ -163,12 +162,13 @@ func (s *sender) plan(subject []byte) *plan {
 func (s *sender) fill(p *plan) {
 	s.acc.misses.Add(1)
 	p.reset()
-	if s.from == FromClient {
+	if s.from == FromClient || s.from.linked() {
 		if ways := s.acc.waysFor(p.subject); ways != nil {
 			p.shard = sublist.ShardOf(asBytes(p.subject))
 			p.stamp = s.acc.index.Stamp(p.shard)
 			p.nodes = p.nodes[:0]
 			s.fillMapped(p, ways)
+			p.mapped = true
 			return
 		}
 	}
@@ -294,6 +294,8 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 		if s.stands(sub) > 0 {
 			s.addRemote(p, sub)
 		}
+	case kindLeaf, kindHub:
+		s.addLink(p, sub)
 	case kindImport, kindWide:
 		s.addService(p, sub.more.Load().service)
 	case kindReplies:
@@ -310,6 +312,7 @@ const maxWeight = 1024
 // members as they have.
 func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 	name, subs := of.Name, of.Subs
+	var far []*Subscription
 	if s.may&toTold != toTold || of.Own < len(subs) {
 		subs = make([]*Subscription, 0, len(of.Subs))
 		for _, sub := range of.Subs {
@@ -317,7 +320,17 @@ func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 				s.hidden = s.hidden || sub.kind == kindShadow
 				continue
 			}
-			if sub.kind != kindRoute {
+			switch sub.kind {
+			case kindRoute:
+			case kindLeaf, kindHub:
+				if s.mayLink(p, sub) {
+					s.addRemote(p, sub)
+					for range min(s.stands(sub), maxWeight) {
+						far = append(far, sub)
+					}
+				}
+				continue
+			default:
 				subs = append(subs, sub)
 				continue
 			}
@@ -329,16 +342,17 @@ func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 			}
 		}
 	}
-	if len(subs) == 0 {
+	if len(subs)+len(far) == 0 {
 		return
 	}
 	for i := range p.groups {
 		if g := &p.groups[i]; g.name == name {
 			g.subs = append(append(make([]*Subscription, 0, len(g.subs)+len(subs)), g.subs...), subs...)
+			g.far = append(g.far, far...)
 			return
 		}
 	}
-	p.groups = append(p.groups, queueGroup{name, subs})
+	p.groups = append(p.groups, queueGroup{name, subs, far})
 }
 
 // loan is what is lent out while one receiver is given a message.

@@ -47,6 +47,8 @@ func (s *sender) tells(whole bool) *told {
 func (s *sender) tellsBy(im *serviceImport) *told {
 	before := s.via
 	switch {
+	case before == nil && s.source() != nil:
+		return s.source().told
 	case before == nil && s.self == nil:
 		return nil
 	case before == nil:

@@ -59,7 +59,7 @@ func (p *plan) sameForAll() bool {
 			return false
 		}
 	}
-	return len(p.renamed) == 0
+	return len(p.renamed) == 0 && !p.varies
 }
 
 // nest is the memory of a sender for delivery to another account, of one depth.

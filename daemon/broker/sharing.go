@@ -79,6 +79,9 @@ type shares struct {
 
 	measured held[time.Time] // when requests came that other servers measure
 	halved   held[*sample]   // answered on other servers, which have not told their half yet
+
+	mapMu    sync.Mutex // held while those who watch are told
+	mapWatch map[*mapWatch]struct{}
 }
 
 // PrepareAccounts checks what accounts are to be and returns what makes them so:
@@ -203,4 +206,5 @@ func (a *Account) share(sh *sharing) {
 	}
 	a.recastShadows()
 	a.index.Invalidate()
+	a.tellMappings()
 }

@@ -39,6 +39,7 @@ type Index[E, A any, P Member[E]] struct {
 	lastID uint64
 	watch  []*watcher
 	notice []*noticer
+	follow []*follower[E]
 }
 
 // Change tells a watcher that members came or went: those of kind 0 and those of
@@ -97,6 +98,8 @@ func (x *Index[E, A, P]) Watch(f func(Change)) (stop func()) {
 type (
 	watcher struct{ f func(Change) }
 	noticer struct{ f func(pattern string) }
+
+	follower[E any] struct{ f func(m *E, added bool) }
 )
 
 // dropOne returns a list without one of its elements; the list itself stays as it is.
@@ -125,6 +128,52 @@ func (x *Index[E, A, P]) Notice(f func(pattern string)) (stop func()) {
 	}
 }
 
+// Follow has f called with every member that comes or goes of which watchers are not told, until
+// stop is called, and with those that are there already, as added. It runs under the writers' lock, as
+// that of Watch does.
+func (x *Index[E, A, P]) Follow(f func(m *E, added bool)) (stop func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	w := &follower[E]{f}
+	x.follow = append(x.follow, w)
+	x.each(func(n *Node[E, A]) bool {
+		one, list := n.Members()
+		tell := func(list []*E) {
+			for _, m := range list {
+				if !told(P(m).Kind()) {
+					f(m, true)
+				}
+			}
+		}
+		if one != nil {
+			tell([]*E{one})
+		}
+		if list != nil {
+			tell(list.Plain)
+			for _, g := range list.Queues {
+				tell(g.Subs)
+			}
+		}
+		return true
+	})
+	return func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.follow = dropOne(x.follow, w)
+	}
+}
+
+// Again has those who follow told of a member again, of which something has changed, and outdates what
+// was found by its pattern.
+func (x *Index[E, A, P]) Again(m P) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.bump(m.Subject())
+	for _, w := range x.follow {
+		w.f(m, true)
+	}
+}
+
 // Settled calls f while nobody changes the index, as if by a writer: it must be quick and
 // must not change the index.
 func (x *Index[E, A, P]) Settled(f func()) {
@@ -143,6 +192,11 @@ func (x *Index[E, A, P]) tell(m P, pattern string, count Tally, added bool) {
 	}
 	for _, n := range x.notice {
 		n.f(pattern)
+	}
+	if len(x.follow) > 0 && !told(m.Kind()) {
+		for _, w := range x.follow {
+			w.f(m, added)
+		}
 	}
 }
 
