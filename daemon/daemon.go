@@ -35,6 +35,7 @@ type Daemon struct {
 	core      *corePart
 	cluster   *clusterPart
 	operator  *operatorPart
+	leaf      *leafPart
 	jetStream *jetStreamPart
 	web       *webSocketPart
 	system    *systemPart
@@ -195,6 +196,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 	if d.cluster, err = newClusterPart(cfg, d.broker, d.core, d.logs.Logger("cluster")); err != nil {
 		return err
 	}
+	d.leaf = newLeafPart(d)
 	d.jetStream = newJetStreamPart(d)
 	d.web = newWebSocketPart(d)
 	d.operator.connect(d)
@@ -214,6 +216,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 		d.core,
 		d.web,
 		d.cluster, // clients are told of peers, peers of clients
+		d.leaf,    // what they are told of is there
 		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},
 		d.control,
 		&portsPart{exe: d.Identity.Exe, log: d.log, list: d.ports},

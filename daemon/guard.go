@@ -72,6 +72,7 @@ func weakened(o, n *config.Options) (reasons []string) {
 	lost(len(o.TLS.Pinned) > 0, len(n.TLS.Pinned) > 0 || !n.TLS.Defined, "clients' certificates would not be pinned")
 	lost(o.ProxyProtocol && len(o.ProxyTrusted) > 0, !n.ProxyProtocol || len(n.ProxyTrusted) > 0, "any address might pose as a proxy")
 	reasons = append(reasons, weakenedCluster(&o.Cluster, &n.Cluster)...)
+	reasons = append(reasons, weakenedLeafnodes(&o.Leafnodes, &n.Leafnodes)...)
 	reasons = append(reasons, weakenedMonitor(&o.Monitor, &n.Monitor)...)
 	wider := func(what string, from, to endpoint) {
 		if from.port != 0 && to.port != 0 && reach(from.host) < reach(to.host) {
@@ -80,6 +81,7 @@ func weakened(o, n *config.Options) (reasons []string) {
 	}
 	wider("clients", endpoint{o.Host, o.Port}, endpoint{n.Host, n.Port})
 	wider("routes", endpoint{clusterHost(&o.Cluster), o.Cluster.Port}, endpoint{clusterHost(&n.Cluster), n.Cluster.Port})
+	wider("leaf nodes", leafPlace(&o.Leafnodes).at, leafPlace(&n.Leafnodes).at)
 	wider("monitoring", monitorPlace(o).at, monitorPlace(n).at)
 	return reasons
 }
@@ -106,6 +108,33 @@ func weakenedCluster(o, n *config.Cluster) (reasons []string) {
 	}
 	return reasons
 }
+
+func weakenedLeafnodes(o, n *config.Leafnodes) (reasons []string) {
+	accepts := o.Accepts() && n.Accepts()
+	lost := func(had, has bool, reason string) {
+		if had && !has {
+			reasons = append(reasons, reason)
+		}
+	}
+	lost(accepts && leafUsers(o), leafUsers(n), "leaf nodes would come in as users of clients")
+	lost(accepts && o.TLS.Defined, n.TLS.Defined, "leaf nodes would have no TLS")
+	lost(accepts && o.TLS.Verify, n.TLS.Verify || !n.TLS.Defined, "leaf nodes would need no certificate")
+	lost(accepts && len(o.TLS.Pinned) > 0, len(n.TLS.Pinned) > 0 || !n.TLS.Defined, "leaf nodes' certificates would not be pinned")
+	lost(accepts && o.MinVersion != "", n.MinVersion != "", "leaf nodes of any version would come in")
+	for i := range o.Remotes {
+		was := &o.Remotes[i]
+		for j := range n.Remotes {
+			if is := &n.Remotes[j]; leafRemoteName(is) == leafRemoteName(was) {
+				lost(len(was.DenyImports)+len(was.DenyExports) > 0, len(is.DenyImports)+len(is.DenyExports) > 0, "a remote would have no denied subjects")
+				lost(was.TLS.Defined, is.TLS.Defined, "a remote would have no TLS of its own")
+			}
+		}
+	}
+	return reasons
+}
+
+// leafRemoteName tells remotes apart.
+func leafRemoteName(r *config.LeafRemote) string { return fmt.Sprint(r.URLs, r.Account, r.Credentials) }
 
 func weakenedMonitor(o, n *config.Monitor) (reasons []string) {
 	if n.Port == 0 && n.HTTPSPort == 0 {

@@ -159,6 +159,7 @@ type accountSource struct {
 	b      *broker.Broker
 	label  func(account string) string                  // its name for people
 	detail func(name string, info *monitor.AccountInfo) // adds what the configuration says; may be nil
+	leafs  func(name string) (int, broker.Traffic)      // its leaf node connections; may be nil
 }
 
 func (s accountSource) SystemAccount() string {
@@ -179,10 +180,21 @@ func (s accountSource) EachAccount(f func(*monitor.AccountRow) bool) {
 			Sent: monitor.Traffic{Msgs: st.OutMsgs, Bytes: st.OutBytes}, Received: monitor.Traffic{Msgs: st.InMsgs, Bytes: st.InBytes},
 			SlowConsumers: st.SlowConsumers, Index: indexCounts(&st), System: st.Name == system,
 		}
+		if s.leafs != nil {
+			s.addLeafs(&row)
+		}
 		if !f(&row) {
 			return
 		}
 	}
+}
+
+func (s accountSource) addLeafs(row *monitor.AccountRow) {
+	n, t := s.leafs(row.Name)
+	row.Leafs = n
+	row.SentLeafs, row.RecvLeafs = monitor.Traffic{Msgs: t.OutMsgs, Bytes: t.OutBytes}, monitor.Traffic{Msgs: t.InMsgs, Bytes: t.InBytes}
+	row.Sent.Msgs, row.Sent.Bytes = row.Sent.Msgs+t.OutMsgs, row.Sent.Bytes+t.OutBytes
+	row.Received.Msgs, row.Received.Bytes = row.Received.Msgs+t.InMsgs, row.Received.Bytes+t.InBytes
 }
 
 func (s accountSource) AccountDetail(name string) (*monitor.AccountInfo, bool) {
@@ -195,6 +207,9 @@ func (s accountSource) AccountDetail(name string) (*monitor.AccountInfo, bool) {
 	info := &monitor.AccountInfo{
 		Name: name, IsSystem: name == s.SystemAccount(), Complete: true, Clients: st.Connections, Subs: uint32(st.Subscriptions),
 		NameTag: s.label(name), Index: &index,
+	}
+	if s.leafs != nil {
+		info.Leafs, _ = s.leafs(name)
 	}
 	if s.detail != nil {
 		s.detail(name, info)

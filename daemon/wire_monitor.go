@@ -18,7 +18,7 @@ func (d *Daemon) monitorSource() monitor.Source {
 		Server:        serverSource{d},
 		Connections:   connectionSource{d.broker},
 		Subscriptions: subscriptionSource{d.broker, d.accountName},
-		Accounts:      accountSource{b: d.broker, label: d.accountName, detail: d.accountDetail},
+		Accounts:      accountSource{b: d.broker, label: d.accountName, detail: d.accountDetail, leafs: d.leaf.account},
 		Health:        healthSource{d},
 		Process:       processSource{d},
 		Config:        &configSource{active: func() *config.Config { return d.active.Load().cfg }},
@@ -28,6 +28,7 @@ func (d *Daemon) monitorSource() monitor.Source {
 		s.Routes = routeSource{d.cluster.hub}
 	}
 	s.JetStream = jetStreamSource{d}
+	s.Leafs = leafSource{d.leaf}
 	return s
 }
 
@@ -110,6 +111,7 @@ func (s serverSource) configured(v *monitor.Varz, o *config.Options) {
 	v.MaxSubscriptions = o.Limits.MaxSubscriptions // as written: a negative one is shown
 	v.Tags, v.Metadata, v.FeatureFlags = lower(o.Tags), o.Metadata, featureFlags(o)
 	v.WebSocket, v.WSConnectURLs = s.d.web.varz(o), s.d.broker.WebURLs()
+	v.Leaf = s.d.leaf.varz(o)
 	if hub := s.d.cluster.hub; hub != nil {
 		v.Cluster, v.ConnectURLs = clusterVarz(o, hub), s.d.broker.ConnectURLs()
 	} else { // a block without a port is shown as far as it goes
@@ -123,14 +125,20 @@ func (s serverSource) counted(v *monitor.Varz) {
 	v.Start = st.Start
 	servers, routes, crossed := s.d.cluster.figures()
 	v.Routes, v.Remotes = routes, servers
+	v.Leafs = s.d.leaf.links("")
+	linked := s.d.leaf.traffic()
+	crossed.InMsgs, crossed.InBytes = crossed.InMsgs+linked.InMsgs, crossed.InBytes+linked.InBytes
+	crossed.OutMsgs, crossed.OutBytes = crossed.OutMsgs+linked.OutMsgs, crossed.OutBytes+linked.OutBytes
 	v.Connections, v.TotalConnections, v.Subscriptions = st.Connections, st.Total, uint32(st.Subscriptions)
 	v.InMsgs, v.InBytes, v.OutMsgs, v.OutBytes = st.InMsgs+crossed.InMsgs, st.InBytes+crossed.InBytes, st.OutMsgs+crossed.OutMsgs, st.OutBytes+crossed.OutBytes
 	v.InClientMsgs, v.InClientBytes, v.OutClientMsgs, v.OutClientBytes = st.InMsgs, st.InBytes, st.OutMsgs, st.OutBytes
 	v.SlowConsumers, v.StaleConnections = st.SlowConsumers, st.StaleConnections
 	v.SlowConsumerStats.Clients, v.StaleConnectionStats.Clients = uint64(st.SlowConsumers), uint64(st.StaleConnections)
 	slow, stale := s.d.cluster.troubles()
-	v.SlowConsumers += slow
-	v.StaleConnections += stale
+	slowLeafs, staleLeafs := s.d.leaf.troubles()
+	v.SlowConsumers += slow + slowLeafs
+	v.StaleConnections += stale + staleLeafs
+	v.SlowConsumerStats.Leafs, v.StaleConnectionStats.Leafs = uint64(slowLeafs), uint64(staleLeafs)
 	v.SlowConsumerStats.Routes, v.StaleConnectionStats.Routes = uint64(slow), uint64(stale)
 }
 

@@ -47,7 +47,7 @@ func (d *Daemon) systemSource() system.Source {
 			"SUBSZ":    report(r, func(m *monitor.Reporter, o monitor.SubszOptions) (any, error) { return m.Subsz(o) }),
 			"ROUTEZ":   report(r, func(m *monitor.Reporter, o monitor.RoutezOptions) (any, error) { return m.Routez(o), nil }),
 			"GATEWAYZ": report(r, func(m *monitor.Reporter, _ struct{}) (any, error) { return m.Gatewayz(), nil }),
-			"LEAFZ":    report(r, func(m *monitor.Reporter, _ struct{}) (any, error) { return m.Leafz(), nil }),
+			"LEAFZ":    report(r, func(m *monitor.Reporter, o monitor.LeafzOptions) (any, error) { return m.Leafz(o), nil }),
 			"ACCOUNTZ": report(r, func(m *monitor.Reporter, o accountOf) (any, error) { return m.Accountz(o.Account) }),
 			"JSZ":      report(r, jsz),
 			"HEALTHZ":  report(r, func(m *monitor.Reporter, o monitor.HealthzOptions) (any, error) { return m.Healthz(o), nil }),
@@ -62,7 +62,10 @@ func (d *Daemon) systemSource() system.Source {
 				o.Subscriptions, o.Account = true, account
 				return m.Subsz(o)
 			}),
-			"LEAFZ": report(r, func(m *monitor.Reporter, _ struct{}) (any, error) { return m.Leafz(), nil }),
+			"LEAFZ": reportAccount(r, func(m *monitor.Reporter, o monitor.LeafzOptions, account string) (any, error) {
+				o.Account = account
+				return m.Leafz(o), nil
+			}),
 			"JSZ": reportAccount(r, func(m *monitor.Reporter, o monitor.JszOptions, account string) (any, error) {
 				return m.JszAccount(account, o)
 			}),

@@ -119,12 +119,16 @@ type interestWatches struct {
 type interestWatch struct {
 	subject string
 	queue   string // only members of this group count; "": everybody
+	named   bool   // only those count who name the subject
 	f       func(interested bool)
 	was     bool
 }
 
 func (w *interestWatch) now(a *Account) bool {
-	if w.queue == "" {
+	switch {
+	case w.named:
+		return a.named(w.subject)
+	case w.queue == "":
 		return a.Interested(w.subject)
 	}
 	return a.InterestedIn(w.subject, w.queue)
@@ -140,8 +144,17 @@ func (a *Account) WatchInterest(subject string, f func(interested bool)) (stop f
 // WatchInterestIn is WatchInterest of a queue group, as [Account.InterestedIn] tells it; of
 // everybody if queue is empty.
 func (a *Account) WatchInterestIn(subject, queue string, f func(interested bool)) (stop func()) {
-	w := &interestWatch{subject: subject, queue: queue, f: f}
-	head := headOf(subject)
+	return a.watchInterest(&interestWatch{subject: subject, queue: queue, f: f})
+}
+
+// WatchNamed is WatchInterest of those alone who have subscribed to the subject itself, and not to it among others by a
+// wildcard, as clients do with all the answers that they wait for.
+func (a *Account) WatchNamed(subject string, f func(interested bool)) (stop func()) {
+	return a.watchInterest(&interestWatch{subject: subject, named: true, f: f})
+}
+
+func (a *Account) watchInterest(w *interestWatch) (stop func()) {
+	head, f := headOf(w.subject), w.f
 	t := &a.interest
 	a.interestMu.Lock()
 	defer a.interestMu.Unlock()

@@ -29,6 +29,21 @@ func (a *Account) Interested(subject string) bool {
 	return false
 }
 
+// named reports whether somebody has subscribed to a subject itself. It takes no lock.
+func (a *Account) named(subject string) bool {
+	var room [8]*node
+	to := asBytes(subject)
+	for _, n := range a.index.Match(to, sublist.Hash(to), room[:0]) {
+		if n.Pattern != subject {
+			continue
+		}
+		if one, l := n.Members(); one != nil || l != nil && (len(l.Plain) > 0 || len(l.Queues) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
 // InterestedIn reports whether a queue group has a member that would receive a message
 // on a subject: a client, another part, or another server. It takes no lock.
 func (a *Account) InterestedIn(subject, queue string) bool {

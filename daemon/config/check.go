@@ -50,6 +50,7 @@ func (d *decoder) check(o *Options) {
 	d.checkAccounts(o)
 	d.checkOperator(o)
 	d.checkJetStream(o)
+	d.checkLeafnodes(o)
 	d.checkStart(o)
 }
 

@@ -78,8 +78,13 @@ func decodeBoolMap(d *decoder, at place, v *confparse.Value, into any) {
 }
 
 // decodeURLs reads the URLs of peers. One that is there twice is taken once, with a warning.
-func decodeURLs(d *decoder, at place, v *confparse.Value, into any) {
-	list, items, ok := d.strs(at, v, false)
+func decodeURLs(d *decoder, at place, v *confparse.Value, into any) { d.urls(at, v, false, into) }
+
+// decodeURLOrList takes a single URL too.
+func decodeURLOrList(d *decoder, at place, v *confparse.Value, into any) { d.urls(at, v, true, into) }
+
+func (d *decoder) urls(at place, v *confparse.Value, single bool, into any) {
+	list, items, ok := d.strs(at, v, single)
 	if !ok {
 		return
 	}

@@ -17,7 +17,7 @@ const (
 	Encryption   Feature = "JetStream encryption"
 	Replication  Feature = "JetStream replication"
 	Gateways     Feature = "gateways"
-	Leafnodes    Feature = "leaf nodes"
+	LeafLinks    Feature = "leaf nodes"
 	MQTT         Feature = "MQTT"
 	WebSockets   Feature = "WebSocket"
 	OperatorMode Feature = "operator mode"
@@ -26,6 +26,11 @@ const (
 	OCSP         Feature = "OCSP"
 	CertStore    Feature = "Windows certificate store"
 	Tracing      Feature = "message tracing"
+
+	LeafLimits    Feature = "limits of leaf nodes"
+	LeafDomains   Feature = "JetStream domains of leaf nodes"
+	LeafWebSocket Feature = "leaf nodes over WebSocket"
+	LeafProxies   Feature = "HTTP proxies of leaf nodes"
 )
 
 // built is the one place where a feature is switched on. A feature that is missing here is not built.
@@ -35,6 +40,7 @@ var built = map[Feature]bool{
 	Accounts:     true,
 	TLSServer:    true,
 	Clustering:   true,
+	LeafLinks:    true,
 	Streams:      true,
 	ProxyLine:    true,
 	OperatorMode: true,

@@ -76,6 +76,7 @@ var (
 	StringMap = &Kind{Name: "map of strings", expects: "a map of strings", decode: decodeStringMap}
 	BoolMap   = &Kind{Name: "map of booleans", expects: "a map of true and false", decode: decodeBoolMap}
 	URLs      = &Kind{Name: "list of URLs", expects: "a list of URLs", decode: decodeURLs}
+	URLOrList = &Kind{Name: "list of URLs", expects: "a URL or a list of URLs", decode: decodeURLOrList}
 	Durations = &Kind{Name: "list of durations", expects: "a list of durations", decode: decodeDurations}
 	Ciphers   = &Kind{Name: "list of cipher suites", expects: "a list of cipher suite names", decode: decodeCiphers}
 	Curves    = &Kind{Name: "list of curves", expects: "a list of curve names", decode: decodeCurves}

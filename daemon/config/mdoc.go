@@ -24,6 +24,7 @@ var groups = []struct {
 	{"JetStream", jetStreamRows},
 	{"WebSocket", func() []*Option { return []*Option{webSocketRow()} }},
 	{"Clustering", func() []*Option { return []*Option{clusterRow()} }},
+	{"Leaf nodes", func() []*Option { return []*Option{leafnodesRow()} }},
 }
 
 // MdocTables writes the options as tables of mdoc(7) for nats.conf(5): those that are built below their headings, then
@@ -46,7 +47,7 @@ func MdocTables(w io.Writer) error {
 			continue
 		}
 		fmt.Fprintf(b, ".Ss %s\n", g.title)
-		mdocList(b, rows, g.title == "Clustering")
+		mdocList(b, rows, g.title == "Clustering" || g.title == "Leaf nodes")
 	}
 	fmt.Fprintln(b, ".Ss Not supported yet")
 	fmt.Fprintln(b, ".Bl -tag -width Ds")
@@ -100,6 +101,9 @@ func firstPlace(r *Option) string {
 	case "tls", "resolver_tls":
 		return "tls"
 	case "users":
+		if strings.HasPrefix(r.Path, "leafnodes.") {
+			return ""
+		}
 		return "authorization.users"
 	case "permissions":
 		if !strings.HasPrefix(r.Path, "cluster.") || strings.Contains(r.Path, "users") {

@@ -58,7 +58,8 @@ type Options struct {
 	// Proxies are trusted to say, by their signatures, that clients came through them.
 	Proxies []Proxy
 
-	Cluster Cluster
+	Cluster   Cluster
+	Leafnodes Leafnodes
 
 	WebSocket WebSocket
 

@@ -9,7 +9,7 @@ func jetStreamRows() []*Option {
 			bind: field(func(o *Options) *JetStream { return &o.JetStream })},
 		{Name: "store_dir", Aliases: []string{"storedir"}, Kind: Path, Class: Restart, Feature: Streams, Doc: "The same as store_dir in jetstream, where it may stand instead.",
 			bind: field(func(o *Options) *string { return &o.StoreDir })},
-		{Name: "default_js_domain", Kind: StringMap, Feature: Leafnodes, Doc: "JetStream domains of accounts."},
+		{Name: "default_js_domain", Kind: StringMap, Feature: LeafDomains, Doc: "JetStream domains of accounts."},
 	}
 }
 
@@ -39,7 +39,7 @@ func jetStreamBlock() []*Option {
 		{Name: "encryption_key", Aliases: []string{"key", "ek"}, Kind: String, Secret: true, Feature: Encryption, Doc: "Key the storage is encrypted with."},
 		{Name: "prev_encryption_key", Aliases: []string{"prev_key", "prev_ek"}, Kind: String, Secret: true, Feature: Encryption, Doc: "Key it was encrypted with before."},
 		{Name: "cipher", Kind: String, Feature: Encryption, Doc: "chacha or aes."},
-		{Name: "extension_hint", Kind: String, Feature: Leafnodes, Doc: "Whether the domain extends another."},
+		{Name: "extension_hint", Kind: String, Feature: LeafDomains, Doc: "Whether the domain extends another."},
 		{Name: "limits", Kind: Block, Doc: "Limits of the server.", fields: jetStreamLimits,
 			bind: field(func(j *JetStream) *JetStreamLimits { return &j.Limits })},
 		{Name: "tpm", Kind: Block, Feature: Encryption, Doc: "Encryption key from a TPM.", fields: tpmRows},

@@ -94,3 +94,14 @@ func collide(a, b string) bool {
 	}
 	return len(x) == len(y)
 }
+
+// validSeed reports whether text is the seed of a user's nkey.
+func validSeed(text string) bool {
+	pair, err := nkeys.FromSeed([]byte(text))
+	if err != nil {
+		return false
+	}
+	defer pair.Wipe()
+	public, err := pair.PublicKey()
+	return err == nil && nkeys.IsValidPublicUserKey(public)
+}

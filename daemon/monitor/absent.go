@@ -18,17 +18,3 @@ func (r *Reporter) Gatewayz() *Gatewayz {
 	id, _ := r.identity()
 	return &Gatewayz{ID: id, Now: r.now().UTC(), Outbound: map[string]struct{}{}, Inbound: map[string]struct{}{}}
 }
-
-// Leafz is what /leafz shows.
-type Leafz struct {
-	ID       string     `json:"server_id"`
-	Now      time.Time  `json:"now"`
-	NumLeafs int        `json:"leafnodes"`
-	Leafs    []struct{} `json:"leafs"`
-}
-
-// Leafz answers /leafz: there are none.
-func (r *Reporter) Leafz() *Leafz {
-	id, _ := r.identity()
-	return &Leafz{ID: id, Now: r.now().UTC(), Leafs: []struct{}{}}
-}

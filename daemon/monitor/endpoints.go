@@ -102,8 +102,8 @@ func serveGatewayz(m *Monitor, w http.ResponseWriter, q *query) {
 }
 
 func serveLeafz(m *Monitor, w http.ResponseWriter, q *query) {
-	q.boolean("subs")
-	answer(w, q, func() (any, error) { return m.reporter.Leafz(), nil })
+	o := LeafzOptions{Subscriptions: q.boolean("subs"), Account: q.text("acc")}
+	answer(w, q, func() (any, error) { return m.reporter.Leafz(o), nil })
 }
 
 func serveSubsz(m *Monitor, w http.ResponseWriter, q *query) {

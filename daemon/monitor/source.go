@@ -13,6 +13,7 @@ type Source struct {
 	Accounts      AccountSource       // nil: no accounts
 	Routes        RouteSource         // nil: not clustered
 	JetStream     JetStreamSource     // nil: no streams
+	Leafs         LeafSource          // nil: there are no leaf nodes
 	Health        HealthSource        // nil: always healthy
 	Process       ProcessSource       // nil: no figures about reloads, certificates, logging
 	Config        ConfigurationSource // nil: the configuration page says so

@@ -40,7 +40,7 @@ type Varz struct {
 	MaxPending           int64             `json:"max_pending"`
 	Cluster              ClusterVarz       `json:"cluster"`
 	Gateway              struct{}          `json:"gateway"`
-	Leaf                 struct{}          `json:"leaf"`
+	Leaf                 LeafVarz          `json:"leaf"`
 	MQTT                 struct{}          `json:"mqtt"`
 	WebSocket            WebSocketVarz     `json:"websocket"`
 	JetStream            JetStreamVarz     `json:"jetstream"`
@@ -129,6 +129,34 @@ type WebSocketVarz struct {
 	Compression      bool          `json:"compression,omitempty"`
 	TLSOCSPVerify    bool          `json:"tls_ocsp_peer_verify,omitempty"`
 	TLSCertNotAfter  time.Time     `json:"tls_cert_not_after,omitzero"`
+}
+
+// LeafVarz is /varz's section about leaf nodes; empty where there are none.
+type LeafVarz struct {
+	Host            string           `json:"host,omitempty"`
+	Port            int              `json:"port,omitempty"`
+	AuthTimeout     float64          `json:"auth_timeout,omitempty"` // seconds
+	TLSTimeout      float64          `json:"tls_timeout,omitempty"`  // seconds
+	TLSRequired     bool             `json:"tls_required,omitempty"`
+	TLSVerify       bool             `json:"tls_verify,omitempty"`
+	Remotes         []LeafRemoteVarz `json:"remotes,omitempty"`
+	WriteDeadline   time.Duration    `json:"write_deadline,omitempty"`
+	WriteTimeout    string           `json:"write_timeout,omitempty"`
+	TLSCertNotAfter time.Time        `json:"tls_cert_not_after,omitzero"`
+}
+
+// LeafRemoteVarz is a remote as it is configured.
+type LeafRemoteVarz struct {
+	LocalAccount string     `json:"local_account,omitempty"`
+	TLSTimeout   float64    `json:"tls_timeout,omitempty"` // seconds
+	URLs         []string   `json:"urls,omitempty"`
+	Deny         *DenyRules `json:"deny,omitempty"`
+}
+
+// DenyRules list subjects that do not cross.
+type DenyRules struct {
+	Exports []string `json:"exports,omitempty"`
+	Imports []string `json:"imports,omitempty"`
 }
 
 // KindCounts counts something by kind of connection.
