@@ -215,7 +215,7 @@ func (s *Stream) count() {
 	}
 	s.counted = [2]uint64{st.Msgs, st.Bytes}
 	if s.appended > 0 && s.kept != nil {
-		s.acc.srv.taken.Add(s.appended)
+		s.acc.srv.took(s.appended)
 	}
 	s.appended = 0
 }

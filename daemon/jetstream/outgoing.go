@@ -106,7 +106,10 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 		return s.later(err)
 	}
 	s.committed--
-	s.stalled = nil
+	if s.stalled != nil {
+		s.stalled = nil
+		s.waits.Store(nil)
+	}
 	s.inform(c)
 	if c.Kind != stream.Append && c.Kind != stream.Skip {
 		if n.done != nil {
@@ -144,6 +147,7 @@ func (s *Stream) later(err error) bool {
 		s.acc.srv.log.Warn("Stream " + s.acc.name() + " > " + s.Name() + " waits: " + err.Error())
 	}
 	s.stalled = err
+	s.waits.Store(&err)
 	return false
 }
 

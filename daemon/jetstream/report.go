@@ -145,6 +145,14 @@ func (s *Stream) Failure() error {
 	return nil
 }
 
+// Delay is why what is committed cannot be applied for now; nil: it can.
+func (s *Stream) Delay() error {
+	if p := s.waits.Load(); p != nil && s.failure.Load() == nil {
+		return *p
+	}
+	return nil
+}
+
 // HasConsumer reports whether there is a consumer of a name.
 func (s *Stream) HasConsumer(name string) bool { return s.consumers.get(name) != nil }
 

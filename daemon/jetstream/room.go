@@ -25,6 +25,8 @@ func (s *Server) watchDisk() {
 		case <-tick.C:
 			s.lookAtDisk()
 			f.tryAgain()
+		case <-s.watch.soon:
+			s.lookForRoom()
 		}
 	}
 }
@@ -43,6 +45,16 @@ func (s *Server) lookAtRoom() {
 			fmt.Sprintf("JetStream: the disk has no room (%d bytes are left): messages for streams in files are refused", s.files.room.Free()),
 			logging.String(logging.FieldStoreDir, s.Folder()), logging.Uint(logging.FieldFree, s.files.room.Free()), logging.Uint(logging.FieldNeed, s.files.room.Need()))
 		s.outOfStorage()
+	}
+	if s.crowded() {
+		s.makeRoom()
+	}
+}
+
+// makeRoom brings what was removed to the disk, where it frees something: nothing else asks for that while nothing is stored.
+func (s *Server) makeRoom() {
+	if at := s.files.journal.Position(); s.watch.freed.Swap(at) != at {
+		s.files.checkpointSoon(at)
 	}
 }
 

@@ -52,7 +52,7 @@ type Server struct {
 
 // New makes the JetStream of a broker. It does nothing before it is started.
 func New(b *broker.Broker, o Options, log *logging.Logger) *Server {
-	s := &Server{broker: b, log: log, accounts: map[string]*account{}, fs: vfs.OS, watch: diskWatch{now: time.Now, after: stuckAfter}}
+	s := &Server{broker: b, log: log, accounts: map[string]*account{}, fs: vfs.OS, watch: diskWatch{now: time.Now, after: stuckAfter, soon: make(chan struct{}, 1)}}
 	o = o.withDefaults()
 	s.opts.Store(&o)
 	var key [16]byte

@@ -54,9 +54,39 @@ type diskWatch struct {
 	blocked atomic.Int64  // when the journal was first seen waiting for a file; 0: it does not
 	stuck   bool          // it was said; the watching goroutine's
 	looking atomic.Bool   // somebody asks the disk for its room, which may take as long as the disk likes
+
+	soon chan struct{} // so much was stored that the disk is to be asked before the next second
+	seen atomic.Uint64 // what was taken when it was asked last
+
+	freed atomic.Uint64 // the commit up to which everything removed was brought to a full disk
 }
 
-// look is called every second or so.
+// took counts bytes of messages that were stored in files. Who stores fast must not fill what has to stay free before somebody
+// looks: what is stored is written to the journal and to the stream's files.
+func (s *Server) took(n uint64) {
+	if s.taken.Add(n)-s.watch.seen.Load() < s.files.room.Need()/8 {
+		return
+	}
+	select {
+	case s.watch.soon <- struct{}{}:
+	default:
+	}
+}
+
+// lookForRoom has the disk asked how much is free, unless that is being done.
+func (s *Server) lookForRoom() {
+	w := &s.watch
+	if !w.looking.CompareAndSwap(false, true) {
+		return
+	}
+	w.seen.Store(s.taken.Load())
+	s.files.behind.Go(func() {
+		defer w.looking.Store(false)
+		s.lookAtRoom()
+	})
+}
+
+// lookAtDisk is called every second or so.
 func (s *Server) lookAtDisk() {
 	w := &s.watch
 	blocked := s.files.journal.Stats().Blocked
@@ -77,12 +107,7 @@ func (s *Server) lookAtDisk() {
 		w.stuck = false
 		s.log.Info("JetStream: the disk answers again")
 	}
-	if w.looking.CompareAndSwap(false, true) {
-		s.files.behind.Go(func() {
-			defer w.looking.Store(false)
-			s.lookAtRoom()
-		})
-	}
+	s.lookForRoom()
 }
 
 // reportLog tells of trouble with the log of a stream. The log waits for it.

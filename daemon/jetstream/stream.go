@@ -76,6 +76,7 @@ type Stream struct {
 
 	refused atomic.Uint64         // messages that were refused and had no reply subject
 	failure atomic.Pointer[error] // failed, for those who do not wait for mu
+	waits   atomic.Pointer[error] // the same of stalled
 }
 
 // ledger makes changes last. It calls [Stream.settle] for them, in their order, later and on another goroutine.
