@@ -66,7 +66,7 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 	if err := p.inherit(js); err != nil {
 		p.log.Event(logging.Warn, logging.HandoverFailed, "JetStream: "+err.Error(), logging.Err(err))
 	}
-	end := p.tellOfRecovery(js)
+	end := p.tellOfRecovery(js, recoveryPeriod)
 	err := js.Start()
 	end()
 	if err != nil {

@@ -48,16 +48,21 @@ func (d *Daemon) streamProblems() (list []string) {
 			list = append(list, "JetStream "+why)
 		}
 	}
-	failed := 0
+	ill := 0
 	d.eachStream(func(account string, s *jetstream.Stream) {
-		if err := s.Failure(); err != nil {
-			if failed++; failed <= fewNames {
-				list = append(list, fmt.Sprintf("stream %s > %s takes no messages any more: %v", account, s.Name(), err))
-			}
+		what, err := "takes no messages any more", s.Failure()
+		if err == nil {
+			what, err = "waits", s.Delay()
+		}
+		if err == nil {
+			return
+		}
+		if ill++; ill <= fewNames {
+			list = append(list, fmt.Sprintf("stream %s > %s %s: %v", account, s.Name(), what, err))
 		}
 	})
-	if failed > fewNames {
-		list = append(list, fmt.Sprintf("%d more streams take no messages any more", failed-fewNames))
+	if ill > fewNames {
+		list = append(list, fmt.Sprintf("%d more streams are ill", ill-fewNames))
 	}
 	return list
 }
@@ -119,13 +124,14 @@ const (
 	recoveryTimeout = 60 * time.Second
 )
 
-// tellOfRecovery tells the service manager how far a start is, as long as it gets further. The function that it returns ends that.
-func (p *jetStreamPart) tellOfRecovery(js *jetstream.Server) (end func()) {
+// tellOfRecovery tells the service manager how far a start is, and asks it to wait as long as it gets further. The function that
+// it returns ends that.
+func (p *jetStreamPart) tellOfRecovery(js *jetstream.Server, every time.Duration) (end func()) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	began := time.Now()
 	go func() { // ends with end
 		defer close(ended)
-		tick := time.NewTicker(recoveryPeriod)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		var last jetstream.Recovery
 		for {

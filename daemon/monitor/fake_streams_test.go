@@ -13,7 +13,7 @@ type fakeStreams struct {
 	streams, consumers int  // of the one account that has them
 	off, unwanted      bool // not running; not configured
 	storage            Storage
-	failed             map[string]error
+	failed, delayed    map[string]error
 	hang               chan struct{} // consumers do not answer before it is closed; nil: at once
 }
 
@@ -79,5 +79,6 @@ func (s fakeStream) EachConsumer(visit func(*api.ConsumerInfo, time.Duration)) {
 func (s fakeStream) HasConsumer(name string) bool { return name == "c0" && s.f.consumers > 0 }
 
 func (s fakeStream) Failure() error { return s.f.failed[s.Name()] }
+func (s fakeStream) Delay() error   { return s.f.delayed[s.Name()] }
 
 var errDisk = errors.New("input/output error")

@@ -47,6 +47,9 @@ func (r *Reporter) examineJetStream(o *HealthzOptions, f *findings) {
 			if err := s.Failure(); err != nil {
 				f.add(http.StatusServiceUnavailable, unavailable, HealthzError{Type: aboutStream, Account: a.ID, Stream: s.Name(),
 					Error: fmt.Sprintf("JetStream stream '%s > %s' write error: %v", a.ID, s.Name(), err)})
+			} else if err := s.Delay(); err != nil {
+				f.add(http.StatusServiceUnavailable, unavailable, HealthzError{Type: aboutStream, Account: a.ID, Stream: s.Name(),
+					Error: fmt.Sprintf("JetStream stream '%s > %s' waits: %v", a.ID, s.Name(), err)})
 			}
 		}
 	}

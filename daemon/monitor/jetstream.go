@@ -89,6 +89,8 @@ type Stream interface {
 	HasConsumer(name string) bool
 	// Failure is why the stream takes nothing any more; nil: it does.
 	Failure() error
+	// Delay is why what it has taken is not stored for now; nil: it is.
+	Delay() error
 }
 
 // StreamFigures are the figures of a stream.

@@ -196,7 +196,7 @@ func TestHealthOfStreamsIsNATSServers(t *testing.T) {
 	for _, details := range []string{"", "details=true&"} {
 		for _, query := range []string{
 			"", "js-enabled=1", "js-enabled-only=1", "js-server-only=1", "js-meta-only=1", "leaf-remotes-connected=1", "leaf-remotes-connected=x", "js-enabled=x",
-			"account=A", "account=C", "account=nobody", "account=A&stream=ORDERS", "account=B&stream=ORDERS", "account=A&stream=nothing", "account=nobody&stream=ORDERS",
+			"account=A", "account=C", "account=nobody", "account=A&stream=ORDERS", "account=B&stream=ORDERS", "account=A&stream=nothing", "account=A&stream=UNUSED", "account=nobody&stream=ORDERS",
 			"account=A&stream=ORDERS&consumer=pull", "account=A&stream=ORDERS&consumer=nothing", "account=A&stream=nothing&consumer=pull", "stream=ORDERS", "account=A&consumer=pull",
 			"account=nobody&js-enabled-only=1", "account=nobody&js-server-only=1",
 		} {

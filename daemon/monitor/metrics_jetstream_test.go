@@ -148,6 +148,8 @@ func TestHealthOfStorage(t *testing.T) {
 		{"another stream", func(f *fakeStreams) { f.failed = map[string]error{"S1": errDisk} }, HealthzOptions{Account: "TEAM0", Stream: "S2"}, 200, ""},
 		{"this stream", func(f *fakeStreams) { f.failed = map[string]error{"S1": errDisk} }, HealthzOptions{Account: "TEAM0", Stream: "S1"}, 503,
 			"JetStream stream 'TEAM0 > S1' write error: input/output error"},
+		{"a stream that waits", func(f *fakeStreams) { f.delayed = map[string]error{"S1": errDisk} }, HealthzOptions{}, 503,
+			"JetStream stream 'TEAM0 > S1' waits: input/output error"},
 		{"off", func(f *fakeStreams) { f.off = true }, HealthzOptions{}, 503, "JetStream not enabled (10076)"},
 		{"off, switched on", func(f *fakeStreams) { f.off = true }, HealthzOptions{JSEnabledOnly: true}, 503, "JetStream not enabled (10076)"},
 		{"off, the server alone", func(f *fakeStreams) { f.off = true }, HealthzOptions{JSServerOnly: true}, 200, ""},

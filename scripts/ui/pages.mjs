@@ -4,6 +4,7 @@ export const pages = [
   { name: 'connections', title: 'Connections', ready: 'tbody tr:nth-child(50)' },
   { name: 'subjects', title: 'Subjects in use', ready: 'tbody tr:nth-child(20)' },
   { name: 'accounts', title: 'Accounts', ready: 'tbody tr:nth-child(4)' },
+  { name: 'streams', title: 'Streams', ready: 'tbody tr:nth-child(3)' },
   { name: 'routes', title: 'Routes', ready: '.mesh circle.self' },
   { name: 'config', title: 'Configuration', ready: 'tbody tr:nth-child(4)' },
   { name: 'log', title: 'Log', ready: '.log li:nth-child(100)' },

@@ -110,7 +110,7 @@ test('a refresh keeps focus and selection', async () => {
   await close();
 });
 
-test('subjects, accounts, routes, configuration, log and health tell what they should', async () => {
+test('subjects, accounts, streams, routes, configuration, log and health tell what they should', async () => {
   const { page, close } = await open(browser, `${big.url}#/subjects`);
   await page.getByRole('button', { name: 'Delivered/s' }).click();
   await page.locator('th[aria-sort=descending]', { hasText: 'Delivered/s' }).waitFor();
@@ -119,6 +119,11 @@ test('subjects, accounts, routes, configuration, log and health tell what they s
   await page.goto(`${big.url}#/accounts`);
   await page.getByRole('button', { name: 'Account TEAM0' }).click();
   await page.getByRole('dialog').getByText('billing.request').waitFor();
+  await page.getByRole('button', { name: 'Close' }).click();
+  await page.goto(`${big.url}#/streams`);
+  await page.getByText('3 streams; 30').waitFor();
+  await page.getByRole('button', { name: 'Stream S2' }).click();
+  await page.getByRole('dialog').getByText('c1').waitFor();
   await page.getByRole('button', { name: 'Close' }).click();
   await page.goto(`${big.url}#/routes`);
   await page.getByRole('img', { name: /harbour-1 has routes to harbour-2, round trip 300 µs; harbour-3/ }).waitFor();

@@ -1,0 +1,229 @@
+package daemon_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// smallDisk makes a program that runs nats-broker with a small disk of its own at a directory, in namespaces of its own.
+func smallDisk(t *testing.T, dir, size string) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "nats-broker")
+	inner := fmt.Sprintf("#!/bin/sh\nmount -t tmpfs -o size=%s none %q && exec %q \"$@\"\n", size, dir, brokertest.Ours(t))
+	for path, text := range map[string]string{program: "#!/bin/sh\nexec unshare -U -r -m sh " + program + ".inner \"$@\"\n", program + ".inner": inner} {
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("unshare", "-U", "-r", "-m", "mount", "-t", "tmpfs", "none", dir).CombinedOutput(); err != nil {
+		t.Skipf("no user namespaces: %v %s", err, out)
+	}
+	return program
+}
+
+// statusLines are the STATUS= lines that a service manager gets.
+type statusLines struct {
+	mu   sync.Mutex
+	last string
+}
+
+func (l *statusLines) get() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// notified listens as a service manager does; env is for the process that is to tell it.
+func notified(t *testing.T) (l *statusLines, env string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l = &statusLines{}
+	done := make(chan struct{})
+	t.Cleanup(func() { conn.Close(); <-done })
+	go func() { // ends with the socket
+		defer close(done)
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := conn.Read(buf)
+			if err != nil {
+				return
+			}
+			for line := range strings.Lines(string(buf[:n])) {
+				if text, ok := strings.CutPrefix(strings.TrimSpace(line), "STATUS="); ok {
+					l.mu.Lock()
+					l.last = text
+					l.mu.Unlock()
+				}
+			}
+		}
+	}()
+	return l, "NOTIFY_SOCKET=" + path
+}
+
+// TestFullDiskIsSeenEverywhere fills the disk that streams are on, and looks where an administrator looks.
+func TestFullDiskIsSeenEverywhere(t *testing.T) {
+	dir := t.TempDir()
+	socket, monitor := filepath.Join(t.TempDir(), "control.sock"), brokertest.FreePort(t)
+	status, env := notified(t)
+	s := brokertest.Start(t, brokertest.Options{
+		Binary: smallDisk(t, dir, "256m"), Env: []string{env},
+		Config: fmt.Sprintf("log_format: json\nconfig_watch: off\ncontrol_socket: %q\nhttp: \"127.0.0.1:%d\"\njetstream { store_dir: %q, max_file: 1TB }\n", socket, monitor, dir),
+	})
+	get := func(path string) (code int, body string) {
+		t.Helper()
+		res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", monitor, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer http.DefaultClient.CloseIdleConnections()
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b)
+	}
+	value := func(metric string) string {
+		t.Helper()
+		_, text := get("/metrics")
+		if m := regexp.MustCompile(`(?m)^` + metric + `(?:\{.*\})? (\S+)$`).FindStringSubmatch(text); m != nil {
+			return m[1]
+		}
+		return ""
+	}
+	nc := connect(t, s.URL())
+	defer nc.Close()
+	js, err := nc.JetStream(nats.MaxWait(brokertest.Patience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.AddStream(&nats.StreamConfig{Name: "S", Subjects: []string{"s"}}); err != nil {
+		t.Fatal(err)
+	}
+	if code, body := get("/healthz"); code != 200 || body != `{"status":"ok"}` {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, out := verb(t, socket, "status"); code != 0 || !strings.Contains(out, "1 with 0 messages") || !strings.Contains(out, "free on the disk") {
+		t.Errorf("status exits %d: %s", code, out)
+	}
+
+	// Somebody else fills the disk, which is in the namespace of the process.
+	filler := fmt.Sprintf("/proc/%d/root%s/filler", s.PID(), dir)
+	f, err := os.Create(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var space unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &space); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, int64(space.Bavail)*space.Bsize-(8<<20)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the disk is full", func() bool { return value("nats_broker_jetstream_storage_full") == "1" })
+	for range 3 {
+		if err := nc.Publish("s", []byte("nobody asks")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	s.WaitLog(`"event":"storage-full"`)
+	if code, body := get("/healthz"); code != 503 || !strings.HasPrefix(body, `{"status":"unavailable","error":"JetStream has no room on the disk: `) {
+		t.Errorf("/healthz: %d %s", code, body)
+	}
+	for _, query := range []string{"js-server-only=true", "js-enabled-only=true"} {
+		if code, body := get("/healthz?" + query); code != 200 {
+			t.Errorf("/healthz?%s: %d %s", query, code, body)
+		}
+	}
+	until(t, "the refused messages are counted", func() bool { return value("nats_broker_jetstream_refused_unseen_total") == "3" })
+	if got := value("nats_broker_healthy"); got != "0" {
+		t.Errorf("nats_broker_healthy is %s", got)
+	}
+	code, out := verb(t, socket, "status")
+	for _, want := range []string{"PROBLEM: JetStream has no room on the disk: ", "3 messages were not stored, and nobody had asked for an answer"} {
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("status exits %d, without %q: %s", code, want, out)
+		}
+	}
+	until(t, "systemctl status says so", func() bool { return strings.HasPrefix(status.get(), "JetStream has no room on the disk: ") })
+
+	if err := js.PurgeStream("S"); err != nil { // it goes on
+		t.Error(err)
+	}
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "there is room again", func() bool {
+		code, _ := get("/healthz")
+		return code == 200
+	})
+	if code, out := verb(t, socket, "status"); code != 0 {
+		t.Errorf("status exits %d: %s", code, out)
+	}
+	until(t, "systemctl status says nothing of it", func() bool { return !strings.Contains(status.get(), "disk") })
+}
+
+// TestFastPublishersLeaveRoom: who publishes so fast that the disk is full within a second finds it refused before what has to stay
+// free is gone, so that purging goes on.
+func TestFastPublishersLeaveRoom(t *testing.T) {
+	dir := t.TempDir()
+	s := brokertest.Start(t, brokertest.Options{
+		Binary: smallDisk(t, dir, "256m"), Config: fmt.Sprintf("log_format: json\nconfig_watch: off\njetstream { store_dir: %q, max_file: 1TB }\n", dir),
+	})
+	nc := connect(t, s.URL())
+	defer nc.Close()
+	js, err := nc.JetStream(nats.MaxWait(brokertest.Patience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.AddStream(&nats.StreamConfig{Name: "S", Subjects: []string{"s"}}); err != nil {
+		t.Fatal(err)
+	}
+	random := make([]byte, 256<<10)
+	for i := 0; ; i++ {
+		if _, err := rand.Read(random); err != nil { // so that it cannot be made smaller
+			t.Fatal(err)
+		}
+		_, err := js.Publish("s", random)
+		if err == nil {
+			if i == 1200 { // 300 MB on a disk of 256
+				t.Fatal("the disk does not become full")
+			}
+			continue
+		}
+		if !strings.Contains(err.Error(), "insufficient") {
+			t.Fatal(err)
+		}
+		break
+	}
+	if err := js.PurgeStream("S"); err != nil {
+		t.Errorf("purging: %v", err)
+	}
+	until(t, "messages are taken again", func() bool {
+		_, err := js.Publish("s", random)
+		return err == nil
+	})
+}
