@@ -74,6 +74,7 @@ func weakened(o, n *config.Options) (reasons []string) {
 	reasons = append(reasons, weakenedCluster(&o.Cluster, &n.Cluster)...)
 	reasons = append(reasons, weakenedLeafnodes(&o.Leafnodes, &n.Leafnodes)...)
 	reasons = append(reasons, weakenedMonitor(&o.Monitor, &n.Monitor)...)
+	reasons = append(reasons, weakenedWebSocket(o, n)...)
 	wider := func(what string, from, to endpoint) {
 		if from.port != 0 && to.port != 0 && reach(from.host) < reach(to.host) {
 			reasons = append(reasons, fmt.Sprintf("%s would be listened for on %s instead of %s", what, to, from))
@@ -83,6 +84,7 @@ func weakened(o, n *config.Options) (reasons []string) {
 	wider("routes", endpoint{clusterHost(&o.Cluster), o.Cluster.Port}, endpoint{clusterHost(&n.Cluster), n.Cluster.Port})
 	wider("leaf nodes", leafPlace(&o.Leafnodes).at, leafPlace(&n.Leafnodes).at)
 	wider("monitoring", monitorPlace(o).at, monitorPlace(n).at)
+	wider("WebSocket clients", webSocketPlace(&o.WebSocket).at, webSocketPlace(&n.WebSocket).at)
 	return reasons
 }
 

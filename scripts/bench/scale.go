@@ -37,6 +37,41 @@ func idleConnections(n int) func(*run) (result, error) {
 	}
 }
 
+// idleWeb is idleConnections for those of a login that is not by TCP alone.
+func idleWeb(n int) func(*run) (result, error) {
+	return func(r *run) (result, error) {
+		n := n / r.scale
+		before, err := r.srv.settledMemory()
+		if err != nil {
+			return nil, err
+		}
+		conns := make([]net.Conn, n)
+		defer func() {
+			for _, c := range conns {
+				if c != nil {
+					c.Close()
+				}
+			}
+		}()
+		used, took, err := r.costs(func() error {
+			for i := range conns {
+				if conns[i], err = r.srv.dial(r.srv.as); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		after, err := r.srv.settledMemory()
+		if err != nil {
+			return nil, err
+		}
+		return result{cpu: float64(used) / float64(n), wall: float64(took), perUnit: float64(after-before) / float64(n)}, nil
+	}
+}
+
 func openAll(s *server, conns []*net.TCPConn, began time.Time) error {
 	const workers = 16
 	ends := make(chan error, workers)

@@ -155,6 +155,7 @@ func (s *server) settledMemory() (int64, error) {
 type login struct {
 	user, pass string
 	tls        bool
+	web        *web // by WebSocket; nil: by TCP
 }
 
 // line returns CONNECT and a PING behind it.
@@ -178,7 +179,13 @@ func (s *server) connect() (*net.TCPConn, error) {
 
 // dial is connect with a login.
 func (s *server) dial(as login) (net.Conn, error) {
-	c, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.port))
+	var c net.Conn
+	var err error
+	if as.web != nil {
+		c, err = as.web.dial()
+	} else {
+		c, err = net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.port))
+	}
 	if err != nil {
 		return nil, err
 	}
