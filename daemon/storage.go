@@ -57,6 +57,24 @@ func storeDirPlace(cfg *config.Config) (at confparse.Span) {
 	return at
 }
 
+// storeDirOf is where a broker with this configuration would keep streams that last: where it says, or where its packaged
+// unit has its state; empty: nowhere.
+func storeDirOf(cfg *config.Config) string {
+	if !cfg.Options.JetStream.Enabled {
+		return ""
+	}
+	unit := unitOf(cfg.File)
+	if dir := cfg.Options.JetStream.StoreDir; dir != "" || unit == "" {
+		return dir
+	}
+	return filepath.Join("/var/lib", ownDir(unit))
+}
+
+// ownDir is the name of a packaged unit's own directories.
+func ownDir(unit string) string {
+	return strings.Replace(strings.TrimSuffix(unit, ".service"), "@", "-", 1)
+}
+
 // unitOf is the packaged unit that runs with a configuration file; empty: none.
 func unitOf(file string) string {
 	abs, err := filepath.Abs(file)
@@ -92,13 +110,12 @@ func within(path, dir string) bool {
 // mayWriteAs reports whether a packaged unit may write to a directory: it is one of its own, or a drop-in says so. root
 // is where the system's files are.
 func mayWriteAs(unit, dir, root string) bool {
-	own := strings.TrimSuffix(unit, ".service")
 	template := unit
-	if name, instance, is := strings.Cut(own, "@"); is {
-		own, template = name+"-"+instance, name+"@.service"
+	if name, _, is := strings.Cut(unit, "@"); is {
+		template = name + "@.service"
 	}
 	for _, base := range []string{"/var/lib", "/var/log", "/run"} {
-		if within(dir, filepath.Join(base, own)) {
+		if within(dir, filepath.Join(base, ownDir(unit))) {
 			return true
 		}
 	}

@@ -139,6 +139,17 @@ func TestStorageWarnings(t *testing.T) {
 	if at := last.Span.Start(); at.Line != 2 || at.File != file || last.Fatal || !strings.Contains(last.Message, "nats-broker.service") {
 		t.Errorf("%v: %s", at, last.Message)
 	}
+	if got := storeDirOf(cfg); got != "/nowhere/js" {
+		t.Errorf("it is in %s", got)
+	}
+	cfg.Options.JetStream.StoreDir = ""
+	if got := storeDirOf(cfg); got != "/var/lib/nats-broker" {
+		t.Errorf("by default it is in %s", got)
+	}
+	cfg.File = "/etc/nats/east.conf"
+	if got := storeDirOf(cfg); got != "/var/lib/nats-broker-east" {
+		t.Errorf("of an instance it is in %s", got)
+	}
 	cfg.Options.JetStream.Enabled = false
 	if list := StorageWarnings(cfg); len(list) != 0 {
 		t.Errorf("without JetStream: %v", list)

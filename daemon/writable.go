@@ -42,11 +42,13 @@ func CheckWritable(cfg *config.Config) error {
 		if unit := unitOf(cfg.File); unit != "" && len(list) > before {
 			list[before] = fmt.Errorf("%w; %s", list[before], allowWriting(unit, dir))
 		}
-		if err := store.Check(vfs.OS, dir); err != nil && !errors.Is(err, fs.ErrPermission) {
-			list = append(list, fmt.Errorf("jetstream.store_dir: %w", err))
-		}
 		if err := foreignStore(dir); err != nil && !o.JetStream.NewStore {
 			list = append(list, fmt.Errorf("jetstream.store_dir: %s: %w", dir, err))
+		}
+	}
+	if dir := storeDirOf(cfg); dir != "" {
+		if err := store.Check(vfs.OS, dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+			list = append(list, fmt.Errorf("jetstream.store_dir: %w", err))
 		}
 	}
 	return errors.Join(list...)

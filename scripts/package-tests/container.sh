@@ -54,6 +54,15 @@ check 'another starts with the volume' start js2 -v "$netns-a:/data" localhost/n
 check 'it serves' ready nats://127.0.0.1:4222
 same 'the messages are there' 100 "$(stream count)"
 podman "${store[@]}" --runtime runc rm -f -t 10 js2 >/dev/null 2>&1
+# A health check as the manual has it; it needs no timer of the machine's to be asked once.
+check 'with a health check it starts' start hc --health-cmd '["/nats-broker", "health"]' --health-interval disable localhost/nats-broker:test
+check 'it serves' ready nats://127.0.0.1:4222
+check 'and is healthy' podman "${store[@]}" --runtime runc healthcheck run hc
+podman "${store[@]}" --runtime runc rm -f -t 0 hc >/dev/null 2>&1
+check 'with one that asks at another port' start hc --health-cmd '["/nats-broker", "health", "--server", "nats://127.0.0.1:4333"]' --health-interval disable localhost/nats-broker:test
+check 'it serves' ready nats://127.0.0.1:4222
+refuse 'and is not healthy' podman "${store[@]}" --runtime runc healthcheck run hc
+podman "${store[@]}" --runtime runc rm -f -t 0 hc >/dev/null 2>&1
 check 'as another user, and nothing else to be written to' start js3 --user 1000 --read-only --read-only-tmpfs=false -v "$netns-b:/data" localhost/nats-broker:test -js -sd /data
 check 'it serves' ready nats://127.0.0.1:4222
 check 'messages are stored' stream fill 10

@@ -21,7 +21,7 @@ files() { # everything on the machine but what other programs write for themselv
 }
 
 installed() {
-	local main
+	local main dir
 	files >"$work/files.before"
 	repository new >"$work/apt.log" 2>&1 || bad 'apt-get update from the signed repository' "$(cat "$work/apt.log")"
 	check 'apt-get install from the signed repository' apt_in install nats-broker
@@ -33,6 +33,10 @@ installed() {
 	same 'enabled' enabled "$(inside systemctl is-enabled nats-broker.service)"
 	main=$(inside systemctl show -P MainPID nats-broker.service)
 	same 'runs as nats, not root' nats "$(inside_sh "stat -c %U /proc/$main")"
+	for dir in /run /etc /usr /var/lib /var/log; do
+		matches "$dir is read-only in its sandbox" 'Read-only file system' "$(inside nsenter -t "$main" -m touch "$dir/x" 2>&1)"
+	done
+	check 'but for what is its own' inside nsenter -t "$main" -m sh -c 'for d in /run /var/lib /var/log; do touch $d/nats-broker/x && rm $d/nats-broker/x || exit 1; done'
 	same 'listens for clients of this machine alone' '127.0.0.1:4222' "$(inside_sh "ss -Hltn | awk '{ print \$4 }' | grep ':4222$'")"
 	matches 'monitoring is on the loopback alone' '127\.0\.0\.1:8222 ' "$(inside ss -Hltn)"
 	same 'the configuration is for root and the group nats' '640 root nats' "$(inside_sh "stat -c '%a %U %G' $conf")"
