@@ -196,11 +196,24 @@ func TestHealthOfStreamsIsNATSServers(t *testing.T) {
 	for _, details := range []string{"", "details=true&"} {
 		for _, query := range []string{
 			"", "js-enabled=1", "js-enabled-only=1", "js-server-only=1", "js-meta-only=1", "leaf-remotes-connected=1", "leaf-remotes-connected=x", "js-enabled=x",
-			"account=A", "account=C", "account=nobody", "account=A&stream=ORDERS", "account=B&stream=ORDERS", "account=A&stream=nothing", "account=A&stream=UNUSED", "account=nobody&stream=ORDERS",
+			"account=A", "account=C", "account=nobody", "account=A&stream=ORDERS", "account=B&stream=ORDERS", "account=A&stream=nothing", "account=nobody&stream=ORDERS",
 			"account=A&stream=ORDERS&consumer=pull", "account=A&stream=ORDERS&consumer=nothing", "account=A&stream=nothing&consumer=pull", "stream=ORDERS", "account=A&consumer=pull",
 			"account=nobody&js-enabled-only=1", "account=nobody&js-server-only=1",
 		} {
 			sameOf(t, ours, theirs, "/healthz?"+details+query)
 		}
+	}
+}
+
+// TestHealthOfStreamsInMemory: nats-server looks for streams on the disk, and does not find those in memory.
+func TestHealthOfStreamsInMemory(t *testing.T) {
+	ours, theirs := startStreams(t, "", ""), startStreams(t, brokertest.NATSServer(t), "")
+	ours.loadStreams()
+	theirs.loadStreams()
+	if code, _, body := theirs.get("/healthz?account=A&stream=MEM"); code != 404 {
+		t.Errorf("nats-server: %d %s", code, body)
+	}
+	if code, _, body := ours.get("/healthz?account=A&stream=MEM"); code != 200 {
+		t.Errorf("%d %s", code, body)
 	}
 }

@@ -34,7 +34,8 @@ var elsewhere = map[string]string{
 	"a stream in files that is made again right after it was deleted": "TestMadeAgain",
 	"a domain named API, ACK, FC, SNAPSHOT or EVENT":                  "TestReservedDomains",
 	"when data is synced, if nothing is said":                         "the power cuts of the journal",
-	"compression s2": "TestCompression",
+	"/healthz of a stream in memory":                                  "daemon/monitor: TestHealthOfStreamsInMemory",
+	"compression s2":                                                  "TestCompression",
 }
 
 // TestDiffersOnPurpose holds the manual's list against what both say.
