@@ -237,7 +237,7 @@ func (f *files) saveUnused(k *kept) error {
 		return nil
 	}
 	w := unusedWorld{world{&Stream{log: k.log}}}
-	there := map[uint64]bool{}
+	there := map[uint64]bool{leavingID: true}
 	for _, e := range f.catalogue.List(store.Consumer, consumersOf(k.id)) {
 		var en consumerEntry
 		cfg := new(api.ConsumerConfig)

@@ -133,12 +133,13 @@ func (f *files) openLog(id uint64) (*segment.Log, error) {
 func (f *files) hand(k *kept, s *Stream, more func(*Stream)) error {
 	k.handing.Lock()
 	defer k.handing.Unlock()
+	left := k.consumers.states[leavingID].state
 	if err := s.restoreConsumers(f); err != nil {
 		return err
 	}
 	more(s) // before it is looked for messages that nobody waits for
 	s.retain(s.config.Load())
-	if err := s.resume(); err != nil {
+	if err := s.resume(left); err != nil {
 		return err
 	}
 	k.stream = s

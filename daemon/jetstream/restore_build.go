@@ -355,7 +355,7 @@ func (b *rebuilt) openMemory(created time.Time) (*Stream, error) {
 		brought = append(brought, c)
 	}
 	s.retain(b.config)
-	if err := s.resume(); err != nil {
+	if err := s.resume(nil); err != nil {
 		return nil, err
 	}
 	if err := s.open(); err != nil {

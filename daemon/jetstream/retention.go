@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -234,30 +235,73 @@ func (s *Stream) abandoned(f *subjects.Filter, from uint64) {
 	_, _ = s.carry(func() stream.Change { return s.machine.Purge("", 0, 0) }) // of what cannot be written is told elsewhere
 }
 
-// resume takes out what the process before had decided on, and did not write: nobody uses the stream yet. A work queue's consumers
-// have no message in common.
-func (s *Stream) resume() error {
-	if s.config.Load().Retention == api.Limits || s.consumers.count() == 0 {
+// leavingID is the place, among the states of consumers, of the messages that were about to go with acks that the states have.
+const leavingID = 0
+
+// leaving returns the messages that are about to go, as they are kept; nil: none. It is asked after the states of the consumers: an ack
+// that a state has may be on its way to the journal still.
+func (s *Stream) leaving() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seqs := s.machine.Removing()
+	for _, x := range s.late {
+		seqs = append(seqs, x.gone...)
+	}
+	if len(seqs) == 0 {
 		return nil
 	}
-	var last uint64 // behind it whoever asks for a message has not had it
-	for _, a := range *s.askers.Load() {
-		last = max(last, a.m.Undelivered()-1)
+	slices.Sort(seqs)
+	return stream.AppendChange(nil, stream.Change{Kind: stream.Remove, Seqs: slices.Compact(seqs)})
+}
+
+// resume takes out what the process before had decided on, and did not write: nobody uses the stream yet. left is what it had
+// written of that beside the states of consumers.
+func (s *Stream) resume(left []byte) error {
+	if s.config.Load().Retention == api.Limits {
+		return nil
 	}
-	var f *subjects.Filter // of what may go: in a work queue what somebody asks for, with interest everything
-	if s.config.Load().Retention == api.WorkQueue {
-		f = s.asked()
+	if err := s.resumeLeaving(left); err != nil {
+		return err
 	}
-	for at := uint64(1); at != 0; {
-		var gone []uint64
-		gone, at = s.unawaited(f, at, last)
-		for _, seq := range gone {
-			if _, err := s.log.Remove(seq); err != nil {
-				return err
+	if s.config.Load().Retention == api.Interest && s.consumers.count() > 0 {
+		var last uint64 // behind it whoever asks for a message has not had it
+		for _, a := range *s.askers.Load() {
+			last = max(last, a.m.Undelivered()-1)
+		}
+		for at := uint64(1); at != 0; {
+			var gone []uint64
+			gone, at = s.unawaited(nil, at, last)
+			for _, seq := range gone {
+				if _, err := s.log.Remove(seq); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	s.watched.removed = nil // consumers have seen nothing of it
+	return nil
+}
+
+// resumeLeaving takes out the messages that were about to go. What is written of them must not outlive this: a sequence that is
+// lost with the end of a stream is given again.
+func (s *Stream) resumeLeaving(left []byte) error {
+	if left == nil {
+		return nil
+	}
+	c, err := stream.ParseChange(left)
+	if err != nil {
+		return err
+	}
+	last := s.log.State().Last
+	for _, seq := range c.Seqs {
+		if seq > last {
+			s.consumersChanged.Store(true)
+			return s.saveConsumers(s.acc.srv.files)
+		}
+		if _, err := s.log.Remove(seq); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -209,7 +209,7 @@ func queueCut(t *testing.T, seed uint64) {
 	var after *sim.Disk
 	b.work(t, n, func(acks int) bool {
 		switch {
-		case acks == least/2 && rng.IntN(2) == 0:
+		case acks%20 == 0 && acks < least:
 			n.server.files.checkpointSoon(n.server.files.journal.Position())
 		case acks == least && after == nil:
 			after = disk.Cut(seed, sim.Any)

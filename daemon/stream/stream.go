@@ -102,6 +102,14 @@ func (s *Stream) Newest() *Change {
 	return &p[len(p)-1]
 }
 
+// Removing returns the messages that are accepted to go by [Stream.Remove] and are still there.
+func (s *Stream) Removing() (seqs []uint64) {
+	for i := range s.over.pending() {
+		seqs = append(seqs, s.over.pending()[i].Seqs...)
+	}
+	return seqs
+}
+
 // Abandon forgets what is accepted and not applied: it will not be stored. Answers that said otherwise must not have left.
 func (s *Stream) Abandon(now int64) error {
 	s.over.reset()
