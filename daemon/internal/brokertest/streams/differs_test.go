@@ -26,6 +26,13 @@ var differs = []struct {
 	{"a stream, consumer, purge or reset at a sequence above 10^18", []string{
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","first_seq":1000000000000000001}`,
 	}, `"first_seq":1000000000000000001,`, `"err_code":10052,"description":"first sequence must not be above 1000000000000000000"`},
+	{"a consumer of a work queue that is to ask for everything, beside others", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","subjects":["a.>"],"storage":"%kind","retention":"workqueue"}`,
+		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit","filter_subject":"a.1"}}`,
+		`req $JS.API.CONSUMER.CREATE.S.d {"stream_name":"S","config":{"durable_name":"d","ack_policy":"explicit","filter_subject":"a.2"}}`,
+		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit"}}`,
+		`req $JS.API.CONSUMER.CREATE.S.e {"stream_name":"S","config":{"durable_name":"e","ack_policy":"explicit","filter_subject":"a.3"}}`,
+	}, `"err_code":10100`, `"err_code":10099`},
 }
 
 // elsewhere are the differences that other tests show.
