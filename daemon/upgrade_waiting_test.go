@@ -2,6 +2,8 @@ package daemon_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -153,5 +155,48 @@ func TestUpgradeKeepsWhoWaits(t *testing.T) {
 	case m := <-replies:
 		t.Errorf("%s: %v %s", m.Subject, m.Header, m.Data)
 	default:
+	}
+}
+
+// A process that ends while it takes over costs nobody who waits: our own program, which goes on in its place, finds what was left
+// once more.
+func TestUpgradeToOneThatCrashesKeepsWhoWaits(t *testing.T) {
+	for _, step := range []string{"found", "started"} {
+		t.Run(step, func(t *testing.T) {
+			flag, socket := filepath.Join(t.TempDir(), "crash"), filepath.Join(t.TempDir(), "control.sock")
+			s := brokertest.Start(t, brokertest.Options{
+				Binary: brokertest.OursCrashing(t), Env: []string{"NATS_CRASH_FILE=" + flag},
+				Config: fmt.Sprintf("listen: \"127.0.0.1:%s\"\nconfig_watch: off\ncontrol_socket: %q\njetstream { store_dir: %q }\n",
+					brokertest.PortMark, socket, t.TempDir()),
+			})
+			t.Cleanup(func() { verb(t, socket, "stop") })
+			nc := connect(t, s.URL(), nats.NoReconnect())
+			request(t, nc, "$JS.API.STREAM.CREATE.M", `{"name":"M","subjects":["m.*"],"storage":"memory"}`)
+			request(t, nc, "m.1", "before")
+			request(t, nc, "$JS.API.CONSUMER.CREATE.M.c", `{"stream_name":"M","config":{"name":"c","filter_subject":"m.2","inactive_threshold":600000000000}}`)
+			sub, err := nc.SubscribeSync("inbox")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.M.c", "inbox", []byte(`{"batch":1,"expires":600000000000}`)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(flag, []byte(step), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if code, out := verb(t, socket, "upgrade"); code != 1 {
+				t.Errorf("upgrade exits %d: %s", code, out)
+			}
+			if _, err := os.Stat(flag); err == nil {
+				t.Fatal("it did not crash")
+			}
+			request(t, nc, "m.2", "after")
+			if m, err := sub.NextMsg(brokertest.Patience); err != nil || string(m.Data) != "after" {
+				t.Errorf("%+v, %v", m, err)
+			}
+			if out := request(t, nc, "$JS.API.STREAM.INFO.M", ""); !strings.Contains(out, `"messages":2,`) {
+				t.Errorf("%s", out)
+			}
+		})
 	}
 }
