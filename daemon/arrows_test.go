@@ -48,7 +48,7 @@ var rooms = []room{
 	{"daemon/consumer", pure("daemon/subjects"), "what decides about a consumer does no i/o and has no clock"},
 	{"daemon/stream/logtest", []string{"daemon/stream", "daemon/subjects"}, "tests of logs, for every room that has one"},
 	{"daemon/jetstream", []string{"daemon/jetstream/api", "daemon/jetstream/archive", "daemon/stream", "daemon/stream/memlog", "daemon/consumer", "daemon/subjects", "daemon/subject",
-		"daemon/batch", "daemon/broker", "daemon/logging", "daemon/journal", "daemon/segment", "daemon/store", "daemon/vfs", "daemon/fields"},
+		"daemon/batch", "daemon/broker", "daemon/logging", "daemon/journal", "daemon/segment", "daemon/budget", "daemon/store", "daemon/vfs", "daemon/fields"},
 		"it joins machines and logs with the core; nothing of it is known there"},
 	{"daemon/jetstream/archive", pure(), "what a stream is carried away in is bytes, read and written without a stream"},
 	{"daemon/jetstream/api", pure("daemon/subject"), "what clients say and are told is checked without a server"},

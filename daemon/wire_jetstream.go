@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/budget"
 	"github.com/nats-broker/nats-broker/daemon/config"
 	"github.com/nats-broker/nats-broker/daemon/jetstream"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
@@ -44,8 +45,12 @@ func (d *Daemon) jetStreamOptions(o *config.Options) jetstream.Options {
 		MaxAckPending: j.Limits.MaxAckPending, MaxRequestBatch: j.Limits.MaxRequestBatch, MaxConsumers: j.Limits.DefaultMaxConsumers,
 		Accounts: map[string]api.AccountLimits{},
 	}
+	// What somebody has allowed to streams in memory is theirs, also where the budget would be less.
+	out.Budget = d.memoryForStreams()
 	if out.MaxMemory < 0 {
-		out.MaxMemory = d.memoryForStreams()
+		out.MaxMemory = out.Budget
+	} else if out.Budget > 0 {
+		out.Budget = max(out.Budget, out.MaxMemory/3*4)
 	}
 	if out.MaxStore < 0 {
 		out.MaxStore = diskForStreams(dir)
@@ -68,16 +73,20 @@ func accountLimits(j *config.AccountJetStream) api.AccountLimits {
 	}
 }
 
-// memoryForStreams is three quarters of the memory there is, or of the runtime's limit.
+// memoryForStreams is three quarters of the memory there is, or of the runtime's limit if that is less; 0: not known.
 func (d *Daemon) memoryForStreams() int64 {
-	if d.limits.memory > 0 && d.limits.memory < math.MaxInt64 {
-		return d.limits.memory / 4 * 3
+	most := int64(math.MaxInt64)
+	if d.limits.memory > 0 {
+		most = d.limits.memory
 	}
 	var i unix.Sysinfo_t
-	if unix.Sysinfo(&i) != nil {
+	if unix.Sysinfo(&i) == nil {
+		most = min(most, int64(i.Totalram)*int64(i.Unit))
+	}
+	if most == math.MaxInt64 {
 		return 0
 	}
-	return int64(i.Totalram) * int64(i.Unit) / 4 * 3
+	return budget.Share(most)
 }
 
 // diskForStreams is three quarters of what is free on the disk that a directory is, or will be, on.

@@ -84,6 +84,7 @@ type Account struct {
 	used   [Kinds]atomic.Int64
 	give   [Kinds]func(need int64)
 	refuse atomic.Bool
+	closed atomic.Bool
 }
 
 // Giver gives memory of a kind back: about need bytes, or what it has if that is less. It says
@@ -103,11 +104,12 @@ func (b *Budget) Open(give map[Kind]Giver) *Account {
 	return a
 }
 
-// Close ends an account: it uses nothing any more.
+// Close ends an account: it uses nothing any more, whatever is said later. Nobody says anything beside it.
 func (a *Account) Close() {
 	for k := range a.used {
 		a.Set(Kind(k), 0)
 	}
+	a.closed.Store(true)
 	a.budget.mu.Lock()
 	defer a.budget.mu.Unlock()
 	delete(a.budget.accounts, a)
@@ -116,11 +118,17 @@ func (a *Account) Close() {
 
 // Set says how many bytes of a kind the account uses now.
 func (a *Account) Set(k Kind, bytes int64) {
+	if a.closed.Load() {
+		return
+	}
 	a.budget.used[k].Add(bytes - a.used[k].Swap(bytes))
 }
 
 // Add says by how many bytes of a kind the account's use has changed.
 func (a *Account) Add(k Kind, change int64) {
+	if a.closed.Load() {
+		return
+	}
 	a.used[k].Add(change)
 	a.budget.used[k].Add(change)
 }
@@ -139,6 +147,13 @@ func (a *Account) Total() (n int64) {
 // Refused reports whether what would make the account use more is to be refused: it is one of
 // those that use most, and nobody has anything to give back.
 func (a *Account) Refused() bool { return a.refuse.Load() }
+
+// Refusing reports whether somebody is refused.
+func (b *Budget) Refusing() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refusing
+}
 
 // Relieve brings the use down to the budget, and a sixteenth below, as far as there is
 // something to give back; what is left is refused to those who use most. It is called by one goroutine at

@@ -71,6 +71,11 @@ func empty(cfg Config, w World, now int64) *Machine {
 	return m
 }
 
+// Bytes returns about how much memory the machine's window takes.
+func (m *Machine) Bytes() int64 {
+	return m.pending.bytes() + int64(len(m.spent.times)+len(m.ahead))*mapped + int64(cap(m.spent.heap)+cap(m.listed))*8
+}
+
 // Trouble returns what kept the machine from learning where to begin. One that has an error is not used.
 func (m *Machine) Trouble() error { return m.trouble }
 

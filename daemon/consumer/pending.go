@@ -47,6 +47,17 @@ type delivery struct {
 
 type place struct{ part, cell int }
 
+// bytes is what it takes in memory.
+func (p *pending) bytes() (n int64) {
+	for _, t := range p.parts {
+		n += int64(cap(t.seq)+cap(t.num)+cap(t.at))*4 + int64(cap(t.times))*2
+	}
+	return n + int64(len(p.far))*mapped
+}
+
+// mapped is about what an entry of a map takes.
+const mapped = 32
+
 func (p *pending) scale(now, longest int64) {
 	p.unit = 1e6
 	if longest > 10*day {

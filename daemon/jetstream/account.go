@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/budget"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 )
 
@@ -214,6 +215,10 @@ func (s *Stream) count() {
 		s.acc.used(s.config.Load().Storage, int64(st.Bytes)-int64(s.counted[1]))
 	}
 	s.counted = [2]uint64{st.Msgs, st.Bytes}
+	if s.kept == nil {
+		s.memory.set(budget.Memory, int64(st.Bytes+st.Msgs*memorySlot))
+	}
+	s.memory.set(budget.IDs, s.machine.IDBytes())
 	if s.appended > 0 && s.kept != nil {
 		s.acc.srv.took(s.appended)
 	}

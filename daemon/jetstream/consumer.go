@@ -51,6 +51,7 @@ type Consumer struct {
 
 	heard    uint64 // removals that it was told of
 	numbered uint64 // changes that were handed over
+	weight   int64  // bytes of memory that were told of
 	hungry   bool   // it is among those that new messages wake
 
 	oldest oldest // as it was reported
@@ -197,6 +198,7 @@ func (c *Consumer) close(line string) {
 		return
 	}
 	c.closed = true
+	c.weigh(0)
 	if c.deaf != nil {
 		c.deaf()
 	}

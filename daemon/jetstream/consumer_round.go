@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/budget"
 	"github.com/nats-broker/nats-broker/daemon/consumer"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
@@ -58,6 +59,7 @@ func (c *Consumer) lockedRound() (full, rests bool) {
 			c.s.acc.srv.work.Go(c.end)
 		}
 		c.lowest.Store(c.m.Lowest())
+		c.weigh(c.m.Bytes())
 		if rests {
 			c.brake()
 		}
@@ -166,6 +168,12 @@ func (c *Consumer) deliverOne(now int64) (size int, ok bool) {
 	c.text = append(c.text[:0], d.To...)
 	c.pub.SendAs(c.text, c.rec.Subject, d.Reply, header, payload)
 	return size, true
+}
+
+// weigh notes how much memory the consumer takes. mu is held.
+func (c *Consumer) weigh(bytes int64) {
+	c.s.memory.add(budget.Windows, bytes-c.weight)
+	c.weight = bytes
 }
 
 // restFor is how long a consumer waits for a message that cannot be read for now.

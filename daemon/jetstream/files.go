@@ -26,6 +26,7 @@ type files struct {
 	dir       *store.Dir
 	catalogue *store.Catalogue
 	journal   *journal.Journal
+	memory    *memoryBound
 	node      *segment.Node
 
 	mu     sync.Mutex
@@ -57,7 +58,8 @@ type kept struct {
 	id     uint64
 	entry  entry
 	log    *segment.Log
-	stream *Stream // nil until its account uses it; of handing
+	memory *memoryShare // of the log
+	stream *Stream      // nil until its account uses it; of handing
 
 	machine *stream.Stream
 
@@ -70,8 +72,8 @@ type kept struct {
 }
 
 // openFiles opens the storage, or makes it, and brings all streams to where they were.
-func openFiles(v vfs.FS, o *Options, log *logging.Logger, p *progress) (_ *files, err error) {
-	f := &files{log: log, progress: p, node: segment.NewNode(segment.NodeOptions{}), logs: map[uint64]*kept{}}
+func openFiles(v vfs.FS, o *Options, log *logging.Logger, p *progress, m *memoryBound) (_ *files, err error) {
+	f := &files{log: log, progress: p, memory: m, node: m.newNode(), logs: map[uint64]*kept{}}
 	if f.dir, err = store.Open(v, o.StoreDir, store.Options{Empty: o.Empty, HowEmpty: o.HowEmpty}); err != nil {
 		return nil, err
 	}
@@ -124,9 +126,18 @@ func (f *files) newID() uint64 {
 // folder is where a stream's files are.
 func (f *files) folder(id uint64) string { return f.dir.Path("streams", strconv.FormatUint(id, 10)) }
 
-// openLog opens the log of a stream.
-func (f *files) openLog(id uint64) (*segment.Log, error) {
-	return segment.Open(f.dir.FS(), f.folder(id), segment.Options{Node: f.node, Report: func(r segment.Report) { f.reportLog(id, r) }})
+// openLog opens the log of a stream. Its share of the memory ends when it is closed.
+func (f *files) openLog(id uint64) (*segment.Log, *memoryShare, error) {
+	share := f.memory.shareOfLog()
+	l, err := segment.Open(f.dir.FS(), f.folder(id), segment.Options{
+		Node: f.node, Changed: share.changed, Closed: share.end, Report: func(r segment.Report) { f.reportLog(id, r) },
+	})
+	if err != nil {
+		share.end()
+		return nil, nil, err
+	}
+	share.log.Store(l)
+	return l, share.memoryShare, nil
 }
 
 // hand gives a stream to somebody who takes messages into it and delivers them. more makes consumers that are not in files.

@@ -181,7 +181,7 @@ func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Verdict, stream.
 	switch {
 	case s.failed != nil:
 		n.err = api.StoreFailed.Error(s.failed)
-	case s.buffered >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
+	case s.memory.greedy() || s.buffered >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
 		n.err, n.busy = api.TooManyRequests.Error(), true
 	}
 	if n.err != nil {

@@ -80,7 +80,7 @@ func (f *files) create(account string, c *api.StreamConfig, created int64) (*kep
 	}
 	id := f.newID()
 	k := &kept{id: id, entry: entry{ID: id, Created: created, Config: config}}
-	if k.log, err = f.openLog(id); err != nil {
+	if k.log, k.memory, err = f.openLog(id); err != nil {
 		return nil, err
 	}
 	err = f.begin(k, c)
@@ -161,7 +161,7 @@ func (f *files) finishGone(id string) {
 	if _, err := f.dir.FS().Stat(f.folder(n)); !errors.Is(err, fs.ErrNotExist) {
 		var l *segment.Log
 		if err == nil {
-			l, err = f.openLog(n)
+			l, _, err = f.openLog(n)
 		}
 		if err == nil {
 			err = l.Destroy()

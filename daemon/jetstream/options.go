@@ -13,6 +13,8 @@ type Options struct {
 	HowEmpty  string // how that is asked for
 	MaxMemory int64  // bytes of memory streams
 	MaxStore  int64  // bytes of streams in files
+	// Budget is how many bytes of memory the store may use: what it reads, what waits, tables, windows, streams in memory. 0: any.
+	Budget int64
 	// SyncInterval is how often what is stored is synced; 0: before it is acknowledged.
 	SyncInterval time.Duration
 

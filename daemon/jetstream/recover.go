@@ -67,7 +67,7 @@ func (f *files) follow(commit uint64) error {
 		}
 		k = &kept{id: en.ID, entry: en}
 		var err error
-		if k.log, err = f.openLog(en.ID); err != nil {
+		if k.log, k.memory, err = f.openLog(en.ID); err != nil {
 			return err
 		}
 		f.progress.found.Add(1)

@@ -131,11 +131,11 @@ func (b *rebuilt) begin() error {
 			return errNoFiles
 		}
 		id := f.newID()
-		l, err := f.openLog(id)
+		l, share, err := f.openLog(id)
 		if err != nil {
 			return err
 		}
-		b.log, b.kept = l, &kept{id: id, log: l}
+		b.log, b.kept = l, &kept{id: id, log: l, memory: share}
 		l.Begin(f.journal.Position() + 1)
 	} else {
 		b.log = memlog.New()

@@ -47,6 +47,7 @@ type Server struct {
 	taken            atomic.Uint64 // bytes of messages, by streams in files
 	counted          *vfs.Counted  // what is done to the disk; nil: nothing
 	fs               vfs.FS        // that files are on
+	memory           *memoryBound  // of Start
 	work             sync.WaitGroup
 }
 
@@ -66,9 +67,11 @@ func (s *Server) options() *Options { return s.opts.Load() }
 // Start opens the storage, brings all streams to where they were, and answers requests in the accounts that there are. After an
 // error [Server.Stop] is to be called.
 func (s *Server) Start() (err error) {
-	if o := s.options(); o.StoreDir != "" {
+	o := s.options()
+	s.memory = newMemoryBound(o.Budget)
+	if o.StoreDir != "" {
 		s.counted = vfs.Count(s.fs)
-		if s.files, err = openFiles(s.counted, o, s.log, &s.progress); err != nil {
+		if s.files, err = openFiles(s.counted, o, s.log, &s.progress, s.memory); err != nil {
 			return err
 		}
 		s.lookAtRoom()
@@ -94,6 +97,9 @@ func (s *Server) Configure(o Options) error {
 	o.StoreDir, o.SyncInterval, o.Domain = was.StoreDir, was.SyncInterval, was.Domain        // for these it is started again
 	o.MaxMemory, o.MaxStore = max(o.MaxMemory, was.MaxMemory), max(o.MaxStore, was.MaxStore) // lower ones are refused before
 	s.opts.Store(&o)
+	if s.memory != nil {
+		s.memory.SetLimit(o.Budget)
+	}
 	return s.Update()
 }
 
@@ -156,6 +162,9 @@ func (s *Server) Stop() {
 		if err := s.files.close(); err != nil {
 			s.log.Error("JetStream: " + err.Error())
 		}
+	}
+	if s.memory != nil {
+		s.memory.stop()
 	}
 }
 

@@ -54,7 +54,7 @@ func (a *account) takeUp(c *api.StreamConfig, k *kept, inherit func(*Stream)) (*
 	if err != nil {
 		return nil, err
 	}
-	s.id, s.kept, s.ledger = k.id, k, a.srv.files
+	s.id, s.kept, s.ledger, s.memory = k.id, k, a.srv.files, k.memory
 	return s, a.srv.files.hand(k, s, inherit)
 }
 

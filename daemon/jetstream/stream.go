@@ -20,6 +20,7 @@ type Stream struct {
 	acc     *account
 	id      uint64 // of the ledger
 	kept    *kept  // its files; nil: it is in memory
+	memory  *memoryShare
 	created time.Time
 	acks    *api.Acks
 	outlet  batch.Outlet
@@ -133,6 +134,9 @@ func (a *account) newStream(c *api.StreamConfig, log stream.Log, created time.Ti
 	s.outlet.Leads(s)
 	s.direct = &direct{s: s}
 	s.sender = a.broker.NewPublisher(broker.FromStream)
+	if c.Storage == api.Memory {
+		s.memory = a.srv.memory.share(nil)
+	}
 	m, err := machineConfig(c)
 	if err != nil {
 		return nil, err
@@ -218,6 +222,9 @@ func (s *Stream) close() {
 	}
 	for (s.machine.Pending() > 0 || len(s.late) > 0) && s.failed == nil {
 		s.settled.Wait()
+	}
+	if s.kept == nil {
+		s.memory.end()
 	}
 	s.unlock()
 }

@@ -19,17 +19,20 @@ type Node struct {
 
 // NodeOptions bound a [Node].
 type NodeOptions struct {
-	Cache int64 // bytes of pages, indexes and selections that are kept; default 64 MiB
+	Cache int64 // bytes of pages, indexes and selections that are kept; default [DefaultCache]
 	Files int   // files that are open while nobody reads them; default 256
 
 	// Kept is told of each change of the bytes that are kept. It must not call the node. nil: nobody.
 	Kept func(change int64)
 }
 
+// DefaultCache is how many bytes of what was read are kept when nobody has said.
+const DefaultCache = 64 << 20
+
 // NewNode returns a Node.
 func NewNode(o NodeOptions) *Node {
 	if o.Cache == 0 {
-		o.Cache = 64 << 20
+		o.Cache = DefaultCache
 	}
 	if o.Files == 0 {
 		o.Files = 256

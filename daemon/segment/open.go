@@ -208,6 +208,7 @@ func (l *Log) Close() error {
 	l.table.Release()
 	l.node.forget(l)
 	l.o.Changed(0, 0)
+	l.o.Closed()
 	return nil
 }
 

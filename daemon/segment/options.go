@@ -27,6 +27,9 @@ type Options struct {
 	// that wait for a file, and the table of subjects. It must not call the log. nil: nobody.
 	Changed func(tail, table int64)
 
+	// Closed is told when the log has been closed. nil: nobody.
+	Closed func()
+
 	// Report is told of what is wrong with the log's files, each thing once. It must not call the
 	// log. nil: nobody.
 	Report func(Report)
@@ -58,6 +61,9 @@ func (o *Options) defaults() {
 	}
 	if o.Changed == nil {
 		o.Changed = func(int64, int64) {}
+	}
+	if o.Closed == nil {
+		o.Closed = func() {}
 	}
 	if o.Report == nil {
 		o.Report = func(Report) {}

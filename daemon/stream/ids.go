@@ -21,6 +21,9 @@ type idEntry struct {
 
 func (d *ids) len() int { return d.n }
 
+// bytes is what the ring and the table take.
+func (d *ids) bytes() int64 { return int64(len(d.ring))*32 + int64(len(d.table))*4 }
+
 // find returns the sequence of the message with an id.
 func (d *ids) find(h idHash) (seq uint64, ok bool) {
 	if d.n == 0 {

@@ -93,6 +93,9 @@ func (s *Stream) Pending() int { return len(s.over.pending()) }
 // IDs returns how many message ids are remembered.
 func (s *Stream) IDs() int { return s.known.len() }
 
+// IDBytes returns what they take in memory.
+func (s *Stream) IDBytes() int64 { return s.known.bytes() }
+
 // Next returns the change that [Stream.Apply] will apply. Something must be pending.
 func (s *Stream) Next() *Change { return &s.over.pending()[0] }
 
