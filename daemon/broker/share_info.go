@@ -78,7 +78,7 @@ func infoLine(i *ClientInfo) string {
 // the same name: who receives it shall not read one that the client has made. The frame then lies in the nest.
 func (n *nest) prependInfo(line string, f *proto.Frame) {
 	header, payload := noHeader, f.Body
-	if f.Hdr > 0 {
+	if f.Hdr > len("\r\n") { // what is shorter is part of the payload from here on, as with nats-server
 		header, payload = asString(f.Body[:f.Hdr-2]), f.Body[f.Hdr:]
 	}
 	hdr := len(header) - lengthOf(header, requestInfo) + len(line) + 2
@@ -107,6 +107,9 @@ func (n *nest) prependInfo(line string, f *proto.Frame) {
 // dropInfo rewrites a frame so that its header has no line that tells who asks. The frame
 // then lies in the nest.
 func (n *nest) dropInfo(f *proto.Frame) {
+	if f.Hdr <= len("\r\n") {
+		return // it has no lines
+	}
 	header, payload := asString(f.Body[:f.Hdr-2]), f.Body[f.Hdr:]
 	b := n.made[:0]
 	if len(f.Reply) > 0 {
