@@ -29,12 +29,12 @@ func (m *Machine) Ack(t Told, now int64) (answer bool) {
 		m.sample(d, t, now)
 		m.settle(d)
 		m.report(d.seq)
-		m.floor.Time = now
 		m.record(change{op: opAck, seq: d.seq, num: d.num})
 	} else if m.spent.has(t.Stream) {
 		m.unspend(t.Stream)
 		m.report(t.Stream)
 	}
+	m.floor.Time = now
 	return true
 }
 
@@ -170,6 +170,7 @@ func (m *Machine) Term(t Told, reason string, now int64) (answer bool) {
 // terminate takes out what is pending and has gone from the stream.
 func (m *Machine) terminate(d delivery, reason string) {
 	m.settle(d)
+	m.floor.Time = m.now
 	m.record(change{op: opAck, seq: d.seq, num: d.num})
 	m.notices = append(m.notices, Notice{Kind: NoticeTerminated, Stream: d.seq, Consumer: d.num, Times: d.times, Reason: reason})
 }
@@ -202,5 +203,5 @@ func (m *Machine) sample(d delivery, t Told, now int64) {
 	if m.cfg.Sample <= 0 || m.cfg.Sample < 100 && int(t.Consumer*0x9E3779B97F4A7C15>>33%100) >= m.cfg.Sample {
 		return
 	}
-	m.notices = append(m.notices, Notice{Kind: NoticeAck, Stream: d.seq, Consumer: t.Consumer, Times: t.Times, After: now - d.at})
+	m.notices = append(m.notices, Notice{Kind: NoticeAck, Stream: d.seq, Consumer: t.Consumer, Times: t.Times, After: max(now-d.at, 1)})
 }

@@ -13,6 +13,7 @@ type Info struct {
 	Redelivered      int
 	Waiting          int
 	Pending          uint64
+	Passed           uint64 // through this sequence it was looked for what matches
 	Bound            bool
 	PausedUntil      int64 // 0: not paused
 	Idle             Idle
@@ -20,12 +21,13 @@ type Info struct {
 
 // Info returns what is told of the consumer at a time.
 func (m *Machine) Info(now int64) Info {
+	m.now = now
 	m.truncated()
 	m.expire(now)
 	i := Info{
 		Delivered: m.delivered, Floor: m.floor,
 		AckPending: m.pending.live, Redelivered: m.pending.again + len(m.spent.times),
-		Pending: m.NumPending(), Bound: m.Bound(),
+		Pending: m.NumPending(), Passed: m.looked, Bound: m.Bound(),
 	}
 	if m.cfg.MaxDeliver == 1 {
 		i.Redelivered = 0

@@ -28,6 +28,7 @@ type Machine struct {
 
 	pending pending
 	line    line
+	dropped bool // something that was pending has gone with the stream's first messages
 	spent   spent
 	ahead   map[uint64]struct{} // acknowledged, their delivery was forgotten: sequences at or after next
 
@@ -38,8 +39,10 @@ type Machine struct {
 	due     int64 // when an ack wait is over next
 	held    hold
 
-	active  int64 // when it was used last
-	stalled bool  // the last look found max_ack_pending reached
+	looked  uint64 // through this sequence nothing more matched when it was looked last
+	now     int64  // when it was looked at last
+	active  int64  // when it was used last
+	stalled bool   // the last look found max_ack_pending reached
 
 	reports bool
 	acked   []uint64 // since it was asked last
@@ -65,7 +68,7 @@ func New(cfg Config, w World, now int64) *Machine {
 func Reopen(cfg Config, w World, now int64) *Machine { return empty(cfg, w, now) }
 
 func empty(cfg Config, w World, now int64) *Machine {
-	m := &Machine{cfg: cfg, filter: cfg.filter(), world: w, due: never, active: now, next: 1}
+	m := &Machine{cfg: cfg, filter: cfg.filter(), world: w, due: never, now: now, active: now, next: 1}
 	m.pending.scale(now, cfg.longest())
 	m.taker = newTaker(m)
 	return m
@@ -106,7 +109,9 @@ func (m *Machine) begin() {
 			m.next = seq
 		}
 	case StartLastPerSubject:
-		m.trouble = m.list(0)
+		if m.trouble = m.list(0); m.trouble == nil && len(m.listed) == 0 {
+			m.next = last
+		}
 	}
 	if m.cfg.Start != StartSequence {
 		m.next = min(m.next, last+1)

@@ -128,7 +128,7 @@ func TestStatuses(t *testing.T) {
 	}{
 		{name: "no wait, nothing", req: Request{NoWait: true}, want: []string{"x<-404 No Messages"}},
 		{name: "no wait with expiry", req: Request{NoWait: true, Expires: 50 * ms}, pass: 60 * ms,
-			want: []string{"x<-408 Request Timeout (1, 0)"}},
+			want: []string{"x<-408 Request Timeout (0, 0)"}},
 		{name: "timeout", req: Request{Batch: 5, MaxBytes: 1000, Expires: 10 * ms}, pass: 20 * ms,
 			want: []string{"x<-408 Request Timeout (5, 1000)"}},
 		{name: "heartbeats", req: Request{Batch: 1, Expires: 25 * ms, Heartbeat: 10 * ms}, pass: 30 * ms,

@@ -26,6 +26,7 @@ const (
 
 // Next returns the message to be delivered next, if there is one and somebody to take it.
 func (m *Machine) Next(now int64) (Want, bool) {
+	m.now = now
 	m.truncated()
 	m.expire(now)
 	m.stalled = false
@@ -95,6 +96,7 @@ func (m *Machine) nextNew() (uint64, bool) {
 		seq, ok := m.world.Next(m.next, m.filter)
 		if !ok || seq > last {
 			m.skipTo(last + 1)
+			m.looked = last
 			return 0, false
 		}
 		if _, acked := m.ahead[seq]; !acked {

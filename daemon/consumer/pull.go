@@ -19,6 +19,7 @@ type Request struct {
 	MinAckPending int64
 	Priority      int
 	ID            string
+	Plain         bool // it names no group, and need not
 
 	Delivered int // so far: of one that is carried into another process
 }
@@ -58,7 +59,6 @@ func (m *Machine) Request(to string, r Request, now int64) {
 		return
 	}
 	w := &waiter{Request: r, to: to, expires: never, beat: never}
-	w.Batch = max(r.Batch, 1)
 	if r.Expires != 0 { // one below 0 is over at once
 		w.expires = after(now, r.Expires)
 	}
@@ -107,7 +107,7 @@ func (p *pull) refuse(r *Request, now int64) string {
 		return "400 Bad Request - Not a Pinned Client Priority consumer"
 	case r.Priority < 0 || r.Priority > 9:
 		return "400 Bad Request - Priority must be between 0 and 9"
-	case c.Priority == PolicyNone:
+	case c.Priority == PolicyNone, r.Plain:
 		return ""
 	case r.Group == "":
 		return "400 Bad Request - Priority Group missing"
@@ -225,9 +225,17 @@ func (p *pull) claim(w *waiter, now int64) {
 	if p.m.cfg.Priority != PolicyPinned || p.pin != "" {
 		return
 	}
-	p.pin, p.group, p.pinned, p.pinEnds = p.m.world.NewID(), w.Group, now, after(now, p.m.cfg.PinnedTime)
+	p.pin, p.group, p.pinned, p.pinEnds = p.m.world.NewID(), p.groupOf(w), now, after(now, p.m.cfg.PinnedTime)
 	w.ID = p.pin
-	p.m.notices = append(p.m.notices, Notice{Kind: NoticePinned, Group: w.Group, Pin: p.pin})
+	p.m.notices = append(p.m.notices, Notice{Kind: NoticePinned, Group: p.group, Pin: p.pin})
+}
+
+// groupOf returns the group that a request counts for.
+func (p *pull) groupOf(w *waiter) string {
+	if w.Group == "" && len(p.m.cfg.Groups) > 0 {
+		return p.m.cfg.Groups[0]
+	}
+	return w.Group
 }
 
 // unpin lets go of a pin whose time is over.

@@ -39,8 +39,16 @@ func (m *Machine) Purged(below uint64, all bool) {
 	m.matches.forget()
 	if all {
 		m.purgeBelow(below)
-		return
+	} else {
+		m.purgeSome()
 	}
+	if m.dropped { // what was pending counts as acknowledged
+		m.floor.Time, m.dropped = m.now, false
+	}
+}
+
+// purgeSome forgets what is there no more.
+func (m *Machine) purgeSome() {
 	m.purgePending()
 	for seq := range m.spent.times {
 		if !m.there(seq) {
@@ -71,6 +79,7 @@ func (m *Machine) purgePending() {
 		return true
 	})
 	for _, d := range gone {
+		m.dropped = true
 		m.settle(d)
 		m.record(change{op: opAck, seq: d.seq, num: d.num})
 	}
@@ -91,7 +100,7 @@ func (m *Machine) dropBelow(seq uint64) {
 		return
 	}
 	var num uint64
-	m.pending.removeThrough(seq-1, func(d delivery) { num = max(num, d.num) })
+	m.pending.removeThrough(seq-1, func(d delivery) { num, m.dropped = max(num, d.num), true })
 	m.spent.dropBelow(seq)
 	for s := range m.ahead {
 		if s < seq {
@@ -123,7 +132,7 @@ func (m *Machine) restart(seq uint64) {
 	m.pending.clear()
 	m.line.clear()
 	m.spent, m.ahead, m.due = spent{}, nil, never
-	m.listed, m.relist, m.kept = nil, 0, 0
+	m.listed, m.relist, m.kept, m.looked = nil, 0, 0, 0
 	m.next, m.num = max(seq, 1), 0
 	m.delivered = Position{Stream: m.next - 1}
 	m.floor = m.delivered

@@ -42,6 +42,7 @@ func (m *Machine) Deadline() int64 {
 // Tick does what time asks for: waits that are over, heartbeats. It reports whether the
 // consumer has not been used for so long that it ends.
 func (m *Machine) Tick(now int64) (ended bool) {
+	m.now = now
 	if m.cfg.PausedUntil > 0 && m.cfg.PausedUntil <= now {
 		m.cfg.PausedUntil = 0
 	}

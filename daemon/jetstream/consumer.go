@@ -148,12 +148,12 @@ func (c *Consumer) open() error {
 		}
 		return err
 	}
-	where := map[string]broker.Callback{"$JS.API.CONSUMER.RESET." + stream + "." + c.name: c.resetRequest}
+	where := map[string]broker.Callback{
+		"$JS.API.CONSUMER.RESET." + stream + "." + c.name: c.resetRequest, "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + c.name: c.pullRequest,
+	}
 	if d := c.s.acc.srv.options().Domain; d != "" {
 		where["$JS."+d+".API.CONSUMER.RESET."+stream+"."+c.name] = c.resetRequest
-		if !cfg.Push() {
-			where["$JS."+d+".API.CONSUMER.MSG.NEXT."+stream+"."+c.name] = c.pullRequest
-		}
+		where["$JS."+d+".API.CONSUMER.MSG.NEXT."+stream+"."+c.name] = c.pullRequest
 	}
 	if cfg.AckPolicy != api.AckNone {
 		where["$JS.ACK."+stream+"."+c.name+".*.*.*.*.*"] = c.ackRequest
@@ -161,8 +161,6 @@ func (c *Consumer) open() error {
 	}
 	if cfg.Push() {
 		where["$JS.FC."+stream+"."+c.name+".>"] = c.flowAnswer
-	} else {
-		where["$JS.API.CONSUMER.MSG.NEXT."+stream+"."+c.name] = c.pullRequest
 	}
 	for pattern, f := range where {
 		if err := listen(pattern, f); err != nil {
@@ -234,6 +232,9 @@ func (c *Consumer) infoLocked() *api.ConsumerInfo {
 	}) {
 		return c.brokenInfo()
 	}
+	if !c.durable() && i.Delivered.Consumer == 0 { // as with nats-server, what did not match counts until something is delivered
+		i.Delivered.Stream = max(i.Delivered.Stream, i.Passed)
+	}
 	cfg := c.config.Load().Answered()
 	out := &api.ConsumerInfo{
 		Stream: c.s.Name(), Name: c.name, Created: c.created, Config: cfg,
@@ -250,8 +251,7 @@ func (c *Consumer) infoLocked() *api.ConsumerInfo {
 	if len(cfg.PriorityGroups) > 0 {
 		g := api.GroupState{Group: cfg.PriorityGroups[0]}
 		if id, since := c.m.Pin(); id != "" {
-			at := utc(since)
-			g.Pinned, g.Since = id, &at
+			g.Pinned, g.Since = id, utc(since)
 		}
 		out.Groups = []api.GroupState{g}
 	}

@@ -56,6 +56,6 @@ func (c *Consumer) state() (b []byte) {
 func (c *Consumer) brokenInfo() *api.ConsumerInfo {
 	return &api.ConsumerInfo{
 		Stream: c.s.Name(), Name: c.name, Created: c.created, Config: c.config.Load().Answered(),
-		Cluster: &api.Cluster{Leader: c.s.acc.srv.serverName()}, Now: utc(c.s.now()), Idle: "failed",
+		Now: utc(c.s.now()), Idle: "failed",
 	}
 }

@@ -179,7 +179,7 @@ func (c *Consumer) pull(to string, body []byte, now int64) {
 	}
 	c.m.Request(to, consumer.Request{
 		Batch: q.Batch, MaxBytes: q.MaxBytes, Expires: int64(q.Expires), NoWait: q.NoWait, Heartbeat: int64(q.Heartbeat),
-		Group: q.Group, MinPending: q.MinPending, MinAckPending: q.MinAckPending, Priority: q.Priority, ID: q.ID,
+		Group: q.Group, MinPending: q.MinPending, MinAckPending: q.MinAckPending, Priority: q.Priority, ID: q.ID, Plain: q.Plain,
 	}, now)
 }
 

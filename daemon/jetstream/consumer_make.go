@@ -80,9 +80,6 @@ func (a *account) consumerFor(s *Stream, cfg *api.ConsumerConfig, do api.Action)
 	for name == "" || cfg.Name == "" && s.consumers.get(name) != nil {
 		name = consumerName()
 	}
-	if cfg.Name == "" && cfg.Durable == "" {
-		cfg.Name = name
-	}
 	c, err := s.makeConsumer(name, cfg)
 	if err != nil {
 		return nil, api.ConsumerCreate.Error(err)
@@ -223,6 +220,7 @@ func (c *Consumer) changed(old, cfg *api.ConsumerConfig) (*api.ConsumerInfo, *su
 		return nil, nil, err
 	}
 	cfg.PauseUntil = old.PauseUntil // only a request for a pause changes it
+	cfg.Stamp()
 	if err := c.enter(cfg); err != nil {
 		return nil, nil, api.ConsumerCreate.Error(err)
 	}

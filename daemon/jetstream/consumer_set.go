@@ -1,12 +1,15 @@
 package jetstream
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/nats-broker/nats-broker/daemon/consumer"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
@@ -42,6 +45,11 @@ func (x *consumerSet) all() []*Consumer {
 	return all
 }
 
+// shown returns those that are told of, by name: those that mirrors and sources have are not.
+func (x *consumerSet) shown() []*Consumer {
+	return slices.DeleteFunc(x.all(), func(c *Consumer) bool { return c.config.Load().Direct })
+}
+
 func (x *consumerSet) count() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -55,6 +63,24 @@ func (x *consumerSet) add(c *Consumer) {
 		x.list = map[string]*Consumer{}
 	}
 	x.list[c.name] = c
+}
+
+// within returns an error that names the consumers that have more than new limits allow, if the limits have changed.
+func (x *consumerSet) within(old, new *api.ConsumerLimits) error {
+	if *old == *new {
+		return nil
+	}
+	var names []string
+	for _, c := range x.all() {
+		cfg := c.config.Load()
+		if new.InactiveThreshold > 0 && cfg.InactiveThreshold > new.InactiveThreshold || new.MaxAckPending > 0 && cfg.MaxAckPending > new.MaxAckPending {
+			names = append(names, c.name)
+		}
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("change to limits violates consumers: %s", strings.Join(names, ", "))
+	}
+	return nil
 }
 
 // close ends all consumers; those who wait are told line. They stay here, so that their state can be kept.

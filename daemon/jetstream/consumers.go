@@ -22,9 +22,7 @@ func (a *account) consumers(r *request) {
 	case api.ConsumerListOp:
 		a.listConsumers(r)
 	case api.ConsumerInfoOp:
-		if c := a.consumerTarget(r, 3); c != nil {
-			a.respond(r, api.ConsumerAnswer{Answer: r.op.Answer(), ConsumerInfo: c.info()})
-		}
+		a.consumerInfo(r)
 	case api.ConsumerDeleteOp:
 		a.deleteConsumer(r)
 	case api.ConsumerPauseOp:
@@ -36,13 +34,24 @@ func (a *account) consumers(r *request) {
 	}
 }
 
+// consumerInfo tells of one consumer.
+func (a *account) consumerInfo(r *request) {
+	if !api.IsEmpty(r.body) {
+		a.fail(r, api.NotEmptyRequest.Error())
+		return
+	}
+	if c := a.consumerTarget(r, 3); c != nil {
+		a.respond(r, api.ConsumerAnswer{Answer: r.op.Answer(), ConsumerInfo: c.info()})
+	}
+}
+
 // consumerNames lists the consumers of a stream by name.
 func (a *account) consumerNames(r *request) {
 	s, q, ok := a.listed(r)
 	if !ok {
 		return
 	}
-	all := s.consumers.all()
+	all := s.consumers.shown()
 	out := api.ConsumerNamesAnswer{Answer: r.op.Answer(), Consumers: []string{}}
 	out.Page = page(len(all), q.Offset, api.MaxNames)
 	for _, c := range all[out.Offset:min(out.Offset+api.MaxNames, len(all))] {
@@ -57,19 +66,19 @@ func (a *account) listConsumers(r *request) {
 	if !ok {
 		return
 	}
-	all := s.consumers.all()
+	all := s.consumers.shown()
 	out := api.ConsumerListAnswer{Answer: r.op.Answer(), Consumers: []*api.ConsumerInfo{}}
 	out.Page = page(len(all), q.Offset, api.MaxList)
 	for _, c := range all[out.Offset:min(out.Offset+api.MaxList, len(all))] {
 		i := c.info()
-		i.Config, i.Cluster = c.config.Load(), nil
+		i.Config = c.config.Load()
 		out.Consumers = append(out.Consumers, i)
 	}
 	a.respond(r, out)
 }
 
 // listed returns the stream whose consumers are to be listed, and from where on.
-func (a *account) listed(r *request) (s *Stream, q api.PageRequest, ok bool) {
+func (a *account) listed(r *request) (s *Stream, q api.ConsumersRequest, ok bool) {
 	if api.IsDocument(r.body) && !a.decode(r, &q) {
 		return nil, q, false
 	}
@@ -132,6 +141,10 @@ func (c *Consumer) pause(until time.Time) (api.PauseAnswer, error) {
 // unpinConsumer lets go of the client that a consumer is pinned to.
 func (a *account) unpinConsumer(r *request) {
 	var q api.UnpinRequest
+	if len(r.body) == 0 {
+		a.fail(r, api.InvalidJSON.Error("unexpected end of JSON input"))
+		return
+	}
 	if !a.decode(r, &q) {
 		return
 	}
@@ -232,11 +245,11 @@ func (a *account) adviseConsumer(what, stream, name, action string) {
 // pauseEvent tells that a consumer rests, or goes on.
 type pauseEvent struct {
 	event
-	Stream   string     `json:"stream"`
-	Consumer string     `json:"consumer"`
-	Paused   bool       `json:"paused"`
-	Until    *time.Time `json:"pause_until,omitempty"`
-	Domain   string     `json:"domain,omitempty"`
+	Stream   string    `json:"stream"`
+	Consumer string    `json:"consumer"`
+	Paused   bool      `json:"paused"`
+	Until    time.Time `json:"pause_until"`
+	Domain   string    `json:"domain,omitempty"`
 }
 
 func (a *account) advisePause(c *Consumer, p api.PauseAnswer) {
@@ -244,10 +257,7 @@ func (a *account) advisePause(c *Consumer, p api.PauseAnswer) {
 	if !a.broker.Interested(to) {
 		return
 	}
-	e := &pauseEvent{event: newEvent("consumer_pause"), Stream: c.s.Name(), Consumer: c.name, Paused: p.Paused, Domain: a.srv.options().Domain}
-	if !p.Until.IsZero() {
-		e.Until = &p.Until
-	}
+	e := &pauseEvent{event: newEvent("consumer_pause"), Stream: c.s.Name(), Consumer: c.name, Paused: p.Paused, Until: p.Until, Domain: a.srv.options().Domain}
 	a.advise(to, e)
 }
 

@@ -26,7 +26,7 @@ func (s *Stream) state(details bool) api.StreamState {
 		Msgs: st.Msgs, Bytes: st.Bytes, FirstSeq: st.First, FirstTime: utc(st.FirstTime), LastSeq: st.Last, LastTime: utc(st.LastTime),
 		NumSubjects: st.Subjects,
 	}
-	out.Consumers = s.consumers.count()
+	out.Consumers = len(s.consumers.shown())
 	if st.Msgs > 0 {
 		out.NumDeleted = int(st.Last - st.First + 1 - st.Msgs)
 	}

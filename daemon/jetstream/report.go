@@ -161,7 +161,7 @@ func (s *Stream) HasConsumer(name string) bool { return s.consumers.get(name) !=
 func (s *Stream) EachConsumer(f func(i *api.ConsumerInfo, unacked time.Duration)) {
 	for _, c := range s.consumers.all() {
 		i, unacked := c.report()
-		i.Config, i.Cluster = c.config.Load(), nil
+		i.Config = c.config.Load()
 		f(i, unacked)
 	}
 }

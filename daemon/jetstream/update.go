@@ -47,6 +47,9 @@ func (a *account) update(s *Stream, asked *api.StreamConfig) *api.Error {
 	if err := c.Unbuilt(); err != nil {
 		return err
 	}
+	if err := s.consumers.within(&old.ConsumerLimits, &c.ConsumerLimits); err != nil {
+		return api.StreamUpdate.Error(err)
+	}
 	if err := s.reconfigure(c); err != nil {
 		return api.StreamUpdate.Error(err)
 	}

@@ -299,7 +299,7 @@ func (k *consumerChecker) filters() *Error {
 	if c.FilterSubject != "" && len(c.FilterSubjects) > 0 {
 		return FilterAndFilters.Error()
 	}
-	if c.FilterSubject != "" && !subject.Valid(c.FilterSubject) {
+	if c.FilterSubject != "" && !validFilter(c.FilterSubject) {
 		return invalid("invalid subject")
 	}
 	for _, f := range c.FilterSubjects {
@@ -309,7 +309,7 @@ func (k *consumerChecker) filters() *Error {
 	}
 	all := c.Filters()
 	for i, f := range all {
-		if !subject.Valid(f) {
+		if !validFilter(f) {
 			return invalid("invalid subject")
 		}
 		for j, g := range all {
@@ -320,6 +320,8 @@ func (k *consumerChecker) filters() *Error {
 	}
 	return nil
 }
+
+func validFilter(s string) bool { return subject.Valid(s) && !strings.ContainsAny(s, " \t\r\n\f") }
 
 // checkedStart is what a policy wants, and what is given.
 type checkedStart struct {

@@ -79,9 +79,9 @@ type SequenceInfo struct {
 
 // GroupState is the state of a priority group.
 type GroupState struct {
-	Group  string     `json:"group"`
-	Pinned string     `json:"pinned_client_id,omitempty"`
-	Since  *time.Time `json:"pinned_ts,omitempty"`
+	Group  string    `json:"group"`
+	Pinned string    `json:"pinned_client_id,omitempty"`
+	Since  time.Time `json:"pinned_ts"`
 }
 
 // ConsumerInfo is a consumer as it is.
@@ -96,7 +96,6 @@ type ConsumerInfo struct {
 	NumRedelivered int             `json:"num_redelivered"`
 	NumWaiting     int             `json:"num_waiting"`
 	NumPending     uint64          `json:"num_pending"`
-	Cluster        *Cluster        `json:"cluster,omitempty"`
 	PushBound      bool            `json:"push_bound,omitempty"`
 	Paused         bool            `json:"paused,omitempty"`
 	PauseRemaining time.Duration   `json:"pause_remaining,omitempty"`

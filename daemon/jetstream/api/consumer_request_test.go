@@ -8,7 +8,7 @@ import (
 
 func TestParsePull(t *testing.T) {
 	for body, want := range map[string]PullRequest{
-		"": {Batch: 1}, "5": {Batch: 5}, " 5 ": {Batch: 5}, "many": {Batch: 1}, "-3": {Batch: -3},
+		"": {Batch: 1, Plain: true}, "5": {Batch: 5, Plain: true}, " 5 ": {Batch: 5, Plain: true}, "many": {Batch: 1, Plain: true}, "-3": {Batch: -3, Plain: true},
 		`{}`: {}, `{"batch":3,"no_wait":true,"unknown":1}`: {Batch: 3, NoWait: true},
 		`{"expires":2000,"idle_heartbeat":1000,"max_bytes":7,"group":"g","id":"x","priority":2,"min_pending":3,"min_ack_pending":4}`: {
 			Expires: 2000, Heartbeat: 1000, MaxBytes: 7, Group: "g", ID: "x", Priority: 2, MinPending: 3, MinAckPending: 4},

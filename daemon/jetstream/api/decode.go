@@ -38,8 +38,9 @@ func Decode(body []byte, strict bool, v any) error {
 var structs = map[string]string{
 	"StreamRequest": "StreamConfigRequest", "Transform": "SubjectTransformConfig", "Republish": "RePublish", "Source": "StreamSource",
 	"External": "ExternalStream", "SourceConsumer": "StreamConsumerSource", "ConsumerLimits": "StreamConsumerLimits",
-	"PageRequest": "ApiPagedRequest", "NamesRequest": "JSApiStreamNamesRequest", "ListRequest": "JSApiStreamListRequest", "InfoRequest": "JSApiStreamInfoRequest",
-	"PurgeRequest": "JSApiStreamPurgeRequest", "DeleteRequest": "JSApiMsgDeleteRequest", "GetRequest": "JSApiMsgGetRequest",
+	"ConsumersRequest": "JSApiConsumersRequest", "PageRequest": "ApiPagedRequest", "NamesRequest": "JSApiStreamNamesRequest", "ListRequest": "JSApiStreamListRequest", "InfoRequest": "JSApiStreamInfoRequest",
+	"PullRequest": "JSApiConsumerGetNextRequest", "ResetRequest": "JSApiConsumerResetRequest", "ConsumerRequest": "CreateConsumerRequest", "PauseRequest": "JSApiConsumerPauseRequest",
+	"UnpinRequest": "JSApiConsumerUnpinRequest", "PurgeRequest": "JSApiStreamPurgeRequest", "DeleteRequest": "JSApiMsgDeleteRequest", "GetRequest": "JSApiMsgGetRequest",
 }
 
 // renamed gives an error of encoding/json the names of nats-server's types.

@@ -21,6 +21,8 @@ type PullRequest struct {
 	MinAckPending int64  `json:"min_ack_pending,omitempty"`
 	ID            string `json:"id,omitempty"`
 	Priority      int    `json:"priority,omitempty"`
+
+	Plain bool `json:"-"` // it is no object, and says nothing of groups
 }
 
 // ParsePull reads a request for messages: an object, a number, or anything else for one message. The error
@@ -32,7 +34,7 @@ func ParsePull(body []byte) (PullRequest, error) {
 		if err != nil {
 			n = 1
 		}
-		return PullRequest{Batch: n}, nil
+		return PullRequest{Batch: n, Plain: true}, nil
 	}
 	var r PullRequest
 	if err := json.Unmarshal(body, &r); err != nil {

@@ -22,6 +22,11 @@ type PageRequest struct {
 	Offset int `json:"offset"`
 }
 
+// ConsumersRequest asks for consumers.
+type ConsumersRequest struct {
+	PageRequest
+}
+
 // NamesRequest asks for streams, those whose subjects meet Subject if it is given.
 type NamesRequest struct {
 	PageRequest
