@@ -33,6 +33,26 @@ var differs = []struct {
 		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit"}}`,
 		`req $JS.API.CONSUMER.CREATE.S.e {"stream_name":"S","config":{"durable_name":"e","ack_policy":"explicit","filter_subject":"a.3"}}`,
 	}, `"err_code":10100`, `"err_code":10099`},
+	{"the floor of acks behind a message that was delivered as often as allowed", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `req S one`,
+		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"name":"c","ack_policy":"explicit","max_deliver":1,"ack_wait":50000000}}`,
+		`pull x 1`, `take x 1`, `until "num_ack_pending":0 $JS.API.CONSUMER.INFO.S.c`,
+	}, `"<time>"},"ack_floor":{"consumer_seq":0,"stream_seq":0}`, `"<time>"},"ack_floor":{"consumer_seq":1,"stream_seq":1}`},
+	{"the floor of acks when some of what is pending is purged", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","subjects":["S.*"],"storage":"%kind"}`, `req S.a one`, `req S.b two`, `req S.b three`,
+		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"name":"c","ack_policy":"explicit"}}`,
+		`pull x 2`, `take x 2`, `req $JS.API.STREAM.PURGE.S {"filter":"S.b"}`, `until "num_pending":0 $JS.API.CONSUMER.INFO.S.c`,
+	}, `"ack_floor":{"consumer_seq":2,"stream_seq":0`, `"<time>"},"ack_floor":{"consumer_seq":0,"stream_seq":0`},
+	{"acks of the longer form", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `req S one`,
+		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"name":"c","ack_policy":"explicit"}}`,
+		`pull x 1`, `take x 1`, `silent $JS.ACK._.hash.S.c.1.1.1.1700000000000000000.0`, `info`,
+	}, `no responders available`, `"ack_floor":{"consumer_seq":1,"stream_seq":1`},
+	{"advisories of a pending message that is deleted at the front of a stream", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `req S one`, `req S two`,
+		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"name":"c","ack_policy":"explicit"}}`, `join adv $JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>`,
+		`pull x 1`, `take x 1`, `req $JS.API.STREAM.MSG.DELETE.S {"seq":1}`, `take adv 1`,
+	}, `Unacknowledged message was deleted`, `  nothing`},
 }
 
 // elsewhere are the differences that other tests show.

@@ -59,7 +59,7 @@ const desks = 8
 // desk is an account with a connection to each broker.
 type desk struct{ theirs, ours *peer }
 
-func openDesks(t *testing.T) chan desk {
+func openDesks(t *testing.T, desks int) chan desk {
 	var accounts strings.Builder
 	for i := range desks {
 		fmt.Fprintf(&accounts, "  A%d { jetstream: enabled, users [{user: u%d, password: p}] }\n", i, i)
@@ -77,7 +77,7 @@ func openDesks(t *testing.T) chan desk {
 
 // TestTalks holds the written talks and those made from rows, each with streams in memory and in files.
 func TestTalks(t *testing.T) {
-	free := openDesks(t)
+	free := openDesks(t, desks)
 	list := rowTalks()
 	files, err := filepath.Glob("testdata/*.talk")
 	if err != nil || len(files) == 0 {

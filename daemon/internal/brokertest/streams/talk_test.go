@@ -32,7 +32,9 @@ import (
 //	heard N                         the next N messages of that
 //	wait N                          lets N milliseconds pass
 //	fill PREFIX N                   N messages on subjects of their own
-//	until TEXT SUBJECT [BODY]       asks until the answer holds TEXT
+//	until TEXT SUBJECT [BODY]       asks until the answer holds TEXT; await does not show it
+//
+// Those of consumers are in listen_test.go.
 //
 // Streams are called S, T, O and the like: one capital letter. Each talk has streams of its own, with a number behind the letter,
 // since nats-server may give a stream that was deleted a moment ago its old messages back. BODY may hold %kind for the kind of storage
@@ -67,10 +69,15 @@ type peer struct {
 	nc   *nats.Conn
 	out  strings.Builder
 	seen map[int]bool // error codes
+
+	quiet  time.Duration // how long nothing comes where nothing more is waited for
+	listen listening
+
+	consumers bool // those of streams are shown in the end
 }
 
 func newPeer(t testing.TB, srv *brokertest.Server, o ...nats.Option) *peer {
-	p := &peer{t: t, srv: srv, seen: map[int]bool{}}
+	p := &peer{t: t, srv: srv, seen: map[int]bool{}, quiet: 150 * time.Millisecond}
 	p.connect(o...)
 	return p
 }
@@ -84,7 +91,11 @@ func (p *peer) connect(o ...nats.Option) {
 	p.t.Cleanup(nc.Close)
 }
 
-func (p *peer) say(format string, args ...any) { fmt.Fprintf(&p.out, format+"\n", args...) }
+// say writes a line; it returns false.
+func (p *peer) say(format string, args ...any) bool {
+	fmt.Fprintf(&p.out, format+"\n", args...)
+	return false
+}
 
 const patience = 20 * time.Second
 
@@ -94,6 +105,8 @@ var letter = regexp.MustCompile(`(^|[^A-Za-z0-9$-])([STO])\b`)
 // play plays a talk and returns what was said.
 func (p *peer) play(tk talk, storage string, number int) string {
 	p.out.Reset()
+	p.listen = listening{ears: map[string]*nats.Subscription{}, replies: map[string]string{}, last: map[string]string{}, stream: fmt.Sprint("S", number)}
+	defer p.listen.end()
 	var head nats.Header
 	var heard *nats.Subscription
 	for _, step := range tk.steps {
@@ -124,7 +137,7 @@ func (p *peer) play(tk talk, storage string, number int) string {
 			p.must(p.nc.PublishMsg(m))
 			p.must(p.nc.Flush())
 		case "silent":
-			if r, err := p.nc.RequestMsg(m, 150*time.Millisecond); err == nil {
+			if r, err := p.nc.RequestMsg(m, p.quiet); err == nil {
 				p.show(r)
 			} else {
 				p.say("  %v", err)
@@ -139,10 +152,10 @@ func (p *peer) play(tk talk, storage string, number int) string {
 			_, err := fmt.Sscan(rest, &n)
 			p.must(err)
 			p.hear(heard, n)
-		case "until":
+		case "until", "await":
 			text := subj
 			subj, body, _ := strings.Cut(body, " ")
-			p.until(text, &nats.Msg{Subject: subj, Data: []byte(body)})
+			p.until(text, &nats.Msg{Subject: subj, Data: []byte(body)}, verb == "until")
 		case "wait":
 			var ms int
 			_, err := fmt.Sscan(rest, &ms)
@@ -151,7 +164,9 @@ func (p *peer) play(tk talk, storage string, number int) string {
 		case "fill":
 			p.fill(subj, body)
 		default:
-			p.t.Fatalf("%s: unknown step %q", tk.name, step)
+			if !p.hearing(verb, rest) {
+				p.t.Fatalf("%s: unknown step %q", tk.name, step)
+			}
 		}
 		head = nil
 	}
@@ -226,16 +241,18 @@ func (p *peer) hear(sub *nats.Subscription, n int) {
 	}
 }
 
-func (p *peer) until(text string, m *nats.Msg) {
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { // there is no event to wait for
+func (p *peer) until(text string, m *nats.Msg, show bool) {
+	for end := time.Now().Add(40 * p.quiet); ; time.Sleep(20 * time.Millisecond) { // there is no event to wait for
 		r, err := p.nc.RequestMsg(m, patience)
 		p.must(err)
 		if strings.Contains(string(r.Data), text) {
-			p.show(r)
+			if show {
+				p.show(r)
+			}
 			return
 		}
 		if time.Now().After(end) {
-			p.say("  never: %s", mask(string(r.Data)))
+			p.say("  never: %s", p.mask(string(r.Data)))
 			return
 		}
 	}
@@ -249,8 +266,13 @@ func (p *peer) show(r *nats.Msg) {
 	sort.Strings(names)
 	for _, k := range names {
 		v := strings.Join(r.Header[k], ", ")
-		if k == "Nats-Time-Stamp" {
+		switch k {
+		case "Nats-Time-Stamp":
 			v = "<time>"
+		case "Nats-Pin-Id":
+			p.listen.pin, v = v, "<pin>"
+		case "Nats-Consumer-Stalled":
+			v = maskReply(v)
 		}
 		p.say("  %s: %s", k, v)
 	}
@@ -262,14 +284,18 @@ func (p *peer) show(r *nats.Msg) {
 	if json.Unmarshal(r.Data, &e) == nil && e.Error.Code != 0 {
 		p.seen[e.Error.Code] = true
 	}
-	p.say("  %s", mask(string(r.Data)))
+	p.say("  %s", p.mask(string(r.Data)))
 }
 
 var masks = []struct {
 	re *regexp.Regexp
 	to string
 }{
-	{regexp.MustCompile(`"(created|ts|time|timestamp|start|first_ts|last_ts)":"2[^"]*"`), `"$1":"<time>"`},
+	{regexp.MustCompile(`"(created|ts|time|timestamp|start|first_ts|last_ts|last_active|pinned_ts)":"2[^"]*"`), `"$1":"<time>"`},
+	{regexp.MustCompile(`"(pinned_client_id|pinned_id)":"[^"]*"`), `"$1":"<pin>"`},
+	{regexp.MustCompile(`"(pause_remaining|ack_time)":\d+`), `"$1":<n>`},
+	{regexp.MustCompile(`,"idle":"[^"]*"`), ``}, // ours alone
+	{regexp.MustCompile(`("stream_name":"[A-Z]\d+","name":)"[0-9A-Za-z]{8}"`), `$1"<name>"`},
 	{regexp.MustCompile(`\\"(created|ts|time|first_ts|last_ts)\\":\\"2[^"\\]*\\"`), `\"$1\":\"<time>\"`},
 	{regexp.MustCompile(`"id":"[^"]*"`), `"id":"<id>"`},
 	{regexp.MustCompile(`"id":\d+`), `"id":<id>`},
@@ -296,6 +322,15 @@ func sorted(s string) string {
 		sort.Strings(lines)
 		return fmt.Sprintf("hdrs:%q", lines)
 	})
+}
+
+// mask also hides what a talk says is unlike.
+func (p *peer) mask(s string) string {
+	s = mask(s)
+	for _, name := range p.listen.unlike {
+		s = regexp.MustCompile(`"`+name+`":\{[^}]*\}`).ReplaceAllString(s, `"`+name+`":<unlike>`)
+	}
+	return s
 }
 
 // mask hides what differs between two runs of one broker.
@@ -332,7 +367,7 @@ func (p *peer) holdings() string {
 	for _, name := range p.streams() {
 		r, err := p.nc.Request("$JS.API.STREAM.INFO."+name, []byte(`{"deleted_details":true,"subjects_filter":">"}`), patience)
 		p.must(err)
-		p.say("%s", mask(string(r.Data)))
+		p.say("%s", p.mask(string(r.Data)))
 		var i struct {
 			State struct {
 				First uint64 `json:"first_seq"`
@@ -340,10 +375,15 @@ func (p *peer) holdings() string {
 			} `json:"state"`
 		}
 		p.must(json.Unmarshal(r.Data, &i))
+		if p.consumers {
+			r, err := p.nc.Request("$JS.API.CONSUMER.LIST."+name, nil, patience)
+			p.must(err)
+			p.say("%s", p.mask(string(r.Data)))
+		}
 		for seq := i.State.First; seq > 0 && seq <= i.State.Last && seq < i.State.First+100; seq++ {
 			r, err := p.nc.Request("$JS.API.STREAM.MSG.GET."+name, fmt.Appendf(nil, `{"seq":%d}`, seq), patience)
 			p.must(err)
-			p.say("%s", mask(string(r.Data)))
+			p.say("%s", p.mask(string(r.Data)))
 		}
 	}
 	return p.out.String()
