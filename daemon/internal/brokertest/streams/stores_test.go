@@ -250,7 +250,8 @@ func (d *diary) updates(w jetstream.KeyWatcher, n int) {
 				d.note("  so far")
 				continue
 			}
-			d.entry(e, nil)
+			// How much comes after it depends on when it was delivered: others are written meanwhile.
+			d.note("  %s %s = %q, revision %d, %v", e.Bucket(), e.Key(), e.Value(), e.Revision(), e.Operation())
 		case <-d.ctx.Done():
 			d.note("  nothing more")
 			return
