@@ -213,8 +213,8 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 		d.monitor, // before clients, so that a start can be watched
 		d.system,  // before clients, whose first request may be to it; it asks the monitor
 		d.jetStream,
+		d.web, // before the core, which takes over connections of its doors
 		d.core,
-		d.web,
 		d.cluster, // clients are told of peers, peers of clients
 		d.leaf,    // what they are told of is there
 		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},

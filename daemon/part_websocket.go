@@ -38,6 +38,12 @@ type webSocketDoors struct {
 	local *broker.Door // by a unix socket: never encrypted
 }
 
+// The names of the doors, which one process tells the next: they are never changed.
+const (
+	doorByTCP  = "websocket"
+	doorByUnix = "websocket unix"
+)
+
 // webListener is one place where WebSocket clients connect.
 type webListener struct {
 	listening
@@ -113,8 +119,11 @@ func (p *webSocketPart) makeDoors(o *config.Options) (doors webSocketDoors, t *t
 	if doors.tcp, err = webSocketDoor(o, t, p.port, p.d.broker, p.log); err != nil {
 		return doors, nil, err
 	}
-	doors.local, err = webSocketDoor(o, nil, p.port, p.d.broker, p.log)
-	return doors, t, err
+	if doors.local, err = webSocketDoor(o, nil, p.port, p.d.broker, p.log); err != nil {
+		return doors, nil, err
+	}
+	doors.tcp.Name, doors.local.Name = doorByTCP, doorByUnix
+	return doors, t, nil
 }
 
 func (p *webSocketPart) start(cfg *config.Config) error {
@@ -126,6 +135,12 @@ func (p *webSocketPart) start(cfg *config.Config) error {
 	doors, t, err := p.makeDoors(o)
 	if err != nil {
 		return fmt.Errorf("websocket: %w", err)
+	}
+	if w.Port != 0 {
+		p.d.broker.KnowDoor(doors.tcp)
+	}
+	if w.Socket != "" {
+		p.d.broker.KnowDoor(doors.local)
 	}
 	at := webSocketPlace(w)
 	list, err := p.d.occupy(at, func() (net.Listener, error) {

@@ -284,3 +284,52 @@ func TestWebSocketPortMoves(t *testing.T) {
 		t.Error(lines)
 	}
 }
+
+// TestUpgradeKeepsWebSocketConnections: WebSocket clients, compressed or not, in plain or with TLS 1.3, notice nothing of
+// one process after the other: no message is lost, doubled or out of order. What is shown of them stays.
+func TestUpgradeKeepsWebSocketConnections(t *testing.T) {
+	made := certtest.SelfSigned(t, "localhost")
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("tls ", secure), func(t *testing.T) {
+			port, monitor := brokertest.FreePort(t), brokertest.FreePort(t)
+			scheme, encryption := "ws", "no_tls: true"
+			if secure {
+				scheme, encryption = "wss", fmt.Sprintf("tls { cert_file: %q, key_file: %q }", made.CertFile, made.KeyFile)
+			}
+			_, socket := controlled(t, fmt.Sprintf("http: \"127.0.0.1:%d\"\nwebsocket { listen: \"127.0.0.1:%d\", %s, compression: true, trusted_proxies: [\"127.0.0.1\"] }\n",
+				monitor, port, encryption))
+			t.Cleanup(func() { verb(t, socket, "stop") })
+			url := fmt.Sprintf("%s://127.0.0.1:%d", scheme, port)
+			var opts []nats.Option
+			if secure {
+				opts = append(opts, nats.Secure(&tls.Config{InsecureSkipVerify: true}))
+			}
+			if !secure {
+				opts = append(opts, nats.WebSocketConnectionHeaders(http.Header{"X-Forwarded-For": []string{"192.0.2.7"}}))
+			}
+			var all []*counting
+			for i := range 4 {
+				all = append(all, startCounting(t, url, fmt.Sprintf("count.%d", i), append(opts, nats.Name(fmt.Sprint("c", i)), nats.Compression(i%2 == 1))...))
+			}
+			before := connz(t, monitor)
+			for range 3 {
+				if code, out := verb(t, socket, "upgrade"); code != 0 || !strings.Contains(out, "connections kept: 8") {
+					t.Fatalf("upgrade exits %d: %s", code, out)
+				}
+			}
+			for name, now := range connz(t, monitor) {
+				for _, key := range []string{"cid", "type", "ip", "tls_version", "start"} {
+					if fmt.Sprint(now[key]) != fmt.Sprint(before[name][key]) {
+						t.Errorf("%s of %s was %v and is %v", key, name, before[name][key], now[key])
+					}
+				}
+				if now["type"] != "websocket" {
+					t.Errorf("%s is shown as %v", name, now["type"])
+				}
+			}
+			for _, c := range all {
+				c.finish()
+			}
+		})
+	}
+}

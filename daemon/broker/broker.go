@@ -41,9 +41,10 @@ type Broker struct {
 	listeners map[*Listener]struct{}
 	gone      Traffic
 	state     state
-	urls      []string    // where to connect, of the whole cluster
-	otherURLs []string    // of other servers
-	webURLs   [2][]string // the same for WebSocket clients
+	doors     map[string]*Door // for connections of another process
+	urls      []string         // where to connect, of the whole cluster
+	otherURLs []string         // of other servers
+	webURLs   [2][]string      // the same for WebSocket clients
 
 	global, system *Account
 	closed         closedRing

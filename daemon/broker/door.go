@@ -12,6 +12,10 @@ import (
 // Door is how connections come in by a listener: what happens before the first frame, and
 // what they are called. It must not be changed once it is used.
 type Door struct {
+	// Name has connections that consist of WebSocket frames move to another process, where a door has that name, see
+	// [Broker.KnowDoor]; empty: they do not move.
+	Name string
+
 	Connection string // the type of connections, as authenticators and users' restrictions call it; empty: "STANDARD"
 	Type       string // the same as monitoring and events call it; empty: "nats"
 	Prefix     string // of a connection's number in lines of the log; empty: "cid"
@@ -66,6 +70,13 @@ type passage struct {
 // standardDoor is the door that the options describe.
 func standardDoor(o *Options) *passage {
 	return &passage{door: &Door{Connection: standardConnection, Type: standardType, Prefix: standardPrefix, TLS: o.TLS, Proxy: o.Proxy, standard: true}}
+}
+
+// complete fills in what is not said.
+func (d *Door) complete() {
+	orDefault(&d.Connection, standardConnection)
+	orDefault(&d.Type, standardType)
+	orDefault(&d.Prefix, standardPrefix)
 }
 
 // helloOf returns what a door's connections are greeted with.

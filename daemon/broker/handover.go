@@ -50,15 +50,15 @@ const (
 // movable reports whether another process could and may go on with the connection.
 func (c *Client) movable() bool {
 	c.mu.Lock()
-	standard := c.by.door.standard
+	by, encrypted, t := c.by, c.tls != nil, c.carriedTLS()
 	c.mu.Unlock()
-	if !standard {
+	switch {
+	case !by.door.standard && (by.door.Name == "" || !c.Framed()):
 		return false // nobody knows the door there
-	}
-	if c.TLS() != nil {
-		if t := c.broker.opts.Load().TLS; t == nil || !t.Options().Carry {
-			return false
-		}
+	case by.note != nil && !c.has(flagConnected):
+		return false // nor what CONNECT is completed by
+	case encrypted && (t == nil || !t.Options().Carry):
+		return false
 	}
 	return c.Conn.Movable()
 }
@@ -330,6 +330,9 @@ func (c *Client) describeMoved(p *transport.Parked) *movedClient {
 		pings: uint64(c.ping.out), rtt: int64(c.ping.rtt), unread: p.Unread, toSend: p.Len(),
 	}
 	m.tls = c.describeTLS(p)
+	if p.Frames != nil {
+		m.frames, m.door, m.via = &movedFrames{*p.Frames}, c.by.door.Name, c.by.via
+	}
 	if !c.ping.sent.IsZero() {
 		m.pinged = c.ping.sent.UnixNano()
 	}

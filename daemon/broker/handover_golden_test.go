@@ -11,6 +11,7 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/internal/fieldstest"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/transport"
+	"github.com/nats-broker/nats-broker/daemon/websocket"
 )
 
 // movedSample is a state in which no field is zero.
@@ -55,7 +56,17 @@ func movedClientSamples() []movedClient {
 			first: true, serverName: "host.example", certs: [][]byte{{0x30, 0}, {0x30, 1, 0}},
 		},
 	}
-	return []movedClient{plain, sealed, {cid: 10, socket: 11}}
+	framed := movedClient{
+		cid: 12, socket: 13, network: "tcp", remote: "192.0.2.7:0", connect: &ConnectOptions{}, door: "websocket", via: "127.0.0.1:4001",
+		frames: &movedFrames{transport.Frames{
+			Framing: transport.Framing{Unmasked: true, Deflate: true, Context: true, MaxPacked: 8 << 20},
+			From: websocket.State{Open: true, Packed: true, Head: []byte{0x82}, InFrame: true, Op: websocket.Ping, Left: 14, Mask: 0xdeadbeef,
+				Control: []byte("pi")},
+			Raw: []byte{0xC2, 0x85}, Message: []byte("packed"), Whole: true, Came: 1 << 40, Head: []byte{126}, Left: 15, Kept: []byte("kept"),
+			Ahead: 16, Spoke: []byte{0x8A, 0}, Last: []byte("the end of what was sent"),
+		}},
+	}
+	return []movedClient{plain, sealed, framed, {cid: 10, socket: 11}}
 }
 
 // goldenState is a whole state with its connections read.
@@ -80,21 +91,22 @@ func readGolden(b []byte) (any, error) {
 	return g, nil
 }
 
-// States that versions before this one wrote are read to their last field. v1 had its
+// States that versions before this one wrote are read to their last field. v2 knew no frames; v1 had its
 // fields in another order.
 func TestGoldenStates(t *testing.T) {
 	m := movedSample()
 	for _, c := range movedClientSamples() {
 		m.clients = append(m.clients, fields.Append(nil, &c))
 	}
-	fieldstest.Golden(t, filepath.Join("testdata", "handover"), "v2", fields.Append(nil, &m), readGolden)
+	fieldstest.Golden(t, filepath.Join("testdata", "handover"), "v3", fields.Append(nil, &m), readGolden)
 }
 
 func TestEveryMovedFieldIsCarried(t *testing.T) {
 	fieldstest.Complete[moved](t)
 	fieldstest.Complete[movedAccount](t)
-	fieldstest.Complete[movedClient](t, "movedClient.toSend")
+	fieldstest.Complete[movedClient](t, "movedClient.toSend", "State.head", "State.control")
 	fieldstest.Complete[movedTLS](t)
+	fieldstest.Complete[movedFrames](t, "State.head", "State.control")
 	fieldstest.Complete[ConnectOptions](t)
 }
 

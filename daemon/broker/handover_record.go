@@ -62,9 +62,11 @@ type movedClient struct {
 	pings              uint64 // not answered
 	pinged, rtt        int64
 	unread             []byte
-	unsent             []byte    // read from a state
-	toSend             int       // its length, where it is written by somebody else
-	tls                *movedTLS // nil: not encrypted
+	unsent             []byte       // read from a state
+	toSend             int          // its length, where it is written by somebody else
+	tls                *movedTLS    // nil: not encrypted
+	frames             *movedFrames // nil: not of WebSocket
+	door, via          string       // that it came by; empty: that which the options describe
 	subs               []movedSub
 	answers            []movedAnswer
 }
@@ -128,12 +130,15 @@ func (c *movedClass) Fields(f *fields.Codec) {
 	fields.Number(f, 29, &c.now)
 }
 
-// Fields implements [fields.Record]. The socket of an encrypted connection has a tag of
-// its own: a version that does not know tag 22 would go on in plain, but finds no socket
-// and closes the connection.
+// Fields implements [fields.Record]. The sockets of encrypted connections, and those of
+// WebSocket, have tags of their own: a version that does not know tag 22, or 24, would go
+// on in plain, but finds no socket and closes the connection.
 func (c *movedClient) Fields(f *fields.Codec) {
-	plain, encrypted := c.socket, uint64(0)
-	if c.tls != nil {
+	plain, encrypted, framed := c.socket, uint64(0), uint64(0)
+	switch {
+	case c.frames != nil:
+		plain, framed = 0, c.socket
+	case c.tls != nil:
 		plain, encrypted = 0, c.socket
 	}
 	fields.Number(f, 1, &c.cid)
@@ -159,7 +164,14 @@ func (c *movedClient) Fields(f *fields.Codec) {
 	fields.List(f, 21, &c.answers)
 	fields.Optional(f, 22, &c.tls)
 	fields.Number(f, 23, &encrypted)
-	if c.socket = plain; c.tls != nil {
+	fields.Optional(f, 24, &c.frames)
+	f.Text(25, &c.door)
+	f.Text(26, &c.via)
+	fields.Number(f, 27, &framed)
+	switch c.socket = plain; {
+	case c.frames != nil:
+		c.socket = framed
+	case c.tls != nil:
 		c.socket = encrypted
 	}
 }

@@ -32,6 +32,8 @@ const (
 	lostState      = "no state"
 	lostSocket     = "socket error"
 	lostSession    = "damaged encryption"
+	lostFrames     = "damaged frames"
+	lostDoor       = "there is no such listener any more"
 )
 
 // Adopt makes the broker known under the identity that clients know from before. It
@@ -160,9 +162,16 @@ func (b *Broker) restoreClient(m *movedClient, fd int) restored {
 		_ = unix.Close(fd)
 		return restored{lost: lostDescriptor}
 	}
-	c := &Client{broker: b, by: b.front.Load(), cid: m.cid, start: time.Unix(0, m.start)}
-	err := transport.Restore(&c.Conn, fd, m.addr(), m.unread, m.unsent, m.tls.transport())
+	by := b.passageOf(m)
+	if by == nil {
+		_ = unix.Close(fd)
+		return restored{lost: lostDoor}
+	}
+	c := &Client{broker: b, by: by, cid: m.cid, start: time.Unix(0, m.start)}
+	err := transport.Restore(&c.Conn, fd, m.addr(), m.unread, m.unsent, m.tls.transport(), m.frames.transport())
 	switch {
+	case errors.Is(err, transport.ErrFrames):
+		return restored{lost: lostFrames}
 	case errors.Is(err, transport.ErrSession):
 		return restored{lost: lostSession}
 	case err != nil:

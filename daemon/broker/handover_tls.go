@@ -81,7 +81,7 @@ func (c *Client) recallTLS(m *movedTLS) error {
 	if m == nil {
 		return nil
 	}
-	t := c.broker.opts.Load().TLS
+	t := c.carriedTLS()
 	if t == nil {
 		return &closeError{TLSHandshakeError, errNoTLS}
 	}

@@ -64,9 +64,7 @@ func (l *Listener) SetDoor(d *Door) {
 		l.by.Store(nil)
 		return
 	}
-	orDefault(&d.Connection, standardConnection)
-	orDefault(&d.Type, standardType)
-	orDefault(&d.Prefix, standardPrefix)
+	d.complete()
 	l.by.Store(&passage{door: d})
 }
 

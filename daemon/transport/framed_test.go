@@ -204,7 +204,7 @@ func TestFramedEcho(t *testing.T) {
 
 func framedEcho(t *testing.T, p *webPeer, f Framing) {
 	t.Helper()
-	data := sample(7, 3<<20)
+	data := sample(7, 1<<20)
 	sent := make(chan error, 1)
 	pings := 0
 	var wire []byte

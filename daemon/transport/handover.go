@@ -43,7 +43,8 @@ func (c *Conn) Movable() bool {
 }
 
 func (o *Outbound) movable() bool {
-	return o.sink == nil || o.session() != nil && o.framer() == nil
+	k := o.framer()
+	return o.sink == nil || o.session() != nil || k != nil && k.below == nil
 }
 
 // Hold ends writing: what is sent from now on only queues. It does not wait until a
@@ -84,6 +85,7 @@ type Parked struct {
 	Unsent [][]byte // to be sent to the peer
 
 	Session *Session // nil: not encrypted
+	Frames  *Frames  // nil: not of WebSocket
 }
 
 // Len returns how many bytes are unsent.
@@ -122,7 +124,14 @@ func (c *Conn) Park() (*Parked, error) {
 	if c.rest.Block != nil {
 		p.Unread = c.rest.Bytes()
 	}
-	if s := o.session(); s != nil {
+	if p.Frames, err = c.describeFrames(); err != nil {
+		return nil, err
+	}
+	switch s := o.session(); {
+	case s == nil:
+	case p.Frames != nil: // what is decrypted is in frames
+		p.Session = s.describe(0)
+	default:
 		p.Unread = append(slices.Clip(p.Unread), s.plain...)
 		p.Session = s.describe(o.sink.(*filterSink).ahead)
 	}
@@ -183,10 +192,10 @@ func SocketID(fd int) (uint64, error) {
 }
 
 // Restore makes a connection of one that was parked elsewhere; with a session, an
-// encrypted one. It owns fd from now on, also if it fails. Nothing is written before
+// encrypted one; with frames, one of WebSocket. It owns fd from now on, also if it fails. Nothing is written before
 // Resume; what is sent meanwhile queues behind unsent. Serve goes on behind what was
 // consumed. The slices are copied.
-func Restore(c *Conn, fd int, remote net.Addr, unread, unsent []byte, session *Session) error {
+func Restore(c *Conn, fd int, remote net.Addr, unread, unsent []byte, session *Session, frames *Frames) error {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		_ = unix.Close(fd)
 		return os.NewSyscallError("fcntl", err)
@@ -197,12 +206,18 @@ func Restore(c *Conn, fd int, remote net.Addr, unread, unsent []byte, session *S
 		return err
 	}
 	if session != nil {
-		s, ahead, err := session.restore(c.fd)
+		s, ahead, err := session.restore(c.fd, frames != nil)
 		if err != nil || ahead > len(unsent) {
 			_ = f.Close()
 			return errors.Join(ErrSession, err)
 		}
 		c.src, c.Out.sink = s, &filterSink{filter: s, ahead: ahead}
+	}
+	if frames != nil {
+		if err := c.restoreFrames(frames, c.Out.session(), len(unsent)); err != nil {
+			_ = f.Close()
+			return err
+		}
 	}
 	if len(unread) > 0 {
 		c.rest = batch.Copy(unread)

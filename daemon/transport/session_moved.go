@@ -51,9 +51,9 @@ func (s *session) describe(ahead int) *Session {
 }
 
 // restore makes the session anew, and returns how many of the bytes to be sent it has
-// encrypted already.
-func (m *Session) restore(fd int) (*session, int, error) {
-	if m.Ahead < 0 || (len(m.Sealed) > 0) != (m.Ahead > 0) {
+// encrypted already; with frames between, they know.
+func (m *Session) restore(fd int, framed bool) (*session, int, error) {
+	if m.Ahead < 0 || !framed && (len(m.Sealed) > 0) != (m.Ahead > 0) || framed && m.Ahead > 0 {
 		return nil, 0, ErrSession
 	}
 	s, err := newSession(fd, m.Suite, record.Keys{Secret: m.FromPeer, Seq: m.FromPeerSeq}, record.Keys{Secret: m.ToPeer, Seq: m.ToPeerSeq})

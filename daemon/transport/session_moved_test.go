@@ -98,7 +98,7 @@ func TestSessionMovesUnderPressure(t *testing.T) {
 		unread, unsent := slices.Clone(p.Unread), slices.Concat(p.Unsent...)
 		c.Release()
 		c = &Conn{}
-		if err := Restore(c, fd, client.LocalAddr(), unread, unsent, &s); err != nil {
+		if err := Restore(c, fd, client.LocalAddr(), unread, unsent, &s, nil); err != nil {
 			t.Fatal(err)
 		}
 		clear(s.ToPeer)
@@ -152,7 +152,7 @@ func TestSessionSplitAnywhere(t *testing.T) {
 		c.Out.mu.Unlock()
 		p, fd := c.restForTest(t, ended)
 		moved := &Conn{}
-		if err := Restore(moved, fd, nil, p.Unread, []byte(text+"and more"), p.Session); err != nil {
+		if err := Restore(moved, fd, nil, p.Unread, []byte(text+"and more"), p.Session, nil); err != nil {
 			t.Fatal(err)
 		}
 		c.Release()
@@ -191,7 +191,7 @@ func TestSessionDamaged(t *testing.T) {
 		s := whole
 		f(&s)
 		var c Conn
-		if err := Restore(&c, fds[0], nil, nil, []byte("1234"), &s); !errors.Is(err, ErrSession) {
+		if err := Restore(&c, fds[0], nil, nil, []byte("1234"), &s, nil); !errors.Is(err, ErrSession) {
 			t.Errorf("%s: %v", name, err)
 		}
 		_ = unix.Close(fds[1])
@@ -228,7 +228,7 @@ func sessionPair(t *testing.T, seq uint64, unopened func(*rawClient) []byte) (*C
 		s.Unopened = unopened(r)
 	}
 	c := &Conn{}
-	if err := Restore(c, fds[0], nil, nil, nil, s); err != nil {
+	if err := Restore(c, fds[0], nil, nil, nil, s, nil); err != nil {
 		t.Fatal(err)
 	}
 	c.Out.Limits(1<<20, 20*time.Second)

@@ -50,6 +50,20 @@ func (u *unframer) Read(p []byte) (int, error) {
 	if u.deflate {
 		return u.readPacked(p)
 	}
+	for u.raw != nil { // brought along from another process
+		in := u.input()
+		in = in[:min(len(in), len(p))]
+		n := u.take(p, in)
+		if u.from += len(in); u.from == u.to {
+			u.intake.close()
+		}
+		if n > 0 {
+			return n, nil
+		}
+		if u.err != nil {
+			return 0, u.err
+		}
+	}
 	for {
 		n, err := u.read(p)
 		if n == 0 {
