@@ -77,6 +77,7 @@ func accountOption(a *config.Account) broker.AccountOptions {
 			Connections:   a.Limits.MaxConnections,
 			Subscriptions: a.Limits.MaxSubscriptions,
 			Payload:       int(a.Limits.MaxPayload),
+			Leafs:         a.Limits.MaxLeafnodes,
 		},
 	}
 	for i := range a.Exports {

@@ -34,6 +34,12 @@ func (p *leafPart) options(o *config.Options) (leaf.Options, error) {
 		ServerName: p.d.broker.Options().ServerName, Version: CompatVersion, GoVersion: runtime.Version(),
 		Headers: !o.NoHeaderSupport, JetStream: o.JetStream.Enabled, Domain: jetStreamDomain(o),
 	}
+	if book := p.d.operator.book; book != nil {
+		opts.Bring = func(ctx context.Context, account string) error {
+			_, err := book.Lookup(ctx, account)
+			return err
+		}
+	}
 	var err error
 	if l.TLS.Defined {
 		if opts.TLS, err = transport.LoadTLS(tlsOptions(&l.TLS)); err != nil {

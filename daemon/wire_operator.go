@@ -84,7 +84,7 @@ func (c *claimedAccounts) Clear(id string) {
 // sharedAccount translates what an account shares.
 func sharedAccount(a *auth.SharedAccount) broker.AccountOptions {
 	o := broker.AccountOptions{Name: a.ID, Limits: broker.AccountLimits{
-		Connections: coreLimit(a.Connections), Subscriptions: coreLimit(a.Subscriptions), Payload: coreLimit(a.Payload),
+		Connections: coreLimit(a.Connections), Subscriptions: coreLimit(a.Subscriptions), Payload: coreLimit(a.Payload), Leafs: coreLimit(a.Leafs),
 	}}
 	for _, s := range a.Services {
 		e := broker.ServiceExport{Subject: s.Subject, Streamed: s.Streamed, Threshold: s.Threshold}

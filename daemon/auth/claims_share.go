@@ -17,6 +17,7 @@ type SharedAccount struct {
 	Connections   int
 	Subscriptions int
 	Payload       int
+	Leafs         int             // leaf node connections
 	Services      []SharedService // exported
 	Imports       []SharedImport  // those that the exporting accounts agree to
 	Mappings      []SharedMapping
@@ -66,7 +67,7 @@ type SharedWay struct {
 // share describes an account to the core, but for its imports.
 func (a *ClaimAccount) share() *SharedAccount {
 	l := &a.claims.Limits
-	s := &SharedAccount{ID: a.ID, Connections: limitOf(l.Conn), Subscriptions: limitOf(l.Subs), Payload: limitOf(l.Payload), JetStream: storageOf(&a.claims.Limits)}
+	s := &SharedAccount{ID: a.ID, Connections: limitOf(l.Conn), Subscriptions: limitOf(l.Subs), Payload: limitOf(l.Payload), Leafs: limitOf(l.LeafNodeConn), JetStream: storageOf(&a.claims.Limits)}
 	for _, e := range a.claims.Exports {
 		if e.Type != jwt.Service || !subject.ValidStrict(string(e.Subject), false) {
 			continue

@@ -43,6 +43,7 @@ type AccountLimits struct {
 	Connections   int
 	Subscriptions int // of a connection
 	Payload       int // bytes
+	Leafs         int // leaf node connections, which do not count as others: see [Account.LeafLimit]
 }
 
 // Traffic counts messages and bytes in both directions, as seen from the server.

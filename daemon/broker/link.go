@@ -69,6 +69,13 @@ func (a *Account) AddHub(l Link, subject []byte, queue string, weight int) (Remo
 	return a.addRemote(kindHub, l, subject, queue, Members{All: weight, Own: weight})
 }
 
+// LeafLimit is how many leaf node connections the account may have.
+func (a *Account) LeafLimit() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return orUnlimited(a.limits.Leafs)
+}
+
 // Outdate has everybody ask anew who receives what in the account.
 func (a *Account) Outdate() { a.index.Invalidate() }
 

@@ -136,8 +136,12 @@ func (d *decoder) checkLeafnodes(o *Options) {
 	if !l.Defined {
 		return
 	}
-	if o.Cluster.Enabled() && l.Enabled() {
-		e := d.wrong("leafnodes", "leaf nodes in a cluster are not supported yet by nats-broker: what comes from a leaf node would not be known as such on the other servers")
+	hub := l.Accepts()
+	for i := range l.Remotes {
+		hub = hub || l.Remotes[i].Hub
+	}
+	if o.Cluster.Enabled() && hub {
+		e := d.wrong("leafnodes", "a hub of leaf nodes in a cluster is not supported yet by nats-broker: what comes from a leaf node would not be known as such on the other servers")
 		if at := d.at("cluster"); !at.IsZero() {
 			e.WithNote(at, "the cluster is here")
 		}
@@ -188,7 +192,14 @@ func (d *decoder) checkLeafOperator(l *Leafnodes) {
 	if a := &l.Authorization; a.User != "" || a.Nkey != "" || len(a.Users) > 0 {
 		d.unable("leafnodes.authorization", "operator mode does not allow specifying users in leafnode config")
 	}
-	if len(l.Remotes) > 0 {
-		d.wrong("leafnodes.remotes", "leafnode remotes in operator mode are not supported yet by nats-broker: leaf nodes can connect to this server, but it cannot connect as one")
+	for i := range l.Remotes {
+		if !validNkey(l.Remotes[i].Account, keyAccount) {
+			d.unable(fmt.Sprintf("leafnodes.remotes[%d].account", i), "operator mode requires account nkeys in remotes. "+
+				"Please add an `account` key to each remote in your `leafnodes` section, to assign it to an account. "+
+				"Each account value should be a 56 character public key, starting with the letter 'A'")
+		}
+	}
+	if a := l.Authorization.Account; a != "" && l.Accepts() && !validNkey(a, keyAccount) {
+		d.unable("leafnodes.authorization.account", "operator mode and non account nkeys are incompatible")
 	}
 }

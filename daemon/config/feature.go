@@ -27,7 +27,6 @@ const (
 	CertStore    Feature = "Windows certificate store"
 	Tracing      Feature = "message tracing"
 
-	LeafLimits    Feature = "limits of leaf nodes"
 	LeafDomains   Feature = "JetStream domains of leaf nodes"
 	LeafWebSocket Feature = "leaf nodes over WebSocket"
 	LeafProxies   Feature = "HTTP proxies of leaf nodes"

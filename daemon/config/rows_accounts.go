@@ -26,7 +26,7 @@ func accountRows() []*Option {
 								bind: field(func(l *AccountLimits) *int { return &l.MaxSubscriptions })},
 							{Name: "max_payload", Aliases: []string{"max_pay"}, Kind: Size, Doc: "Largest message; -1 is the server's.",
 								bind: field(func(l *AccountLimits) *int64 { return &l.MaxPayload })},
-							{Name: "max_leafnodes", Aliases: []string{"max_leafs"}, Kind: Integer, Feature: LeafLimits, Doc: "Leaf nodes; -1 is unlimited.",
+							{Name: "max_leafnodes", Aliases: []string{"max_leafs"}, Kind: Integer, Doc: "Leaf node connections; -1 is unlimited.",
 								bind: field(func(l *AccountLimits) *int { return &l.MaxLeafnodes })},
 						}
 					}, bind: field(func(a *Account) *AccountLimits { return &a.Limits })},

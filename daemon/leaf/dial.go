@@ -98,8 +98,7 @@ func (d *dialer) pause(err error, lasted time.Duration) time.Duration {
 // once makes one connection and serves it to its end.
 func (d *dialer) once() error {
 	cfg := d.cfg.Load()
-	if d.srv.broker.Account(cfg.Account) == nil {
-		err := fmt.Errorf("account %q missing", cfg.Account)
+	if err := d.bring(cfg.Account); err != nil {
 		d.srv.log.Error(fmt.Sprintf("Unable to lookup account %s for solicited leafnode connection: %v", cfg.Account, err))
 		return err
 	}
@@ -113,6 +112,21 @@ func (d *dialer) once() error {
 	d.attempts = 0
 	d.mu.Unlock()
 	return d.srv.serve(nc, d, u)
+}
+
+// bring sees to it that the account is there.
+func (d *dialer) bring(account string) error {
+	if f := d.srv.opts.Load().Bring; f != nil {
+		ctx, cancel := context.WithTimeout(d.ctx, resolveTimeout)
+		defer cancel()
+		if err := f(ctx, account); err != nil {
+			return err
+		}
+	}
+	if d.srv.broker.Account(account) == nil {
+		return fmt.Errorf("account %q missing", account)
+	}
+	return nil
 }
 
 // pick chooses the URL to try next.

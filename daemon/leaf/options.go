@@ -42,6 +42,9 @@ type Options struct {
 	// ReportFirst and ReportLater: of the failures to connect for the first time, and after that, every so manieth is
 	// logged as an error; 3600 and 1.
 	ReportFirst, ReportLater int
+	// Bring is for brokers whose accounts come when they are first needed: it has the account of a remote come; nil: all
+	// accounts are there.
+	Bring func(ctx context.Context, account string) error
 	// Resolve finds the addresses of a host name; nil: the system's resolver.
 	Resolve func(ctx context.Context, host string) ([]string, error)
 

@@ -1,7 +1,9 @@
 package leaf
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 )
@@ -9,6 +11,7 @@ import (
 // register notes a connection that serves an account from now on. One of the same leaf node, which must have lost it, ends.
 func (s *Server) register(l *Link) error {
 	var old *Link
+	limit := l.acc.LeafLimit()
 	s.mu.Lock()
 	switch {
 	case s.stopped || s.lameDuck:
@@ -27,6 +30,16 @@ func (s *Server) register(l *Link) error {
 			}
 		}
 	}
+	others := 0
+	for o := range s.links {
+		if o.registered && o.acc == l.acc && o != old {
+			others++
+		}
+	}
+	if others >= limit {
+		s.mu.Unlock()
+		return errAccountFull
+	}
 	l.registered = true
 	s.mu.Unlock()
 	if old != nil {
@@ -34,6 +47,24 @@ func (s *Server) register(l *Link) error {
 		s.log.Warn(l.label + " - Replacing connection from same server")
 	}
 	return nil
+}
+
+// errAccountFull refuses a connection beyond the limit of its account.
+var errAccountFull = &refusal{
+	reason: broker.MaxAccountConnectionsExceeded.String(), tell: "maximum account active connections exceeded",
+	log: "maximum account active connections exceeded",
+}
+
+// trim ends the connections beyond the limits of their accounts, the latest first.
+func (s *Server) trim() {
+	links := s.registered()
+	slices.SortFunc(links, func(a, b *Link) int { return cmp.Compare(a.id, b.id) })
+	n := make(map[*broker.Account]int)
+	for _, l := range links {
+		if n[l.acc]++; n[l.acc] > l.acc.LeafLimit() {
+			l.Abort(errAccountFull)
+		}
+	}
 }
 
 var duplicate = broker.DuplicateRemoteLeafnodeConnection.String()

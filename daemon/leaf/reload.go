@@ -68,6 +68,7 @@ func (s *Server) commit(o *Options) {
 		}
 	}
 	s.announce(o, old)
+	s.trim()
 	for _, l := range repack {
 		if l != nil {
 			l.follow(l.compression())
