@@ -29,6 +29,7 @@ func resolved(c *jwt.AccountClaims) (*jwt.AccountClaims, []error) {
 	for _, x := range c.Imports {
 		i := *x
 		local := jwt.Subject(i.LocalSubject)
+		//lint:ignore SA1019 old claims have it
 		if err := resolve(subject.Accounts{Account: c.Subject, Import: i.Account}, &i.Subject, &i.To, &local); err != nil {
 			failed(i.Type.String()+" import", i.Subject, err)
 			continue
