@@ -58,11 +58,11 @@ func checkSeen(t *testing.T, seen map[int]bool) {
 
 // unseenOfConsumers are those of unseen["consumers"] that no conversation about consumers provokes either, by reason.
 var unseenOfConsumers = map[string][]int{
-	"work queues and interest, which are not built": {10084, 10098, 10099, 10100, 10101, 10134},
-	"mirrors and sources ask for them":              {10225},
-	"a limit of the server, which these have not":   {10125},
-	"a disk fails":               {10104},
-	"another check comes before": {10016, 10078, 10087, 10102, 10103, 10105, 10106, 10114, 10126, 10132, 10181, 10182},
+	"one server has no replicas":                  {10134},
+	"mirrors and sources ask for them":            {10225},
+	"a limit of the server, which these have not": {10125},
+	"a disk fails":                                {10104},
+	"another check comes before":                  {10016, 10078, 10087, 10102, 10103, 10105, 10106, 10114, 10126, 10132, 10181, 10182},
 }
 
 // checkConsumerCodes holds the codes of consumers against what nats-server has sent.

@@ -62,7 +62,8 @@ var elsewhere = map[string]string{
 	"a domain named API, ACK, FC, SNAPSHOT or EVENT":                  "TestReservedDomains",
 	"when data is synced, if nothing is said":                         "the power cuts of the journal",
 	"/healthz of a stream in memory":                                  "daemon/monitor: TestHealthOfStreamsInMemory",
-	"compression s2":                                                  "TestCompression",
+	"a header of one byte, where a line is added to it":               "TestShortHeaders in daemon/jetstream",
+	"compression s2": "TestCompression",
 }
 
 // TestDiffersOnPurpose holds the manual's list against what both say.
