@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
@@ -21,7 +22,7 @@ func (s *Stream) schedule() {
 		}
 		return
 	}
-	wait := max(time.Duration(next-s.now()), 10*time.Millisecond)
+	wait := max(time.Duration(next-s.acc.srv.ages.now()), 10*time.Millisecond)
 	if s.timer == nil {
 		s.timer = time.AfterFunc(wait, s.expire)
 		return
@@ -40,11 +41,31 @@ func (s *Stream) expire() {
 		s.schedule()
 		return
 	}
-	if c, ok := s.machine.Expire(s.now()); ok {
+	if c, ok := s.machine.Expire(s.acc.srv.ages.now()); ok {
 		s.follow(c, nil)
 		return
 	}
 	s.schedule()
+}
+
+// clockJumped is told of a jump of the clock, and when it is followed. Nobody looks for what is too old before some timer says
+// so; so all streams look when it is.
+func (s *Server) clockJumped(jump time.Duration, followed bool) {
+	if followed {
+		s.log.Warn(fmt.Sprintf("JetStream: what is stored ages by the clock again, which differs by %v from what it was", jump.Round(time.Second)))
+		return
+	}
+	s.log.Warn(fmt.Sprintf("JetStream: the clock has jumped by %v: for %v nothing goes for its age that would not have gone without", jump.Round(time.Second), jumpAfter))
+	time.AfterFunc(jumpAfter+time.Second, func() {
+		if s.ending() {
+			return
+		}
+		s.each(func(a *account) {
+			for _, st := range a.list() {
+				st.expire()
+			}
+		})
+	})
 }
 
 // follow has a change that was accepted committed and applied. mu is held.

@@ -25,6 +25,7 @@ func (s *Server) watchDisk() {
 		case <-tick.C:
 			s.lookAtDisk()
 			f.tryAgain()
+			s.ages.now() // a jump is seen when it happens
 		case <-s.watch.soon:
 			s.lookForRoom()
 		}

@@ -48,6 +48,7 @@ type Server struct {
 	counted          *vfs.Counted  // what is done to the disk; nil: nothing
 	fs               vfs.FS        // that files are on
 	memory           *memoryBound  // of Start
+	ages             *ages
 	work             sync.WaitGroup
 }
 
@@ -56,6 +57,7 @@ func New(b *broker.Broker, o Options, log *logging.Logger) *Server {
 	s := &Server{broker: b, log: log, accounts: map[string]*account{}, fs: vfs.OS, watch: diskWatch{now: time.Now, after: stuckAfter, soon: make(chan struct{}, 1)}}
 	o = o.withDefaults()
 	s.opts.Store(&o)
+	s.ages = newAges(s.clockJumped)
 	var key [16]byte
 	_, _ = rand.Read(key[:]) // it never fails
 	s.idKey = stream.Key{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}

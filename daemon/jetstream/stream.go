@@ -144,6 +144,7 @@ func (a *account) newStream(c *api.StreamConfig, log stream.Log, created time.Ti
 	if s.machine, err = stream.Open(m, w, a.srv.idKey, s.now()); err != nil {
 		return nil, err
 	}
+	s.machine.AgeBy(a.srv.ages.now)
 	s.config.Store(c)
 	return s, s.ways(c)
 }

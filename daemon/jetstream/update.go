@@ -99,7 +99,7 @@ func (s *Stream) reconfigure(c *api.StreamConfig) error {
 	}
 	s.config.Store(c)
 	s.directly(c.AllowDirect)
-	if c, ok := s.machine.Expire(s.now()); ok {
+	if c, ok := s.machine.Expire(s.acc.srv.ages.now()); ok {
 		s.follow(c, nil)
 		for s.machine.Pending() > 0 && s.failed == nil {
 			s.settled.Wait()

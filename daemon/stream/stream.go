@@ -22,7 +22,8 @@ type Stream struct {
 	over     overlay
 	batched  Record // scratch of reads
 	wanted   func(subject []byte) bool
-	later    int64 // when it is looked again for what is too old, after it could not be read
+	ages     func() int64 // nil: what is given
+	later    int64        // when it is looked again for what is too old, after it could not be read
 }
 
 // Open returns the machine over a log. now is the time, for the message ids that are still remembered: they are found
@@ -177,7 +178,16 @@ func (s *Stream) Expire(now int64) (Change, bool) {
 	return c, true
 }
 
-func (s *Stream) forget(now int64) { s.known.forget(now - int64(s.cfg.Window)) }
+// AgeBy sets what returns the time by which what is stored grows old, where that is another than the one that is given:
+// after a jump of the clock.
+func (s *Stream) AgeBy(ages func() int64) { s.ages = ages }
+
+func (s *Stream) forget(now int64) {
+	if s.ages != nil {
+		now = min(now, s.ages())
+	}
+	s.known.forget(now - int64(s.cfg.Window))
+}
 
 // NextForget returns when the oldest id need not be known any more; 0: none is known.
 func (s *Stream) NextForget() int64 {
