@@ -37,7 +37,7 @@ func (a *account) restore(r *request) {
 		return
 	}
 	to := "$JS.SNAPSHOT.RESTORE." + name + "." + randomID()
-	x := &delivery{a: a, config: c, start: time.Now().UTC(), came: make(chan piece, mostPieces), client: a.asker(r), stop: a.carriage.stops()}
+	x := &delivery{a: a, config: c, state: q.State, start: time.Now().UTC(), came: make(chan piece, mostPieces), client: a.asker(r), stop: a.carriage.stops()}
 	sub, failed := a.broker.SubscribeService(to, "", x.take)
 	if failed != nil {
 		a.fail(r, api.RestoreSubscribe.Error(to, failed))
@@ -112,6 +112,7 @@ const (
 type delivery struct {
 	a      *account
 	config *api.StreamConfig
+	state  api.StreamState // as the request says
 	start  time.Time
 	client json.RawMessage
 	sub    *broker.InternalSubscription

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -41,7 +42,15 @@ type rebuiltConsumer struct {
 // build reads the archive and makes the stream.
 func (x *delivery) build() (*api.StreamInfo, error) {
 	b := &rebuilt{a: x.a, config: x.config}
-	err := b.read(archive.NewReader(s2.NewReader(x)))
+	plain := bufio.NewReaderSize(s2.NewReader(x), 64<<10)
+	begins, err := plain.Peek(len(archive.Magic))
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+	case string(begins) == archive.Magic || len(begins) < len(archive.Magic):
+		err = b.read(archive.NewReader(plain))
+	default:
+		err = b.readOld(plain, x.state)
+	}
 	if err == nil {
 		var info *api.StreamInfo
 		if info, err = b.finish(); err == nil {
@@ -161,9 +170,6 @@ func (b *rebuilt) take(r *archive.Reader, e *archive.Entry) error {
 	if most := b.a.srv.broker.Options().MaxPayload; e.Header+e.Payload > most {
 		return fmt.Errorf("message sequence %d exceeds maximum payload size", e.Seq)
 	}
-	if !subject.ValidStrict(e.Name, false) || !subject.IsLiteral(e.Name) {
-		return fmt.Errorf("message sequence %d has the subject %q", e.Seq, e.Name)
-	}
 	if last := b.log.State().Last; e.Seq <= last || e.Seq > b.state.LastSeq {
 		return fmt.Errorf("message sequence %d out of order", e.Seq)
 	}
@@ -171,17 +177,24 @@ func (b *rebuilt) take(r *archive.Reader, e *archive.Entry) error {
 	if err != nil {
 		return err
 	}
-	if len(h) > 0 && (!bytes.HasPrefix(h, []byte("NATS/1.0")) || !bytes.HasSuffix(h, []byte("\r\n\r\n"))) {
-		return fmt.Errorf("message sequence %d has a header that is none", e.Seq)
+	return b.store(&stream.Record{Seq: e.Seq, Time: e.Time, Subject: []byte(e.Name), Header: h, Payload: p})
+}
+
+// store takes a message into the log.
+func (b *rebuilt) store(r *stream.Record) error {
+	if subj := string(r.Subject); !subject.ValidStrict(subj, false) || !subject.IsLiteral(subj) {
+		return fmt.Errorf("message sequence %d has the subject %q", r.Seq, subj)
 	}
-	if len(h) == 0 {
-		h = nil
+	if h := r.Header; len(h) == 0 {
+		r.Header = nil
+	} else if !bytes.HasPrefix(h, []byte("NATS/1.0")) || !bytes.HasSuffix(h, []byte("\r\n\r\n")) {
+		return fmt.Errorf("message sequence %d has a header that is none", r.Seq)
 	}
-	b.bytes += b.log.Size(len(e.Name), len(h), len(p))
+	b.bytes += b.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
 	if err := b.room(); err != nil {
 		return err
 	}
-	return b.log.Append(&stream.Record{Seq: e.Seq, Time: e.Time, Subject: []byte(e.Name), Header: h, Payload: p})
+	return b.log.Append(r)
 }
 
 // room checks whether what has come fits.
@@ -201,6 +214,10 @@ func (b *rebuilt) consumer(name string, text []byte) error {
 	if err := json.Unmarshal(text, &x); err != nil {
 		return fmt.Errorf("failed to decode consumer %q state: %w", name, err)
 	}
+	return b.addConsumer(name, &x)
+}
+
+func (b *rebuilt) addConsumer(name string, x *api.ArchivedConsumer) error {
 	if x.Config == nil || x.State == nil {
 		return fmt.Errorf("consumer %q is missing config or state", name)
 	}

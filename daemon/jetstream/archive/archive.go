@@ -68,7 +68,7 @@ func (w *Writer) End() error { return w.Write("", 0, 0, nil, nil) }
 var (
 	ErrDamaged = errors.New("the archive is damaged")
 	ErrCut     = errors.New("the archive was cut off")
-	ErrForm    = errors.New("the archive does not begin with NATSARC1: those of older versions of nats-server cannot be read")
+	ErrForm    = errors.New("the archive has no form that is known")
 )
 
 // Reader reads an archive. Its memory grows with what has come, not with what is announced.
