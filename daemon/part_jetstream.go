@@ -251,6 +251,9 @@ func (p *jetStreamPart) admit() error {
 	if p.run != nil {
 		p.run.Resume()
 	}
+	if p.before != nil && p.run == nil {
+		p.log.Warn("JetStream is off now: the streams in memory of the process before this one are lost")
+	}
 	if p.before != nil && (p.run == nil || p.run.Inherited() == 0) {
 		p.before.close() // it is memory
 		p.before = nil

@@ -115,4 +115,5 @@ func (s *carriedWait) Fields(c *fields.Codec) {
 	fields.Number(c, 10, &r.Priority)
 	c.Text(11, &r.ID)
 	fields.Number(c, 12, &r.Delivered)
+	c.Flag(13, &r.Plain)
 }
