@@ -126,6 +126,20 @@ func TestShippedConfigurations(t *testing.T) {
 	}
 }
 
+// A point of the change log fits a line of a Debian change log, with what that puts before it: lintian says so otherwise.
+func TestChangelogFitsALine(t *testing.T) {
+	data, err := os.ReadFile("../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 80 - len("  * ") + len("- ")
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSuffix(line, "\n"); strings.HasPrefix(line, "- ") && len(line) > most {
+			t.Errorf("%d characters, at most %d: %s", len(line), most, line)
+		}
+	}
+}
+
 // The parts of the shipped configuration that are commented out are there to
 // be used: without the # it must still be valid.
 func TestShippedConfigurationUncommented(t *testing.T) {
