@@ -40,7 +40,7 @@ func (d *Daemon) jetStreamOptions(o *config.Options) jetstream.Options {
 	dir, _ := storeDir(o, d.System.StateDir)
 	out := jetstream.Options{
 		StoreDir: dir, Empty: j.NewStore, HowEmpty: "set jetstream.new_store to true", MaxMemory: j.MaxMemory, MaxStore: j.MaxStore, SyncInterval: j.SyncInterval,
-		Domain: j.Domain, Strict: j.Strict, MaxWindow: j.Limits.DuplicateWindow, MaxBuffered: j.MaxBufferedMsgs,
+		Domain: j.Domain, Strict: j.Strict, LongReplies: featureFlags(o)["js_ack_fc_v2"], MaxWindow: j.Limits.DuplicateWindow, MaxBuffered: j.MaxBufferedMsgs,
 		MaxBufferedBy: j.MaxBufferedSize, Requests: j.RequestQueueLimit, Infos: j.InfoQueueLimit,
 		MaxAckPending: j.Limits.MaxAckPending, MaxRequestBatch: j.Limits.MaxRequestBatch, MaxConsumers: j.Limits.DefaultMaxConsumers,
 		Accounts: map[string]api.AccountLimits{},

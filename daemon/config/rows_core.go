@@ -36,7 +36,7 @@ func coreRows() []*Option {
 			Doc:  "Keys and values that describe the server; they show in monitoring.",
 			bind: field(func(o *Options) *map[string]string { return &o.Metadata })},
 		{Name: "feature_flags", Kind: BoolMap, Class: Restart,
-			Doc:  "Feature flags the server opts in to or out of; they show in monitoring.",
+			Doc:  "Feature flags the server opts in to or out of; they show in monitoring. js_ack_fc_v2 has acks of consumers name domain and account; the others concern clusters with streams and change nothing.",
 			bind: field(func(o *Options) *map[string]bool { return &o.FeatureFlags })},
 		{Name: "no_header_support", Kind: Boolean, Default: "false", Class: NewConnections,
 			Doc:  "Refuse message headers.",

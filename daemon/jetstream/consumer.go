@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/consumer"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 	"github.com/nats-broker/nats-broker/daemon/subjects"
 )
 
@@ -63,7 +65,7 @@ type Consumer struct {
 // machineOf is what the machine works by.
 func machineOf(s *Stream, name string, c *api.ConsumerConfig) consumer.Config {
 	m := machineFor(c)
-	m.AckPrefix, m.FlowPrefix = "$JS.ACK."+s.Name()+"."+name+".", "$JS.FC."+s.Name()+"."+name+"."
+	m.AckPrefix, m.FlowPrefix = s.replies("$JS.ACK.", name), s.replies("$JS.FC.", name)
 	m.Burst = s.acc.srv.broker.Options().MaxPayload
 	if most := int(s.config.Load().MaxMsgSize); most > 0 {
 		m.Burst = most
@@ -138,6 +140,15 @@ func (w world) Interested(subject, group string) bool {
 
 func (w world) NewID() string { return randomID() }
 
+// replies is what reply subjects of a kind begin with, through a dot: in the long form they name the domain and the account. Both are
+// understood.
+func (s *Stream) replies(kind, consumer string) string {
+	if o := s.acc.srv.options(); o.LongReplies {
+		kind += cmp.Or(o.Domain, "_") + "." + subject.NameHash(s.acc.name()) + "."
+	}
+	return kind + s.Name() + "." + consumer + "."
+}
+
 // open subscribes to what comes to the consumer, and lets it deliver.
 func (c *Consumer) open() error {
 	cfg, stream := c.config.Load(), c.s.Name()
@@ -161,6 +172,7 @@ func (c *Consumer) open() error {
 	}
 	if cfg.Push() {
 		where["$JS.FC."+stream+"."+c.name+".>"] = c.flowAnswer
+		where["$JS.FC.*.*."+stream+"."+c.name+".>"] = c.flowAnswer
 	}
 	for pattern, f := range where {
 		if err := listen(pattern, f); err != nil {

@@ -20,6 +20,8 @@ type Options struct {
 
 	Domain string
 	Strict bool // unknown fields of requests are errors
+	// LongReplies has the subjects of acks and of flow control name domain and account: js_ack_fc_v2 of nats-server.
+	LongReplies bool
 
 	MaxWindow     time.Duration // longest duplicate window; 0: any
 	MaxBuffered   int           // messages of a stream that are not stored yet

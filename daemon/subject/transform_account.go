@@ -58,7 +58,7 @@ func (a Accounts) Resolve(s string) (string, error) {
 		if value == "" {
 			return "", &MappingError{token, ErrMappingUnavailable}
 		}
-		tokens[i] = nameHash(value)
+		tokens[i] = NameHash(value)
 	}
 	return strings.Join(tokens, "."), nil
 }
@@ -75,8 +75,8 @@ func (a Accounts) ResolveAll(subjects ...*string) error {
 	return nil
 }
 
-// nameHash is the short hash of a name that nats-server uses in subjects: eight letters and digits.
-func nameHash(name string) string {
+// NameHash is the short hash of a name that nats-server uses in subjects: eight letters and digits.
+func NameHash(name string) string {
 	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	sum := sha256.Sum256([]byte(name))
 	b := sum[:8]
