@@ -46,10 +46,11 @@ func (l *Log) Subject(name []byte) (stream.Totals, error) {
 // Knows implements [stream.Log].
 func (l *Log) Knows(name []byte) error {
 	l.mu.RLock()
-	complete := l.complete
+	_, known := l.table.Find(name)
+	known = known || l.complete
 	l.mu.RUnlock()
-	if complete {
-		return nil
+	if known {
+		return nil // bounds are as good
 	}
 	_, err := l.Subject(name)
 	return err

@@ -203,3 +203,32 @@ func openRotten(t *testing.T, disk *sim.Disk, reports *[]Report) *Log {
 	}
 	return l
 }
+
+// TestKnowsReadsNothing: a subject in the table is known, also where only a bound of its first message is.
+func TestKnowsReadsNothing(t *testing.T) {
+	w := makeRotten(t)
+	var reports []Report
+	l := openRotten(t, w.disk, &reports)
+	name := []byte("s.1.v")
+	before, err := l.Subject(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Begin(1000)
+	if _, err := l.Remove(before.First); err != nil {
+		t.Fatal(err)
+	}
+	l.node.Shrink(0)
+	closeAll(l)
+	w.disk.Hook(on(syscall.ENOMEM, ext(".seg"), sim.Open, sim.Read))
+	if err := l.Knows(name); err != nil {
+		t.Error(err)
+	}
+	if err := l.Knows([]byte("s.2.v")); !errors.Is(err, stream.ErrNotNow) {
+		t.Errorf("knows of what it has not looked for: %v", err)
+	}
+	w.disk.Hook(nil)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
