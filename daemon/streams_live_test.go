@@ -227,3 +227,79 @@ func TestFastPublishersLeaveRoom(t *testing.T) {
 		return err == nil
 	})
 }
+
+// TestLostMessagesAreSeen damages what is stored, and looks where an administrator looks.
+func TestLostMessagesAreSeen(t *testing.T) {
+	dir := t.TempDir()
+	socket, monitor := filepath.Join(t.TempDir(), "control.sock"), brokertest.FreePort(t)
+	status, env := notified(t)
+	s := brokertest.Start(t, brokertest.Options{Env: []string{env},
+		Config: fmt.Sprintf("log_format: json\nconfig_watch: off\ncontrol_socket: %q\nhttp: \"127.0.0.1:%d\"\njetstream { store_dir: %q }\n", socket, monitor, dir)})
+	client := func() (*nats.Conn, nats.JetStreamContext) {
+		t.Helper()
+		nc := connect(t, s.URL())
+		js, err := nc.JetStream(nats.MaxWait(brokertest.Patience))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nc, js
+	}
+	nc, js := client()
+	if _, err := js.AddStream(&nats.StreamConfig{Name: "S", Subjects: []string{"s"}}); err != nil {
+		t.Fatal(err)
+	}
+	random := make([]byte, 10_000)
+	for range 30 {
+		if _, err := rand.Read(random); err != nil { // so that it cannot be made smaller
+			t.Fatal(err)
+		}
+		if _, err := js.Publish("s", random); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nc.Close()
+	s.Stop()
+	files, err := filepath.Glob(filepath.Join(dir, "nats-broker/streams/*/*.seg"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := 50_000; at < len(text); at += 50_000 {
+			text[at] ^= 1
+		}
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Restart()
+	nc, js = client()
+	defer nc.Close()
+	lost := 0
+	for seq := uint64(1); seq <= 30; seq++ {
+		if _, err := js.GetMsg("S", seq); err != nil {
+			lost++
+		}
+	}
+	if lost == 0 || lost == 30 {
+		t.Fatalf("%d of 30 messages cannot be read", lost)
+	}
+	s.WaitLog(`"event":"messages-lost"`)
+	text := fmt.Sprintf("%d stored messages cannot be read, stream $G > S", lost)
+	if code, out := verb(t, socket, "status"); code != 0 || !strings.Contains(out, "WARNING: "+text) || !strings.Contains(out, "lost messages:") {
+		t.Errorf("status exits %d: %s", code, out)
+	}
+	res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", monitor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || res.StatusCode != 200 || string(body) != `{"status":"ok","remark":"`+strings.ReplaceAll(text, ">", `\u003e`)+`"}` {
+		t.Errorf("%d %s, %v", res.StatusCode, body, err)
+	}
+	until(t, "systemctl status says so", func() bool { return strings.HasPrefix(status.get(), text) })
+}
