@@ -12,7 +12,9 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
@@ -226,6 +228,80 @@ func TestFastPublishersLeaveRoom(t *testing.T) {
 		_, err := js.Publish("s", random)
 		return err == nil
 	})
+}
+
+// TestDiskFilledToTheLastByte: while somebody publishes, somebody else takes all that is free. What is acknowledged stays, and it goes
+// on when there is room again.
+func TestDiskFilledToTheLastByte(t *testing.T) {
+	dir := t.TempDir()
+	s := brokertest.Start(t, brokertest.Options{
+		Binary: smallDisk(t, dir, "256m"), Config: fmt.Sprintf("log_format: json\nconfig_watch: off\njetstream { store_dir: %q, max_file: 1TB }\n", dir),
+	})
+	nc := connect(t, s.URL())
+	defer nc.Close()
+	js, err := nc.JetStream(nats.MaxWait(time.Second), nats.PublishAsyncMaxPending(64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.AddStream(&nats.StreamConfig{Name: "S", Subjects: []string{"s"}, MaxMsgs: 100}); err != nil {
+		t.Fatal(err)
+	}
+	random := make([]byte, 256<<10)
+	publish := func() nats.PubAckFuture {
+		t.Helper()
+		if _, err := rand.Read(random); err != nil { // so that it cannot be made smaller
+			t.Fatal(err)
+		}
+		f, err := js.PublishAsync("s", random)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	for range 8 {
+		publish()
+	}
+	f, err := os.Create(fmt.Sprintf("/proc/%d/root%s/filler", s.PID(), dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var space unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &space); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, int64(space.Bavail)*space.Bsize-(16<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Seek(0, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	for piece := make([]byte, 64<<10); err == nil; { // the broker takes its share meanwhile
+		_, err = f.Write(piece)
+	}
+	var last uint64 // that was acknowledged
+	for range 60 {
+		select {
+		case a := <-publish().Ok():
+			last = a.Sequence
+		case <-time.After(100 * time.Millisecond): // it waits, or was refused: either may be
+		}
+	}
+	s.WaitLog(`"event":"storage-full"`)
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "messages are taken again", func() bool {
+		a, err := js.Publish("s", random)
+		return err == nil && a.Sequence > last
+	})
+	if _, err := js.GetMsg("S", last); last > 0 && err != nil {
+		t.Errorf("message %d was acknowledged: %v", last, err)
+	}
+	s.Signal(syscall.SIGTERM)
+	if code := s.Wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
 }
 
 // TestLostMessagesAreSeen damages what is stored, and looks where an administrator looks.

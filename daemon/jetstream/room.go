@@ -24,7 +24,6 @@ func (s *Server) watchDisk() {
 			return
 		case <-tick.C:
 			s.lookAtDisk()
-			f.tryAgain()
 			s.ages.now() // a jump is seen when it happens
 		case <-s.watch.soon:
 			s.lookForRoom()
@@ -55,7 +54,7 @@ func (s *Server) lookAtRoom() {
 // makeRoom brings what was removed to the disk, where it frees something: nothing else asks for that while nothing is stored.
 func (s *Server) makeRoom() {
 	if at := s.files.journal.Position(); s.watch.freed.Swap(at) != at {
-		s.files.checkpointSoon(at)
+		s.press(at)
 	}
 }
 
@@ -72,6 +71,19 @@ func (f *files) tryAgain() {
 	for _, k := range list {
 		_ = k.log.SealTail() // it has said so when it began
 	}
+}
+
+// press has everything up to a commit brought to the disk, unless that is being tried.
+func (s *Server) press(upTo uint64) {
+	if !s.watch.pressing.CompareAndSwap(false, true) {
+		return
+	}
+	s.files.behind.Go(func() {
+		defer s.watch.pressing.Store(false)
+		if err := s.files.checkpoint(upTo); err != nil {
+			s.log.Debug("JetStream: what is stored cannot be brought to the disk yet: " + err.Error())
+		}
+	})
 }
 
 // spaceEvent tells the system account that the disk is full.

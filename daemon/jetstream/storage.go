@@ -38,7 +38,7 @@ func (s *Server) Storage() (r StorageReport, ok bool) {
 	for k := range vfs.Kinds {
 		r.Written[k.String()] = s.counted.Figures(k).WriteBytes
 	}
-	if t := s.watch.blocked.Load(); t != 0 && j.Blocked {
+	if t := s.watch.blocked.Load(); t != 0 && j.Blocked && !r.Full { // on a full disk it waits for room
 		r.Stuck = max(r.Stuck, time.Duration(s.watch.now().UnixNano()-t))
 	}
 	return r, true
@@ -58,7 +58,8 @@ type diskWatch struct {
 	soon chan struct{} // so much was stored that the disk is to be asked before the next second
 	seen atomic.Uint64 // what was taken when it was asked last
 
-	freed atomic.Uint64 // the commit up to which everything removed was brought to a full disk
+	pressing atomic.Bool   // a checkpoint is tried
+	freed    atomic.Uint64 // the commit up to which everything removed was brought to a full disk
 }
 
 // took counts bytes of messages that were stored in files. Who stores fast must not fill what has to stay free before somebody
@@ -73,7 +74,7 @@ func (s *Server) took(n uint64) {
 	}
 }
 
-// lookForRoom has the disk asked how much is free, unless that is being done.
+// lookForRoom has the disk asked how much is free, and what could not be written written, unless that is being done.
 func (s *Server) lookForRoom() {
 	w := &s.watch
 	if !w.looking.CompareAndSwap(false, true) {
@@ -83,6 +84,7 @@ func (s *Server) lookForRoom() {
 	s.files.behind.Go(func() {
 		defer w.looking.Store(false)
 		s.lookAtRoom()
+		s.files.tryAgain()
 	})
 }
 
@@ -95,6 +97,8 @@ func (s *Server) lookAtDisk() {
 		w.blocked.Store(0)
 	case w.blocked.Load() == 0:
 		w.blocked.Store(w.now().UnixNano())
+	default: // the journal asks once for what it waits for, and that has failed
+		s.press(s.files.journal.Position())
 	}
 	r, _ := s.Storage()
 	switch stuck := r.Stuck >= w.after; {

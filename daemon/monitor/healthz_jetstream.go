@@ -79,10 +79,10 @@ func (s *Storage) Trouble() string {
 	switch {
 	case s.Failed != nil:
 		return "storage failed: " + s.Failed.Error()
-	case s.Stuck >= stuckAfter:
-		return fmt.Sprintf("storage does not answer: a write has taken %v so far", s.Stuck.Round(time.Second))
 	case s.Full:
 		return fmt.Sprintf("has no room on the disk: %d bytes are free, %d must be", s.Free, s.Need)
+	case s.Stuck >= stuckAfter:
+		return fmt.Sprintf("storage does not answer: a write has taken %v so far", s.Stuck.Round(time.Second))
 	}
 	return ""
 }
