@@ -8,7 +8,7 @@ func webSocketRow() *Option {
 		return &Option{Name: name, Kind: String, Class: NewConnections, Doc: doc, bind: field(at)}
 	}
 	return &Option{Name: "websocket", Aliases: []string{"ws"}, Kind: Block, Feature: WebSockets,
-		Doc:  "Clients that connect by WebSocket, such as browsers. Without a port or a socket the block means nothing.",
+		Doc:  "Clients that connect by WebSocket, such as browsers. Without a port or a socket the block means nothing. Leaf nodes do not come by it.",
 		bind: field(func(o *Options) *WebSocket { return &o.WebSocket }),
 		fields: func() []*Option {
 			return []*Option{

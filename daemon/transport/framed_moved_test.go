@@ -149,10 +149,10 @@ func TestFramedMovesUnderPressure(t *testing.T) {
 				p := newWebPeer(t, nc)
 				p.keeps = f.Context
 				done := serveMoved(c)
-				sent := sample(5, 24<<20)
+				sent := sample(5, 14<<20)
 				half := 0
 				var next *Frames
-				for i, part := range [][]byte{sent[:16<<20], sent[16<<20 : 18<<20], sent[18<<20:]} {
+				for i, part := range [][]byte{sent[:10<<20], sent[10<<20 : 11<<20], sent[11<<20:]} {
 					c.Out.Send(part)
 					c, next = moveForTest(t, c, done)
 					done = serveMoved(c)
@@ -160,7 +160,7 @@ func TestFramedMovesUnderPressure(t *testing.T) {
 						half++
 					}
 					if i == 1 {
-						if got, err := p.data(5 << 20); err != nil || !bytes.HasPrefix(sent, got) {
+						if got, err := p.data(3 << 20); err != nil || !bytes.HasPrefix(sent, got) {
 							t.Fatalf("%d bytes, %v", len(got), err)
 						} else {
 							sent = sent[len(got):]

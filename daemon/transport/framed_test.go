@@ -344,7 +344,7 @@ func TestFramedFarewell(t *testing.T) {
 		if _, err := p.data(1); err != nil { // it is served
 			t.Fatal(err)
 		}
-		big := sample(1, 16<<20)
+		big := sample(1, 8<<20)
 		c.Out.Send(big)
 		c.Abort(errors.New("enough"))
 		if err := <-done; err == nil || err.Error() != "enough" {
@@ -384,7 +384,7 @@ func TestInflatingTakesNoMemory(t *testing.T) {
 		done <- err
 	}()
 	p := newWebPeer(t, other)
-	const size = 64 << 20
+	const size = 24 << 20
 	if _, err := other.Write(p.frame(nil, 0xC2, deflated(make([]byte, size)))); err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func TestWebSocketRequests(t *testing.T) {
 		requests    []string
 	}{
 		{"any", "", false, []string{
-			webRequest("GET", "/"), webRequest("GET", "/any/path?x=1"), webRequest("POST", "/"), webRequest("GET", "/mqtt"), webRequest("GET", "/a/mqtt"),
+			webRequest("GET", "/"), webRequest("GET", "/any/path?x=1"), webRequest("POST", "/"), webRequest("GET", "/mqtt"), webRequest("GET", "/a/mqtt"), webRequest("GET", "/leafnode"),
 			webRequest("GET", "/", "Upgrade: h2c, WebSocket"), webRequest("GET", "/", "Upgrade: h2c"), webRequest("GET", "/", "Upgrade: "),
 			webRequest("GET", "/", "Connection: keep-alive, upgrade"), webRequest("GET", "/", "Connection: keep-alive"), webRequest("GET", "/", "Connection: "),
 			webRequest("GET", "/", "Sec-WebSocket-Key: "), webRequest("GET", "/", "Sec-WebSocket-Key: short"), webRequest("GET", "/", "Sec-WebSocket-Key: c2hvcnQ="),
