@@ -11,6 +11,7 @@
 //	                  a stream: N messages into it, or until SIGTERM, and the number of each that was
 //	                  acknowledged; how many there are; are the first N there?
 //	probe slow URL    a consumer that does not read before SIGUSR1; then ok, or exits 1
+//	probe wait URL    a pull that waits, of a stream in memory, for what comes at SIGUSR1; then ok, or exits 1
 package main
 
 import (
@@ -27,7 +28,7 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: probe once|load|carry|stranger|stream|slow URL [ARGUMENT...]")
+		fmt.Fprintln(os.Stderr, "usage: probe once|load|carry|stranger|stream|slow|wait URL [ARGUMENT...]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -73,6 +74,8 @@ func run(ctx context.Context, verb, url string, more []string) error {
 		return stream(ctx, url, more[0], more[1:])
 	case "slow":
 		return slow(ctx, url)
+	case "wait":
+		return wait(ctx, url)
 	}
 	return fmt.Errorf("unknown verb %q", verb)
 }
