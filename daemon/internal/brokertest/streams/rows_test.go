@@ -1,6 +1,9 @@
 package streams
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // creates are configurations to ask for, without the braces, name and storage.
 var creates = []string{
@@ -126,7 +129,11 @@ func rowTalks() (list []talk) {
 		return `{"name":"S","storage":"%kind"` + c + `}`
 	}
 	for i, c := range creates {
-		list = append(list, talk{name: fmt.Sprintf("create %d %.40s", i, c), once: true, steps: []string{other, `req $JS.API.STREAM.CREATE.S ` + body(c), `req $JS.API.STREAM.CREATE.S ` + body(c)}})
+		steps := []string{other, `req $JS.API.STREAM.CREATE.S ` + body(c), `req $JS.API.STREAM.CREATE.S ` + body(c)}
+		if strings.Contains(c, `"no_ack":true`) && strings.Contains(c, `>"]`) { // it stores what is asked about it, nats-server some time later
+			steps = append(steps, `req $JS.API.STREAM.DELETE.S`)
+		}
+		list = append(list, talk{name: fmt.Sprintf("create %d %.40s", i, c), once: true, steps: steps})
 	}
 	for i, u := range updates {
 		list = append(list, talk{name: fmt.Sprintf("update %d %.40s", i, u[1]), steps: []string{
