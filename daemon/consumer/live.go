@@ -7,7 +7,7 @@ type Live struct {
 	DeliveredTime, FloorTime int64 // Position.Time of both
 
 	// Of the client that a pull consumer is pinned to.
-	Pin             string
+	Pin, PinGroup   string
 	Pinned, PinEnds int64
 
 	// Of flow control.
@@ -34,7 +34,7 @@ func (m *Machine) Live() Live {
 		Rate: HeldBack{h.seq, h.until, int64(h.room), h.filled, h.last, h.upTo}}
 	switch p := m.taker.(type) {
 	case *pull:
-		l.Pin, l.Pinned, l.PinEnds = p.pin, p.pinned, p.pinEnds
+		l.Pin, l.PinGroup, l.Pinned, l.PinEnds = p.pin, p.group, p.pinned, p.pinEnds
 	case *push:
 		l.Window, l.Sent, l.Covered, l.Asked = p.window, p.sent, p.upTo, p.asked
 	}
@@ -50,7 +50,7 @@ func (m *Machine) Relive(l Live, now int64) {
 	switch p := m.taker.(type) {
 	case *pull:
 		if m.cfg.Priority == PolicyPinned {
-			p.pin, p.pinned, p.pinEnds = l.Pin, l.Pinned, min(l.PinEnds, now+m.cfg.PinnedTime)
+			p.pin, p.group, p.pinned, p.pinEnds = l.Pin, l.PinGroup, l.Pinned, min(l.PinEnds, after(now, m.cfg.PinnedTime))
 		}
 	case *push:
 		if p.window > 0 && l.Window > 0 {

@@ -59,6 +59,11 @@ func TestPinsMove(t *testing.T) {
 	if now, at := m.Pin(); now != id || at != since || id == "" {
 		t.Errorf("%q since %d", now, at)
 	}
+	other := cfg
+	other.MaxAckPending = 5
+	if m.Update(other, 500*ms); !pinned(m) {
+		t.Error("an update of something else takes the pin")
+	}
 	m.Request("y", Request{Batch: 1, Group: "g", ID: "another"}, 500*ms)
 	if s := m.Statuses(); len(s) != 1 || s[0].Line != "423 Nats-Pin-Id mismatch" {
 		t.Errorf("%+v", s)
@@ -67,6 +72,23 @@ func TestPinsMove(t *testing.T) {
 	if now, _ := m.Pin(); now != "" {
 		t.Error("it is pinned for ever")
 	}
+	if n := m.Notices(); len(n) == 0 || n[len(n)-1].Kind != NoticeUnpinned || n[len(n)-1].Group != "g" {
+		t.Errorf("%+v", n)
+	}
+
+	cfg.PinnedTime = never
+	m = New(cfg, w, 1)
+	m.Request("x", Request{Batch: 1, Group: "g"}, 1)
+	want, _ = m.Next(1)
+	m.Deliver(want, 10, 1, 1)
+	if m = move(t, m, cfg, w, 500*ms); m.Tick(1002*ms) || !pinned(m) {
+		t.Error("it was to be pinned for ever")
+	}
+}
+
+func pinned(m *Machine) bool {
+	id, _ := m.Pin()
+	return id != ""
 }
 
 // The window of flow control stays as large as it was, with what is under way, and the answer to what was asked counts.

@@ -91,6 +91,7 @@ func (s *carriedLive) Fields(c *fields.Codec) {
 	fields.Number(c, 14, &s.Rate.Filled)
 	fields.Number(c, 15, &s.Rate.Last)
 	fields.Number(c, 16, &s.Rate.UpTo)
+	c.Text(17, &s.PinGroup)
 }
 
 // carriedWait is a pull request that waits, with what is left of it.

@@ -22,7 +22,7 @@ import (
 // carriedSample is a state in which no field is zero.
 func carriedSample() *carried {
 	live := consumer.Live{
-		Active: 21, DeliveredTime: 22, FloorTime: 23, Pin: "pin", Pinned: 24, PinEnds: 25, Window: 26, Sent: 27, Covered: 28, Asked: "$JS.FC.S.c.x",
+		Active: 21, DeliveredTime: 22, FloorTime: 23, Pin: "pin", PinGroup: "g", Pinned: 24, PinEnds: 25, Window: 26, Sent: 27, Covered: 28, Asked: "$JS.FC.S.c.x",
 		Rate: consumer.HeldBack{Seq: 29, Until: 30, Room: -31, Filled: 32, Last: 33, UpTo: 34},
 	}
 	return &carried{
