@@ -126,8 +126,11 @@ func (l *Link) traffic(f *proto.RouteFrame, frame []byte) error {
 	return nil
 }
 
-// maxPassed bounds what is remembered of the rules.
-const maxPassed = 4096
+// maxPassed bounds what is remembered of the rules, and maxMemo the length of what is remembered of whatever comes from a peer.
+const (
+	maxPassed = 4096
+	maxMemo   = 256
+)
 
 // passes reports whether a message on a subject may come from the peer. ends says that, if not, the connection is
 // to end.
@@ -148,7 +151,9 @@ func (l *Link) passes(subj []byte) (ok, ends bool) {
 		l.passed = make(map[string]bool)
 	}
 	ok = rules.passes(string(subj))
-	l.passed[string(subj)] = ok
+	if len(subj) <= maxMemo {
+		l.passed[string(subj)] = ok
+	}
 	return ok, ends
 }
 
@@ -192,6 +197,8 @@ func (l *Link) groupName(q []byte) string {
 		clear(l.names)
 	}
 	s := string(q)
-	l.names[s] = s
+	if len(s) <= maxMemo {
+		l.names[s] = s
+	}
 	return s
 }

@@ -208,4 +208,7 @@ func (s accounts) Went(a *broker.Account) {
 			l.Abort(&refusal{reason: "Missing Account"})
 		}
 	}
+	s.mu.Lock()
+	delete(s.interests, a)
+	s.mu.Unlock()
 }
