@@ -14,10 +14,10 @@ type leafSource struct{ part *leafPart }
 
 // EachLeaf implements [monitor.LeafSource].
 func (s leafSource) EachLeaf(subs bool, account string, f func(*monitor.LeafRow)) {
-	if s.part.run == nil {
+	if s.part.run.Load() == nil {
 		return
 	}
-	for _, l := range s.part.run.Stats(subs) {
+	for _, l := range s.part.run.Load().Stats(subs) {
 		if account == "" || account == l.Account {
 			row := leafRow(&l)
 			f(&row)
@@ -39,10 +39,10 @@ func leafRow(l *leaf.Stats) monitor.LeafRow {
 
 // LeafRemotes implements [monitor.LeafSource].
 func (s leafSource) LeafRemotes() (list []*monitor.LeafRemote) {
-	if s.part.run == nil {
+	if s.part.run.Load() == nil {
 		return nil
 	}
-	for _, r := range s.part.run.RemoteStates() {
+	for _, r := range s.part.run.Load().RemoteStates() {
 		m := &monitor.LeafRemote{Account: r.Remote.Account, Connected: r.Connected, Disabled: r.Remote.Disabled, Attempts: r.Attempts}
 		for _, u := range r.Remote.URLs {
 			m.URLs = append(m.URLs, u.Host)
@@ -60,17 +60,17 @@ func (s leafSource) LeafRemotes() (list []*monitor.LeafRemote) {
 
 // varz is what /varz shows of leaf nodes.
 func (p *leafPart) varz(o *config.Options) (v monitor.LeafVarz) {
-	if p.run == nil {
+	if p.run.Load() == nil {
 		return v
 	}
 	l := &o.Leafnodes
 	if l.Accepts() {
-		v.Host, v.Port = leafHost(l), p.run.Port()
+		v.Host, v.Port = leafHost(l), p.run.Load().Port()
 		v.AuthTimeout = leafAuthTimeout(l).Seconds()
 		v.TLSTimeout = orElse(l.TLS.Timeout, transport.DefaultTLSTimeout).Seconds()
 		v.TLSRequired, v.TLSVerify = l.TLS.Defined, l.TLS.Defined && l.TLS.Verify
 	}
-	if listener, _ := p.run.TLS(); listener != nil && len(listener.Presented()) > 0 {
+	if listener, _ := p.run.Load().TLS(); listener != nil && len(listener.Presented()) > 0 {
 		v.TLSCertNotAfter = listener.Presented()[0].NotAfter.UTC()
 	}
 	if l.WriteDeadline != 0 && l.WriteDeadline != o.WriteDeadline {

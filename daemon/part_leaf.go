@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
@@ -26,7 +27,7 @@ type leafPart struct {
 	d    *Daemon
 	log  *logging.Logger
 	gate *leafGate
-	run  *leaf.Server // nil: there are none
+	run  atomic.Pointer[leaf.Server] // nil: there are none; the monitor runs before
 	openSockets
 }
 
@@ -73,7 +74,7 @@ func (p *leafPart) start(cfg *config.Config) error {
 		}
 		p.set(list...)
 	}
-	p.run = run
+	p.run.Store(run)
 	run.Start(listeners...)
 	return nil
 }
@@ -102,10 +103,10 @@ func (p *leafPart) places(o *config.Options) []place {
 
 // material implements [presents].
 func (p *leafPart) material() (list []usedTLS) {
-	if p.run == nil {
+	if p.run.Load() == nil {
 		return nil
 	}
-	listener, remotes := p.run.TLS()
+	listener, remotes := p.run.Load().TLS()
 	if listener != nil {
 		list = append(list, usedTLS{"leaf", listener})
 	}
@@ -119,42 +120,42 @@ func (p *leafPart) material() (list []usedTLS) {
 func (p *leafPart) count(t *control.Traffic) { addTraffic(t, p.traffic()) }
 
 func (p *leafPart) traffic() (t broker.Traffic) {
-	if p.run == nil {
+	if p.run.Load() == nil {
 		return t
 	}
-	return p.run.Traffic()
+	return p.run.Load().Traffic()
 }
 
 // links counts the connections.
 func (p *leafPart) links(account string) int {
-	if p.run == nil {
+	if p.run.Load() == nil {
 		return 0
 	}
-	return p.run.Links(account)
+	return p.run.Load().Links(account)
 }
 
 // account has the figures of the connections of one account.
 func (p *leafPart) account(name string) (int, broker.Traffic) {
-	if p.run == nil {
+	if p.run.Load() == nil {
 		return 0, broker.Traffic{}
 	}
-	return p.run.Links(name), p.run.TrafficOf(name)
+	return p.run.Load().Links(name), p.run.Load().TrafficOf(name)
 }
 
 // troubles counts the peers that took in too little in time, and those that said nothing any more.
 func (p *leafPart) troubles() (slow, stale int64) {
-	if p.run == nil {
+	if p.run.Load() == nil {
 		return 0, 0
 	}
-	return p.run.Slow(), p.run.Stale()
+	return p.run.Load().Slow(), p.run.Load().Stale()
 }
 
 // checks implements [checked]: one for each remote.
 func (p *leafPart) checks() (list []monitor.Check) {
-	if p.run == nil {
+	if p.run.Load() == nil {
 		return nil
 	}
-	for _, r := range p.run.RemoteStates() {
+	for _, r := range p.run.Load().RemoteStates() {
 		c := monitor.Check{Name: "leaf node remote " + r.Remote.Name(), OK: r.Connected || r.Remote.Disabled, Detail: "connected"}
 		switch {
 		case r.Remote.Disabled:
@@ -174,10 +175,10 @@ func (p *leafPart) checks() (list []monitor.Check) {
 
 // prepare follows the configuration; accounts and users have changed before.
 func (p *leafPart) prepare(old, new *config.Config) (*change, error) {
-	if p.run == nil && !new.Options.Leafnodes.Enabled() {
+	if p.run.Load() == nil && !new.Options.Leafnodes.Enabled() {
 		return nil, nil
 	}
-	if p.run == nil || old.Options.Leafnodes.Accepts() != new.Options.Leafnodes.Accepts() {
+	if p.run.Load() == nil || old.Options.Leafnodes.Accepts() != new.Options.Leafnodes.Accepts() {
 		return nil, needsRestart("leafnodes")
 	}
 	users, err := p.gate.prepare(new.Options)
@@ -188,7 +189,7 @@ func (p *leafPart) prepare(old, new *config.Config) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
-	commit, err := p.run.Prepare(opts)
+	commit, err := p.run.Load().Prepare(opts)
 	if err != nil {
 		return nil, fmt.Errorf("leafnodes: %w", err)
 	}
@@ -200,13 +201,13 @@ func (p *leafPart) prepare(old, new *config.Config) (*change, error) {
 
 // lameDuck implements [leaves].
 func (p *leafPart) lameDuck() {
-	if p.run != nil {
-		p.run.LameDuck(p.d.active.Load().cfg.Options.LameDuck.Duration)
+	if p.run.Load() != nil {
+		p.run.Load().LameDuck(p.d.active.Load().cfg.Options.LameDuck.Duration)
 	}
 }
 
 func (p *leafPart) stop() {
-	if p.run != nil {
-		p.run.Stop()
+	if p.run.Load() != nil {
+		p.run.Load().Stop()
 	}
 }
