@@ -22,6 +22,7 @@ func (s jetStreamSource) Server() *monitor.JetStreamServer {
 	}
 	o := js.Options()
 	stats := jetStreamStats(js.Usage())
+	memory, most := js.Memory()
 	stats.API.Level = api.Level
 	return &monitor.JetStreamServer{
 		Config: monitor.JetStreamConfig{
@@ -31,7 +32,7 @@ func (s jetStreamSource) Server() *monitor.JetStreamServer {
 		Limits: monitor.JetStreamLimits{
 			MaxRequestBatch: o.MaxRequestBatch, MaxAckPending: o.MaxAckPending, Duplicates: o.MaxWindow, MaxConsumers: o.MaxConsumers,
 		},
-		Stats: stats, Refused: js.Refused(),
+		Stats: stats, Refused: js.Refused(), Memory: memory, MemoryLimit: most,
 	}
 }
 

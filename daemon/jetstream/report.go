@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-broker/nats-broker/daemon/budget"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/store"
 )
@@ -189,3 +190,15 @@ type oldest struct {
 
 // Refused is how many messages were not stored and had no reply subject, in all streams since the start.
 func (s *Server) Refused() uint64 { return s.refused.Load() }
+
+// Memory returns how many bytes the store keeps in memory, by what they are for, and how many it may; 0: any number.
+func (s *Server) Memory() (used map[string]uint64, limit uint64) {
+	used = map[string]uint64{}
+	if s.memory == nil { // it has not started
+		return used, 0
+	}
+	for k := range budget.Kinds {
+		used[k.String()] = natural(s.memory.Used(k))
+	}
+	return used, natural(s.memory.Limit())
+}

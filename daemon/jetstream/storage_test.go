@@ -271,6 +271,9 @@ func TestStorageIsCounted(t *testing.T) {
 	if r, _ := n.server.Storage(); r.Stored != before+uint64(len("s.0four")) {
 		t.Errorf("%d bytes more", r.Stored-before)
 	}
+	if used, _ := n.server.Memory(); used["memory"] == 0 {
+		t.Errorf("a stream in memory takes none: %v", used)
+	}
 	if p := n.server.Recovery(); p.Streams != 1 {
 		t.Errorf("%+v", p)
 	}

@@ -33,7 +33,7 @@ func (f *fakeStreams) Server() *JetStreamServer {
 	return &JetStreamServer{
 		Config: JetStreamConfig{MaxMemory: 1 << 30, MaxStorage: 10 << 30, StoreDir: "/var/lib/nats-broker/nats-broker", SyncAlways: true, CompressOK: true, Strict: true, Domain: "hub"},
 		Limits: JetStreamLimits{MaxConsumers: 1000},
-		Stats:  JetStreamStats{Storage: 30 << 10, Accounts: 1, API: JetStreamAPI{Level: 5, Total: 12, Errors: 2}}, Refused: 7,
+		Stats:  JetStreamStats{Storage: 30 << 10, Accounts: 1, API: JetStreamAPI{Level: 5, Total: 12, Errors: 2}}, Refused: 7, Memory: map[string]uint64{"tails": 4096, "ids": 100}, MemoryLimit: 1 << 30,
 	}
 }
 

@@ -25,7 +25,9 @@ type JetStreamServer struct {
 	Limits JetStreamLimits
 	Stats  JetStreamStats
 
-	Refused uint64 // messages that were not taken and nobody was told
+	Refused     uint64            // messages that were not taken and nobody was told
+	Memory      map[string]uint64 // bytes that the store keeps in memory, by what they are for
+	MemoryLimit uint64            // 0: none
 }
 
 // JetStreamConfig is how it is configured. Sizes are in bytes.

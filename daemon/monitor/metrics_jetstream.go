@@ -75,6 +75,18 @@ func jetStreamMetrics() []metric {
 					emit(float64(j.Stats.Memory), "memory")
 				}
 			}},
+		{"jetstream_store_memory_bytes", gauge, []string{"kind"}, "Bytes that the store keeps in memory, by what they are for: pages, tails, tables, ids, windows, memory (streams in memory).",
+			func(s *scrape, emit emitFunc) {
+				if j := s.js.server; j != nil {
+					emitCounts(emit, j.Memory)
+				}
+			}},
+		{"jetstream_store_memory_max_bytes", gauge, nil, "Bytes that the store may keep in memory, of all kinds; 0: no bound.",
+			func(s *scrape, emit emitFunc) {
+				if j := s.js.server; j != nil {
+					emit(float64(j.MemoryLimit))
+				}
+			}},
 		{"jetstream_api_requests_total", counter, []string{"result"}, "Requests to the JetStream API that were answered, by result: ok, error.",
 			func(s *scrape, emit emitFunc) {
 				if j := s.js.server; j != nil {

@@ -74,6 +74,8 @@ func TestStorageMetrics(t *testing.T) {
 		`nats_broker_jetstream_stored_bytes_total`:              30 << 10,
 		`nats_broker_jetstream_api_requests_total ok`:           10,
 		`nats_broker_jetstream_api_requests_total error`:        2,
+		`nats_broker_jetstream_store_memory_bytes tails`:        4096,
+		`nats_broker_jetstream_store_memory_max_bytes`:          1 << 30,
 		`nats_broker_jetstream_refused_unseen_total`:            7,
 		`nats_broker_jetstream_lost_messages`:                   1,
 		`nats_broker_jetstream_disk_free_bytes`:                 100 << 30,
