@@ -203,7 +203,7 @@ func TestWebSocketProxies(t *testing.T) {
 	addr, socket := fmt.Sprintf("127.0.0.1:%d", port), filepath.Join(t.TempDir(), "ws.sock")
 	s := brokertest.Start(t, brokertest.Options{Config: fmt.Sprintf(
 		`http: "127.0.0.1:%d", websocket { listen: %q, no_tls: true, socket: %q, trusted_proxies: ["127.0.0.0/8", "10.0.0.0/8"] }`, monitor, addr, socket)})
-	for _, c := range []struct{ network, addr, header, ip string }{
+	for i, c := range []struct{ network, addr, header, ip string }{
 		{"tcp", addr, "", "127.0.0.1"},
 		{"tcp", addr, "X-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7"},
 		{"tcp", addr, "X-Forwarded-For: 6.6.6.6, 192.0.2.7, 10.1.2.3\r\n", "192.0.2.7"},
@@ -211,7 +211,7 @@ func TestWebSocketProxies(t *testing.T) {
 		{"tcp", addr, "X-Forwarded-For: 6.6.6.6, unknown\r\n", "127.0.0.1"},
 		{"unix", socket, "X-Forwarded-For: 6.6.6.6\r\n", ""}, // not trusted
 	} {
-		name := fmt.Sprintf("n%p", &c)
+		name := fmt.Sprint("n", i)
 		got := askWeb(t, c.network, c.addr, c.header, `{"name":"`+name+`"}`)
 		if c.ip != "" && !strings.Contains(got, `"client_ip":"`+c.ip+`"`) {
 			t.Errorf("%q: told %q", c.header, got)
