@@ -46,6 +46,7 @@ func (s leafSource) LeafRemotes() (list []*monitor.LeafRemote) {
 		m := &monitor.LeafRemote{Account: r.Remote.Account, Connected: r.Connected, Disabled: r.Remote.Disabled, Attempts: r.Attempts}
 		for _, u := range r.Remote.URLs {
 			m.URLs = append(m.URLs, u.Host)
+			m.Addresses = append(m.Addresses, u.Redacted())
 		}
 		if !r.Connected {
 			if r.Err != nil {

@@ -9,9 +9,9 @@ import (
 type HealthzOptions struct {
 	JSEnabled     bool   `json:"js-enabled,omitempty"` // the old name of the next one
 	JSEnabledOnly bool   `json:"js-enabled-only,omitempty"`
-	JSServerOnly  bool   `json:"js-server-only,omitempty"` // nothing of JetStream
-	JSMetaOnly    bool   `json:"js-meta-only,omitempty"`   // on a server on its own the same as nothing
-	LeafRemotes   bool   `json:"leaf-remotes-connected,omitempty"`
+	JSServerOnly  bool   `json:"js-server-only,omitempty"`         // nothing of JetStream
+	JSMetaOnly    bool   `json:"js-meta-only,omitempty"`           // on a server on its own the same as nothing
+	LeafRemotes   bool   `json:"leaf-remotes-connected,omitempty"` // and those of leaf nodes that are configured are connected
 	Account       string `json:"account,omitempty"`
 	Stream        string `json:"stream,omitempty"`
 	Consumer      string `json:"consumer,omitempty"`
@@ -103,6 +103,9 @@ func (r *Reporter) examine(o *HealthzOptions, f *findings) {
 			f.add(http.StatusInternalServerError, failed, HealthzError{Type: aboutConnection, Error: err.Error()})
 			return
 		}
+	}
+	if o.LeafRemotes && !r.examineRemotes(f) {
+		return
 	}
 	if !o.JSServerOnly && r.src.JetStream != nil && r.src.JetStream.Wanted() {
 		r.examineJetStream(o, f)

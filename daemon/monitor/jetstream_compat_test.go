@@ -217,3 +217,17 @@ func TestHealthOfStreamsInMemory(t *testing.T) {
 		t.Errorf("%d %s", code, body)
 	}
 }
+
+// TestHealthOfRemotesIsNATSServers asks both for remotes of leaf nodes that nobody answers to.
+func TestHealthOfRemotesIsNATSServers(t *testing.T) {
+	port := brokertest.FreePort(t)
+	more := fmt.Sprintf(`leafnodes { remotes: [
+  { url: "nats-leaf://u:secret@127.0.0.1:%d", account: A }, { urls: ["nats-leaf://127.0.0.1:%[1]d", "nats-leaf://127.0.0.2:%[1]d"], account: B } ] }
+accounts { A { users: [{user: a, password: a}] }, B { users: [{user: b, password: b}] } }
+`, port)
+	ours, theirs := startWith(t, "", more), startWith(t, brokertest.NATSServer(t), more)
+	sameOf(t, ours, theirs, "/healthz", "/healthz?leaf-remotes-connected=1", "/healthz?leaf-remotes-connected=1&details=1", "/healthz?leaf-remotes-connected=1&js-server-only=1")
+	if _, _, body := ours.get("/healthz?leaf-remotes-connected=1&details=1"); bytes.Contains(body, []byte("secret")) || bytes.Count(body, []byte("is not connected")) != 2 {
+		t.Errorf("%s", body)
+	}
+}

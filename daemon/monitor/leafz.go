@@ -45,6 +45,8 @@ type LeafRemote struct {
 	Attempts  int       `json:"failed_attempts,omitempty"` // in a row
 	Error     string    `json:"last_error,omitempty"`
 	Next      time.Time `json:"next_attempt,omitzero"`
+
+	Addresses []string `json:"-"` // the URLs, with passwords masked
 }
 
 // LeafRow is one leaf node connection.
