@@ -36,11 +36,14 @@ func frame(b0 byte, masked bool, lengthForm int, payload string) []byte {
 }
 
 // read gives everything to a reader, in pieces of n bytes, and says what came of it.
-func read(r *Reader, in []byte, n int) (events []string, err error) {
+func read(r *Reader, in []byte, n int) (events []string, err error) { return readAs("%q", r, in, n) }
+
+// readAs is read with data in another form.
+func readAs(form string, r *Reader, in []byte, n int) (events []string, err error) {
 	var data []byte
 	flush := func() {
 		if data != nil {
-			events = append(events, fmt.Sprintf("data %q", data))
+			events = append(events, fmt.Sprintf("data "+form, data))
 			data = nil
 		}
 	}
@@ -56,7 +59,7 @@ func read(r *Reader, in []byte, n int) (events []string, err error) {
 			switch p.Kind {
 			case Data:
 				data = append(data, part[:p.N]...)
-				if p.Packed {
+				if p.Packed && p.N > 0 {
 					flush()
 					events[len(events)-1] += " packed"
 				}
@@ -312,8 +315,9 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, n, how uint8) {
 		settings := Reader{Unmasked: how&1 != 0, Deflate: how&2 != 0}
 		whole, cut := settings, settings
-		a, errA := read(&whole, in, len(in)+1)
-		b, errB := read(&cut, in, int(n%16)+1)
+		const hex = `"%x"`
+		a, errA := readAs(hex, &whole, in, len(in)+1)
+		b, errB := readAs(hex, &cut, in, int(n%16)+1)
 		strip := strings.NewReplacer(`" packed data "`, "", `" data "`, "")
 		if fmt.Sprint(errA) != fmt.Sprint(errB) || strip.Replace(strings.Join(a, " ")) != strip.Replace(strings.Join(b, " ")) {
 			t.Fatalf("%q %v, in pieces %q %v", a, errA, b, errB)
