@@ -31,14 +31,14 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	m := n.server.memory
 	const limit = 1 << 20
 	m.SetLimit(limit)
-	js := ok(n.nc.JetStream(nats.PublishAsyncMaxPending(64)))
+	js := ok(n.nc.JetStream(nats.PublishAsyncMaxPending(64), nats.MaxWait(patience)))
 	text := make([]byte, 2000)
 	var acks []nats.PubAckFuture
 	for i := range 3 {
 		ok(n.js.CreateStream(n.ctx, jetstream.StreamConfig{Name: fmt.Sprint("S", i), Subjects: []string{fmt.Sprintf("s%d.*", i)}}))
 	}
 	for i := range 1200 { // 2.4 MB, which would wait in memory: no stream has a megabyte
-		acks = append(acks, ok(js.PublishAsync(fmt.Sprintf("s%d.%d", i%3, i), text)))
+		acks = append(acks, ok(js.PublishAsync(fmt.Sprintf("s%d.%d", i%3, i), text, nats.StallWait(patience))))
 	}
 	busy := 0
 	for _, a := range acks {
