@@ -15,7 +15,11 @@ type PeerPublisher struct {
 	in      *transport.Input
 	from    Origin
 	link    *Source // nil for a route
+	most    int     // bytes of a payload in Again; 0: any
 }
+
+// Bound sets the largest payload that [PeerPublisher.Again] passes on; 0: any. A larger one is left to who parses.
+func (p *PeerPublisher) Bound(payload int) { p.most = payload }
 
 // peerSide is what a sender has that delivers what a peer sends.
 type peerSide struct {
@@ -110,7 +114,7 @@ func (p *PeerPublisher) Again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
 	if pl == nil || pl.head == "" || !pl.current(s.acc.index) {
 		return 0, 0, 0
 	}
-	if n = proto.RouteAgain(buf, pl.head, len(s.lead), f); n == 0 {
+	if n = proto.RouteAgain(buf, pl.head, len(s.lead), p.most, f); n == 0 {
 		return 0, 0, 0
 	}
 	s.allGroups, s.peer.groups = pl.mapped, nil

@@ -177,10 +177,10 @@ func (l *Link) grant(who *broker.Identity, denied []string, domain string) {
 		publish, subscribe = f(who.Permissions)
 	}
 	both, out := l.domains(domain)
-	l.deny = append(append([]string(nil), denied...), out...)
+	out = append(append([]string(nil), denied...), out...)
 	l.rights.Store(&rights{
 		checked: publish, down: subscribe,
-		take: publish.with(both...), send: subscribe.with(l.deny...).with(both...),
+		take: publish.with(both...), send: subscribe.with(out...).with(both...),
 	})
 	o := l.srv.opts.Load()
 	l.limits = proto.Limits{ControlLine: maxLine, Payload: orLimit(who.MaxPayload, o.MaxPayload)}
@@ -219,6 +219,9 @@ func (l *Link) enter(who *broker.Identity) error {
 	if err := l.srv.register(l); err != nil {
 		return err
 	}
+	if l.srv.broker.Account(l.acc.Name()) != l.acc { // it went before it could see us
+		return &refusal{reason: "Missing Account", tell: "Authorization Violation", log: fmt.Sprintf("account %q missing", l.acc.Name())}
+	}
 	l.Out.Send(l.admission().frame())
 	l.serves()
 	return nil
@@ -229,6 +232,7 @@ func (l *Link) presentPublisher(user string) {
 	l.pub = broker.NewLinkPublisher(l.acc, broker.Source{
 		Link: l, Hub: l.toHub, Origin: l.originOf(), About: l.about(user),
 	}, proto.LeafLead)
+	l.pub.Bound(l.limits.Payload)
 }
 
 // originOf is the cluster to which the peer's messages do not go back by another connection.
@@ -244,9 +248,9 @@ func (l *Link) serves() {
 	l.state = serving
 	l.srv.attach(l)
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.finished = true
 	if !l.ended {
 		l.timer.Reset(firstPing)
 	}
-	l.mu.Unlock()
 }

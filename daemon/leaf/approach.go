@@ -13,6 +13,9 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
+// handshakeTime is how long TLS may take with a hub of which the remote does not say it.
+const handshakeTime = 3 * time.Second
+
 // finishTime is how long a hub may take to say that it has let us in.
 const finishTime = 2 * time.Second
 
@@ -35,7 +38,7 @@ func (l *Link) approach() (first []byte, err error) {
 	if err := json.Unmarshal(bytes.TrimSpace(first[len("INFO"):]), &i); err != nil {
 		return nil, &refusal{reason: "Protocol Violation", log: fmt.Sprintf("INFO: %v", err)}
 	}
-	if begins || !i.TLSRequired && l.cfg.TLS == nil && l.url.Scheme != "tls" {
+	if begins || !i.TLSRequired && l.cfg.TLS == nil && l.url.Scheme != "tls" && !l.dialer.secured.Load() {
 		return append(first, rest...), nil
 	}
 	if err := l.encrypt(rest); err != nil {
@@ -88,6 +91,7 @@ func (l *Link) encrypt(first []byte) (err error) {
 	if l.session, err = l.SecureClient(t, l.cfg.tlsHost(l.url), first); err != nil {
 		return &refusal{reason: "TLS Handshake Failure", log: "TLS leafnode handshake error: " + err.Error()}
 	}
+	l.dialer.secured.Store(true) // nobody takes it back by saying that TLS is not needed
 	return nil
 }
 
@@ -162,10 +166,10 @@ func (l *Link) greetHub(i *info) error {
 	}
 	l.state = waiting
 	l.Out.Send(c.frame())
+	l.watch(finishTime)
 	if !i.InfoOnConnect {
 		return l.begin()
 	}
-	l.watch(finishTime)
 	return nil
 }
 
@@ -175,7 +179,9 @@ func (l *Link) learn(i *info) {
 	if l.acc != nil && i.ConnectInfo {
 		return // once is enough
 	}
-	l.theirs.Import, l.theirs.Export = i.Import, i.Export
+	if i.ConnectInfo || i.Import != nil || i.Export != nil { // one about other servers says nothing of rights
+		l.theirs.Import, l.theirs.Export = i.Import, i.Export
+	}
 	if i.RemoteAccount != "" {
 		l.remoteAccount = i.RemoteAccount
 	}
@@ -193,33 +199,34 @@ func (l *Link) begin() error {
 	o := l.srv.opts.Load()
 	l.acc, l.name, l.cluster = acc, orElse(l.theirs.ServerName, l.theirs.ServerID), l.theirs.Cluster
 	l.isolated = o.Isolate || l.cfg.Isolate
-	both, out := l.domains(l.theirs.Domain)
-	l.deny = append(both[:len(both):len(both)], out...)
-	l.rights.Store(l.rightsByHub(both, out))
+	l.both, l.keep = l.domains(l.theirs.Domain)
+	l.rights.Store(l.rightsByHub())
 	l.limits = proto.Limits{ControlLine: maxLine, Payload: o.MaxPayload}
 	l.maxSubs = o.MaxSubscriptions
 	l.presentPublisher("")
 	if err := l.srv.register(l); err != nil {
 		return err
 	}
+	if l.srv.broker.Account(l.cfg.Account) != acc { // it went before it could see us
+		return &refusal{reason: "Missing Account", log: fmt.Sprintf("account %q missing", l.cfg.Account)}
+	}
 	l.serves()
 	return nil
 }
 
 // rightsByHub are what may cross as the hub has told and the remote is configured.
-func (l *Link) rightsByHub(both, out []string) *rights {
+func (l *Link) rightsByHub() *rights {
 	return &rights{
-		send:    l.theirs.Export.with(l.cfg.DenyExports...).with(both...).with(out...),
-		take:    l.theirs.Import.with(l.cfg.DenyImports...).with(both...),
+		send:    l.theirs.Export.with(l.cfg.DenyExports...).with(l.both...).with(l.keep...),
+		take:    l.theirs.Import.with(l.cfg.DenyImports...).with(l.both...),
 		checked: (*Rules)(nil).with(l.cfg.DenyImports...),
 	}
 }
 
 // regrant puts rights into effect that a hub has changed.
 func (l *Link) regrant() {
-	both, out := l.deny, []string(nil)
 	old := l.rights.Load()
-	now := l.rightsByHub(both, out)
+	now := l.rightsByHub()
 	if now.send.equal(old.send) && now.take.equal(old.take) {
 		return
 	}

@@ -23,6 +23,8 @@ type dialer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	secured atomic.Bool // a connection was encrypted: all are from then on
+
 	mu       sync.Mutex
 	urls     []*url.URL // in the order in which they are tried
 	at       int
@@ -227,9 +229,13 @@ func (d *dialer) learn(cfg *Remote, hosts []string) {
 	if cfg.IgnoreDiscovered || len(hosts) == 0 {
 		return
 	}
+	scheme := "nats-leaf"
+	if slices.ContainsFunc(cfg.URLs, func(u *url.URL) bool { return u.Scheme == "tls" }) {
+		scheme = "tls" // what is presented there is not to be read on the way
+	}
 	var list []*url.URL
 	for _, h := range hosts {
-		u, err := url.Parse("nats-leaf://" + h)
+		u, err := url.Parse(scheme + "://" + h)
 		if err != nil || u.Port() == "" || slices.ContainsFunc(cfg.URLs, func(c *url.URL) bool { return c.Host == u.Host }) {
 			continue
 		}

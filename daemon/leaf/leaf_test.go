@@ -271,7 +271,7 @@ func FuzzHub(f *testing.F) {
 	for _, s := range []string{
 		`{"server_id":"N","server_name":"h","client_id":3,"nonce":"x","leafnode_urls":["a:1"],"info_on_connect":true,"compression":"off"}`,
 		`{"connect_info":true,"remote_account":"A","import":{"allow":["a.>"]},"export":{"deny":["b"]}}`, `{"client_id":1}`, `{"cluster":"a b","client_id":1,"info_on_connect":true}`,
-		`{"client_id":1,"info_on_connect":true,"leafnode_urls":["%%","x","[::1]:2"],"domain":"d"}`,
+		`{"client_id":1,"info_on_connect":true,"leafnode_urls":["%%","x","[::1]:2"],"domain":"d"}`, `{"client_id":1,"leafnode_urls":["a:1"]}`,
 	} {
 		f.Add([]byte(s), []byte(`{"connect_info":true,"import":{"deny":["x"]}}`))
 	}

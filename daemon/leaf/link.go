@@ -39,7 +39,7 @@ type Link struct {
 	maxSubs    int
 	session    *tls.ConnectionState
 	presented  *broker.AuthRequest
-	deny       []string // that the peer does not take
+	both, keep []string // what crosses in no direction, and what does not go to the peer, because of JetStream
 	theirs     *info    // the peer's first INFO, if we dialled
 
 	srv    *Server
@@ -171,7 +171,9 @@ func (s *Server) serve(nc net.Conn, d *dialer, u *url.URL) error {
 		return &refusal{reason: reasonShutdown}
 	}
 	if d != nil {
-		d.serves(l)
+		if d.serves(l); d.ctx.Err() != nil { // taken out meanwhile
+			l.Abort(&refusal{reason: "Client Closed"})
+		}
 		s.log.Info(fmt.Sprintf("%s - Leafnode connection created for account: %s (%s)", l.label, l.cfg.Account, u.Host))
 	} else {
 		s.log.Info(l.label + " - Leafnode connection created")
@@ -195,7 +197,10 @@ func (l *Link) run(o *Options) (err error) {
 	if l.dialer == nil {
 		first, err = l.welcome(o)
 	} else {
-		first, err = l.approach()
+		l.watch(l.cfg.InfoTimeout + max(tlsTime(l.cfg.TLS), handshakeTime))
+		if first, err = l.approach(); err == nil {
+			l.watch(finishTime)
+		}
 	}
 	if cause := l.Aborted(); cause != nil {
 		return cause

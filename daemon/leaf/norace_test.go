@@ -3,9 +3,7 @@
 package leaf
 
 import (
-	"bufio"
 	"io"
-	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -53,39 +51,5 @@ func TestNothingIsAllocated(t *testing.T) {
 			to.nc.Close()
 			until(t, "interest stays", func() bool { return !c.from.b.Account("$G").Interested("a.b") })
 		})
-	}
-}
-
-type rawClient struct {
-	nc net.Conn
-	in *bufio.Reader
-}
-
-func raw(t *testing.T, at string) *rawClient {
-	t.Helper()
-	nc, err := net.Dial("tcp", at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nc.Close() })
-	c := &rawClient{nc, bufio.NewReader(nc)}
-	say(t, c, "CONNECT {\"verbose\":false,\"headers\":true}\r\nPING\r\n")
-	return c
-}
-
-// say sends something that ends with a PING, and waits for the answer.
-func say(t *testing.T, c *rawClient, text string) {
-	t.Helper()
-	if _, err := io.WriteString(c.nc, text); err != nil {
-		t.Fatal(err)
-	}
-	for {
-		line, err := c.in.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		if line == "PONG\r\n" {
-			return
-		}
 	}
 }

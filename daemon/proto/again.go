@@ -23,8 +23,8 @@ func Again(buf []byte, head string, maxPayload int, f *Frame) (n int) {
 
 // RouteAgain parses a frame of another server that begins with head, as [Again] does: RMSG
 // (of a leaf node LMSG), or HMSG, for no queue group and with no reply. at is where the subject
-// stands in head, which ends with the blank behind it and begins as a message without a header does.
-func RouteAgain(buf []byte, head string, at int, f *Frame) (n int) {
+// stands in head, which ends with the blank behind it and begins as a message without a header does. maxPayload is 0 for any.
+func RouteAgain(buf []byte, head string, at, maxPayload int, f *Frame) (n int) {
 	if len(buf) <= len(head) || string(buf[1:len(head)]) != head[1:] {
 		return 0
 	}
@@ -48,6 +48,9 @@ func RouteAgain(buf []byte, head string, at int, f *Frame) (n int) {
 		}
 		f.Op, f.Hdr, f.Size, f.HdrText, f.SizeText, f.Body = HPub, hdr, size, buf[len(head):i], buf[i+1:j], buf[j+2:n]
 	default:
+		return 0
+	}
+	if maxPayload > 0 && f.Size > maxPayload {
 		return 0
 	}
 	f.Subject, f.Reply, f.Tail = buf[at:len(head)-1], nil, buf[len(head):n]

@@ -95,7 +95,7 @@ func FuzzNextLeaf(f *testing.F) {
 				t.Fatalf("%q: %+v", b[:n], m)
 			}
 			var g Frame
-			if k := RouteAgain(b, LeafLead+string(p.Subject)+" ", len(LeafLead), &g); k != 0 && (k != n || p.HasQueues || p.Reply != nil || g.Size != p.Size || g.Hdr != p.Hdr) {
+			if k := RouteAgain(b, LeafLead+string(p.Subject)+" ", len(LeafLead), 0, &g); k != 0 && (k != n || p.HasQueues || p.Reply != nil || g.Size != p.Size || g.Hdr != p.Hdr) {
 				t.Fatalf("%q: %+v, again %+v", b[:n], p, g)
 			}
 		default:

@@ -171,7 +171,7 @@ func agrees(t *testing.T, b []byte, n int, f *RouteFrame) (seen bool) {
 		lead += string(f.Account) + " "
 	}
 	g := Frame{Hdr: -7}
-	m := RouteAgain(b, lead+string(f.Subject)+" ", len(lead), &g)
+	m := RouteAgain(b, lead+string(f.Subject)+" ", len(lead), 0, &g)
 	if m == 0 {
 		return false
 	}
@@ -211,7 +211,7 @@ func TestRouteAgain(t *testing.T) {
 			t.Errorf("%q: seen %v, want %v", c.frame, seen, c.seen)
 		}
 		for i := range n {
-			if RouteAgain(b[:i], "RMSG A foo ", len("RMSG A "), &Frame{}) != 0 {
+			if RouteAgain(b[:i], "RMSG A foo ", len("RMSG A "), 0, &Frame{}) != 0 {
 				t.Errorf("%q: complete with %d bytes", c.frame, i)
 			}
 		}

@@ -420,3 +420,39 @@ func TestFramesAreNotCopied(t *testing.T) {
 	other.Close()
 	<-done
 }
+
+// TestFramesWithoutData: a peer that sends frames in which there is nothing, faster than they are answered, does not keep the reader from
+// ending, nor from doing errands.
+func TestFramesWithoutData(t *testing.T) {
+	for _, f := range []Framing{{}, {Deflate: true, MaxPacked: 1 << 20}} {
+		for name, first := range map[string]byte{"pongs": 0x8A, "empty messages": 0x82} {
+			t.Run(fmt.Sprintf("%+v/%s", f, name), func(t *testing.T) {
+				c, other := pair(t)
+				done := serveFramed(c, f)
+				p := newWebPeer(t, other)
+				var burst []byte
+				for len(burst) < 64<<10 {
+					burst = p.frame(burst, first, nil)
+				}
+				flood := make(chan struct{})
+				go func() {
+					defer close(flood)
+					for {
+						if _, err := other.Write(burst); err != nil {
+							return // at the end of the test
+						}
+					}
+				}()
+				ran := make(chan struct{})
+				c.Wake(func() { close(ran) })
+				<-ran
+				c.Abort(errors.New("enough"))
+				if err := <-done; err == nil || err.Error() != "enough" {
+					t.Error("ended with", err)
+				}
+				other.Close()
+				<-flood
+			})
+		}
+	}
+}

@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"io"
+	"os"
 	"sync"
 
 	"github.com/klauspost/compress/flate"
@@ -65,6 +66,9 @@ func (u *unframer) Read(p []byte) (int, error) {
 		}
 	}
 	for {
+		if u.called() {
+			return 0, os.ErrDeadlineExceeded
+		}
 		n, err := u.read(p)
 		if n == 0 {
 			return 0, err
@@ -78,6 +82,10 @@ func (u *unframer) Read(p []byte) (int, error) {
 		}
 	}
 }
+
+// called reports whether there is something else to do for who reads than to wait for data: a peer may send frames without end that
+// have none.
+func (u *unframer) called() bool { return u.conn.cause.Load() != nil || u.conn.errands.Load() != nil }
 
 // take takes frames apart that have come, and puts their data into p, which has room for it and may be the same memory.
 func (u *unframer) take(p, in []byte) (n int) {
@@ -130,6 +138,9 @@ var (
 // readPacked is Read where messages may be compressed.
 func (u *unframer) readPacked(p []byte) (n int, err error) {
 	for {
+		if n == 0 && u.called() {
+			return 0, os.ErrDeadlineExceeded
+		}
 		if u.inflate != nil {
 			if n, err = u.inflated(p); n > 0 || err != nil {
 				return n, err
