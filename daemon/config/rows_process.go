@@ -8,7 +8,7 @@ import (
 
 // Subsystems are the names that log lines have, which log_levels takes.
 var Subsystems = []string{
-	"auth", "broker", "cluster", "control", "daemon", "jetstream", "logging", "monitor", "system", "tls", "watch",
+	"auth", "broker", "cluster", "control", "daemon", "jetstream", "leaf", "logging", "monitor", "system", "tls", "watch", "websocket",
 }
 
 // logRows say what is logged and where to.
