@@ -102,7 +102,7 @@ func finishRemote(d *decoder, at place, v *confparse.Value, block any) {
 			switch {
 			case strings.Contains(s, "{{"):
 				d.fail(at, where(key), "%s with functions ({{…}}) is not supported yet by nats-broker", key)
-			case !subject.Valid(s):
+			case !subject.Valid(s) || !subject.FitsLine(s):
 				d.fail(at, where(key), "invalid %s: subject %q is not a valid subject", key, s)
 			}
 		}
@@ -118,16 +118,22 @@ func (d *decoder) checkLeafURL(at place, span confparse.Span, u *url.URL) {
 		return
 	case "nats", "tls", "nats-leaf", "leaf", "":
 	default:
-		d.fail(at, span, "a leaf node cannot connect by %s://", u.Scheme).Secret = true
+		d.failAtStart(at, span, "a leaf node cannot connect by %s://", u.Scheme)
 		return
 	}
 	if u.Hostname() == "" {
-		d.fail(at, span, "the URL of a remote names no host").Secret = true
+		d.failAtStart(at, span, "the URL of a remote names no host")
 		return
 	}
 	if u.Port() == "" {
 		u.Host = net.JoinHostPort(u.Hostname(), leafPort)
 	}
+}
+
+// failAtStart notes what is wrong with a URL that nats-server's -t accepts.
+func (d *decoder) failAtStart(at place, span confparse.Span, format string, args ...any) {
+	e := d.fail(at, span, format, args...)
+	e.Secret, e.Hint = true, startMark
 }
 
 // checkLeafnodes looks at what the block has to do with others.
