@@ -46,7 +46,7 @@ untouched() {
 
 refused() {
 	local pid seen
-	theirs refused 'leafnodes { listen: "127.0.0.1:7422" }'
+	theirs refused 'gateway { name: here, listen: "127.0.0.1:7222" }'
 	pid=$(their_pid)
 	seen=$(both 2>&1) && bad 'a configuration that is refused fails the installation' "$seen" || ok 'a configuration that is refused fails the installation'
 	matches 'and says why' 'not supported yet by nats-broker' "$seen"
