@@ -226,19 +226,34 @@ func (p *peer) gather(m *nats.Msg) {
 // hear shows the next messages, by subject: in nats-server several goroutines send advisories.
 func (p *peer) hear(sub *nats.Subscription, n int) {
 	var list []*nats.Msg
-	for range n {
+	for len(list) < n {
 		r, err := sub.NextMsg(patience)
 		if err != nil {
 			p.say("  %v", err)
 			break
 		}
-		list = append(list, r)
+		if !p.late(r) {
+			list = append(list, r)
+		}
 	}
 	slices.SortStableFunc(list, func(a, b *nats.Msg) int { return strings.Compare(a.Subject, b.Subject) })
 	for _, r := range list {
 		p.say("  on %s", r.Subject)
 		p.show(r)
 	}
+}
+
+// named finds streams of talks by their numbers.
+var named = regexp.MustCompile(`\b[STO](\d+)\b`)
+
+// late reports whether an advisory is about a talk before this one: they are sent behind the answers, and nobody waits for them.
+func (p *peer) late(m *nats.Msg) bool {
+	if !strings.HasPrefix(m.Subject, "$JS.EVENT.") {
+		return false
+	}
+	all := named.FindAllStringSubmatch(m.Subject+" "+string(m.Data), -1)
+	own := slices.ContainsFunc(all, func(n []string) bool { return "S"+n[1] == p.listen.stream })
+	return len(all) > 0 && !own
 }
 
 func (p *peer) until(text string, m *nats.Msg, show bool) {
