@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nats-broker/nats-broker/daemon/config"
@@ -201,8 +203,13 @@ func lostAccounts(o, n *config.Options) (names []string) {
 // asksForCredentials reports whether a client needs a name, a key, a token or
 // a certificate to come in.
 func asksForCredentials(o *config.Options) bool {
+	return o.TLS.Verify && !o.AllowNonTLS || namesUsers(o)
+}
+
+// namesUsers reports whether a name, a key or a token is needed, whatever is said of certificates.
+func namesUsers(o *config.Options) bool {
 	switch {
-	case o.TLS.Verify && !o.AllowNonTLS, o.Operator.Enabled(), o.Authorization.Callout.Defined:
+	case o.Operator.Enabled(), o.Authorization.Callout.Defined:
 		return true
 	case o.NoAuthUser != "", onlySystemUsers(o):
 		return false
@@ -240,12 +247,40 @@ func openAddress(o *config.Options, listeners []*clientListener) string {
 	return ""
 }
 
+// openWebSocket and openLeafs are openAddress for the other listeners, as they are configured.
+func openWebSocket(o *config.Options) string {
+	w := &o.WebSocket
+	a := &w.Authorization
+	asks := w.TLS.Verify || w.NoAuthUser == "" && namesUsers(o) || a.User != "" || a.Token != ""
+	if !w.Defined || w.Port == 0 || asks || reach(w.Host) == 0 {
+		return ""
+	}
+	return net.JoinHostPort(cmp.Or(w.Host, "0.0.0.0"), strconv.Itoa(w.Port))
+}
+
+func openLeafs(o *config.Options) string {
+	l := &o.Leafnodes
+	a := &l.Authorization
+	asks := l.TLS.Verify || namesUsers(o) || a.User != "" || a.Nkey != "" || len(a.Users) > 0
+	if !l.Defined || !l.Accepts() || asks || reach(l.Host) == 0 {
+		return ""
+	}
+	return net.JoinHostPort(cmp.Or(l.Host, "0.0.0.0"), strconv.Itoa(l.Port))
+}
+
 // openWarning says that everybody may come in; "" if it is not so.
 func (d *Daemon) openWarning() string {
-	addr := openAddress(d.active.Load().cfg.Options, d.core.current())
+	o := d.active.Load().cfg.Options
+	who, addr := "Clients", openAddress(o, d.core.current())
+	if addr == "" {
+		who, addr = "WebSocket clients", openWebSocket(o)
+	}
+	if addr == "" {
+		who, addr = "Leaf nodes", openLeafs(o)
+	}
 	if addr == "" {
 		return ""
 	}
-	return "Clients of other machines may come in without credentials on " + addr +
+	return who + " of other machines may come in without credentials on " + addr +
 		": configure authorization, or listen on 127.0.0.1"
 }

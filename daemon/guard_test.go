@@ -184,3 +184,26 @@ func TestOpenAddress(t *testing.T) {
 		}
 	}
 }
+
+// The same of those who come by WebSocket, and of leaf nodes: what clients need is not all that counts.
+func TestOtherOpenAddresses(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string][2]string{
+		`websocket { port: 80, no_tls: true }`:                                                                     {"0.0.0.0:80", ""},
+		`websocket { listen: "127.0.0.1:80", no_tls: true }`:                                                       {"", ""},
+		`authorization { user: a, password: b }, websocket { port: 80, no_tls: true }`:                             {"", ""},
+		`authorization { users: [{user: a, password: b}] }, websocket { port: 80, no_tls: true, no_auth_user: a }`: {"0.0.0.0:80", ""},
+		`websocket { port: 80, no_tls: true, authorization { user: a, password: b } }`:                             {"", ""},
+		`leafnodes { port: 7422 }`:                                                                     {"", "0.0.0.0:7422"},
+		`leafnodes { listen: "127.0.0.1:7422" }`:                                                       {"", ""},
+		`leafnodes { port: 7422, authorization { user: a, password: b } }`:                             {"", ""},
+		`leafnodes { remotes: [{url: "nats://h:1"}] }`:                                                 {"", ""},
+		`authorization { user: a, password: b }, leafnodes { port: 7422 }`:                             {"", ""},
+		`authorization { users: [{user: a, password: b}] }, no_auth_user: a, leafnodes { port: 7422 }`: {"", "0.0.0.0:7422"},
+	} {
+		o := loadedText(t, filepath.Join(dir, "nats.conf"), text).cfg.Options
+		if web, leafs := openWebSocket(o), openLeafs(o); web != want[0] || leafs != want[1] {
+			t.Errorf("%s: %q and %q, want %q", text, web, leafs, want)
+		}
+	}
+}
