@@ -1,17 +1,16 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/peer"
 )
 
 // target is a server to be dialled. The zero value stands for one that dialled us.
@@ -32,14 +31,13 @@ type target struct {
 }
 
 const (
-	dialTimeout    = time.Second
-	resolveTimeout = 5 * time.Second
-	selfMemory     = time.Minute // of addresses that led here
-	selfPause      = time.Minute // at most, before the only address of a server is dialled again that led here
-	dialJitter     = 100 * time.Millisecond
-	crossJitter    = 500 * time.Millisecond // after a connection that was one too many
-	knownAttempts  = 3                      // to dial a server at the address that it had
-	lostAttempts   = 20                     // to dial again a server that was learnt from others, about 9 minutes
+	dialTimeout   = time.Second
+	selfMemory    = time.Minute // of addresses that led here
+	selfPause     = time.Minute // at most, before the only address of a server is dialled again that led here
+	dialJitter    = 100 * time.Millisecond
+	crossJitter   = 500 * time.Millisecond // after a connection that was one too many
+	knownAttempts = 3                      // to dial a server at the address that it had
+	lostAttempts  = 20                     // to dial again a server that was learnt from others, about 9 minutes
 )
 
 // dial has a server dialled, unless that is under way.
@@ -78,7 +76,7 @@ func (h *Hub) giveUp(t target) bool {
 func (h *Hub) connect(o *Options, t *target) (nc net.Conn, err error) {
 	addrs := []string{t.at}
 	if t.at == "" {
-		if addrs, err = h.addresses(o, t.url); err != nil {
+		if addrs, err = peer.Addresses(h.ctx, o.Resolve, t.url); err != nil {
 			return nil, err
 		}
 	}
@@ -112,32 +110,6 @@ func (h *Hub) connect(o *Options, t *target) (nc net.Conn, err error) {
 		}
 	}
 	return nil, err
-}
-
-// addresses finds the addresses of a server, anew for each attempt.
-func (h *Hub) addresses(o *Options, u *url.URL) ([]string, error) {
-	host := u.Hostname()
-	if _, err := netip.ParseAddr(host); err == nil {
-		return []string{u.Host}, nil
-	}
-	resolve := o.Resolve
-	if resolve == nil {
-		resolve = net.DefaultResolver.LookupHost
-	}
-	ctx, cancel := context.WithTimeout(h.ctx, resolveTimeout)
-	defer cancel()
-	list, err := resolve(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	addrs := make([]string, len(list))
-	for i, ip := range list {
-		addrs[i] = net.JoinHostPort(ip, u.Port())
-	}
-	if len(addrs) == 0 {
-		return nil, fmt.Errorf("no address for %q", host)
-	}
-	return addrs, nil
 }
 
 // errAllTaken ends the dialling of a name of which all addresses lead to servers that are connected.

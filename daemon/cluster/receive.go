@@ -213,7 +213,7 @@ func (r *Route) deliver(f *proto.RouteFrame, frame []byte) {
 	f.Message(frame, m)
 	r.queues = r.queues[:0]
 	for q := range f.Queues() {
-		r.queues = append(r.queues, r.name(q))
+		r.queues = append(r.queues, r.names.Of(q))
 	}
 	if ack, shown := proto.CutShown(m.Reply); shown != nil {
 		m.Reply, m.Shown, m.Tail = ack, shown, nil
@@ -245,19 +245,4 @@ func (r *Route) lookup(name string) *broker.Account {
 		r.accounts[name] = a
 	}
 	return a
-}
-
-const maxNames = 4096
-
-// name makes a string of a queue group's name, once for each.
-func (r *Route) name(q []byte) string {
-	if s, ok := r.names[string(q)]; ok {
-		return s
-	}
-	if len(r.names) >= maxNames {
-		clear(r.names)
-	}
-	s := string(q)
-	r.names[s] = s
-	return s
 }

@@ -49,7 +49,7 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 	}
 	e = &remote{account: account, members: members}
 	if len(f.Queue) > 0 {
-		e.queue = r.name(f.Queue)
+		e.queue = r.names.Of(f.Queue)
 	}
 	if err := r.adopt(e, f.Subject); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (r *Route) accountName(f *proto.RouteFrame) string {
 	if r.account != "" {
 		return r.account
 	}
-	return r.name(f.Account)
+	return r.names.Of(f.Account)
 }
 
 // readopt has the reader look at all entries again, since accounts came or went.

@@ -34,7 +34,7 @@ type Route struct {
 	known      bool         // it is registered
 	pub        *broker.PeerPublisher
 	accounts   map[string]*broker.Account // what names in messages stand for
-	names      map[string]string          // queue groups in messages, so that they are made once
+	names      peer.Names                 // queue groups in messages, so that they are made once
 	queues     []string
 	frame      proto.RouteFrame // at hand, while there is data
 	msg        proto.Frame      // what is delivered of it
@@ -110,7 +110,7 @@ func (h *Hub) newRoute(nc net.Conn, t target) *Route {
 		solicited: t.url != nil, explicit: t.explicit, url: t.url, account: t.account, gossip: t.gossip, key: t.key,
 		own: t.own, alone: t.alone, choices: t.choices, at: t.at,
 		wanted:   make(map[remoteKey]*remote),
-		accounts: make(map[string]*broker.Account), names: make(map[string]string),
+		accounts: make(map[string]*broker.Account), names: make(peer.Names),
 	}
 	r.pub = broker.NewPeerPublisher(r.lead)
 	r.label = fmt.Sprintf("%s - rid:%d", r.remote, r.rid)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/peer"
 )
 
 // dialer keeps up the connection to one remote. It ends when the remote is configured no longer, or the server stops.
@@ -36,8 +36,7 @@ type dialer struct {
 }
 
 const (
-	resolveTimeout = 5 * time.Second
-	quickPause     = 50 * time.Millisecond // before a connection is made anew that has lasted
+	quickPause = 50 * time.Millisecond // before a connection is made anew that has lasted
 )
 
 // addDialer begins to dial a remote. The lock is held.
@@ -119,7 +118,7 @@ func (d *dialer) once() error {
 // bring sees to it that the account is there.
 func (d *dialer) bring(account string) error {
 	if f := d.srv.opts.Load().Bring; f != nil {
-		ctx, cancel := context.WithTimeout(d.ctx, resolveTimeout)
+		ctx, cancel := context.WithTimeout(d.ctx, peer.ResolveTimeout)
 		defer cancel()
 		if err := f(ctx, account); err != nil {
 			return err
@@ -163,7 +162,7 @@ func (d *dialer) failed(u *url.URL, err error) {
 
 // connect makes a TCP connection to one of the addresses of a server.
 func (d *dialer) connect(cfg *Remote, u *url.URL) (nc net.Conn, err error) {
-	addrs, err := d.addresses(u)
+	addrs, err := peer.Addresses(d.ctx, d.srv.opts.Load().Resolve, u)
 	if err != nil {
 		return nil, err
 	}
@@ -179,32 +178,6 @@ func (d *dialer) connect(cfg *Remote, u *url.URL) (nc net.Conn, err error) {
 		}
 	}
 	return nil, err
-}
-
-// addresses finds the addresses of a server, anew for each attempt.
-func (d *dialer) addresses(u *url.URL) ([]string, error) {
-	host := u.Hostname()
-	if _, err := netip.ParseAddr(host); err == nil {
-		return []string{u.Host}, nil
-	}
-	resolve := d.srv.opts.Load().Resolve
-	if resolve == nil {
-		resolve = net.DefaultResolver.LookupHost
-	}
-	ctx, cancel := context.WithTimeout(d.ctx, resolveTimeout)
-	defer cancel()
-	list, err := resolve(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	addrs := make([]string, len(list))
-	for i, ip := range list {
-		addrs[i] = net.JoinHostPort(ip, u.Port())
-	}
-	if len(addrs) == 0 {
-		return nil, fmt.Errorf("no address for %q", host)
-	}
-	return addrs, nil
 }
 
 // serves notes the connection that there is; nil for none.

@@ -31,10 +31,10 @@ type Link struct {
 	greeted    time.Time
 	pub        *broker.PeerPublisher // nil until it serves an account
 	queues     []string
-	names      map[string]string // queue groups in messages, so that they are made once
-	frame      proto.RouteFrame  // at hand, while there is data
-	msg        proto.Frame       // what is delivered of it
-	passed     map[string]bool   // subjects that rules were asked about
+	names      peer.Names       // queue groups in messages, so that they are made once
+	frame      proto.RouteFrame // at hand, while there is data
+	msg        proto.Frame      // what is delivered of it
+	passed     map[string]bool  // subjects that rules were asked about
 	limits     proto.Limits
 	maxSubs    int
 	session    *tls.ConnectionState
@@ -132,7 +132,7 @@ func newNonce() string {
 func (s *Server) newLink(nc net.Conn, d *dialer, u *url.URL) *Link {
 	l := &Link{
 		srv: s, id: s.lastID.Add(1), remote: nc.RemoteAddr(), start: time.Now(), dialer: d, url: u,
-		wanted: make(map[wish]*want), names: make(map[string]string),
+		wanted: make(map[wish]*want), names: make(peer.Names),
 		limits: helloLimits,
 	}
 	if d == nil {

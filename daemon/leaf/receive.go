@@ -177,28 +177,11 @@ func (l *Link) deliver(f *proto.RouteFrame, frame []byte) error {
 	f.Message(frame, m)
 	l.queues = l.queues[:0]
 	for q := range f.Queues() {
-		l.queues = append(l.queues, l.groupName(q))
+		l.queues = append(l.queues, l.names.Of(q))
 	}
 	if ack, shown := proto.CutShown(m.Reply); shown != nil {
 		m.Reply, m.Shown, m.Tail = ack, shown, nil
 	}
 	l.pub.Deliver(l.acc, broker.Published, m, false, l.queues)
 	return nil
-}
-
-const maxNames = 4096
-
-// groupName makes a string of a queue group's name, once for each.
-func (l *Link) groupName(q []byte) string {
-	if s, ok := l.names[string(q)]; ok {
-		return s
-	}
-	if len(l.names) >= maxNames {
-		clear(l.names)
-	}
-	s := string(q)
-	if len(s) <= maxMemo {
-		l.names[s] = s
-	}
-	return s
 }
