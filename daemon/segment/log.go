@@ -56,8 +56,9 @@ type Log struct {
 	lastTime    int64
 	msgs, bytes uint64
 	names       int
-	unsure      bool // names may be too many
-	lost        []stream.Range
+	unsure      bool           // names may be too many
+	lost        []stream.Range // damaged: it stays so, and the state says it
+	withheld    []stream.Range // what the disk did not give since the log was opened
 
 	durable atomic.Uint64
 }

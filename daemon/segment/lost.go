@@ -14,7 +14,7 @@ import (
 
 // An error in reading is one of three things. *Damage*: the disk gave other bytes than were written, or they are gone; that
 // stays so. *EIO*: the disk does not give them, and hardly will: such messages are lost, but what they say of subjects and of
-// deletions is not known, so that nothing is decided as if they were not there. *Anything else*, from a want of
+// deletions is not known, so that nothing is decided as if they were not there, and the next start asks the disk anew. *Anything else*, from a want of
 // descriptors to a wrong mode, is over when its cause is.
 
 // damaged reports whether an error is of the first kind.
@@ -82,12 +82,17 @@ func (l *Log) losePage(r *run, p *pagePlace, err error) {
 func (l *Log) addLost(file string, from, to uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if from > to || covered(l.lost, from, to) {
+	if from > to || covered(l.lost, from, to) || covered(l.withheld, from, to) {
 		return
 	}
-	l.lost = addRange(l.lost, stream.Range{From: from, To: to})
-	l.changes++
-	l.o.Report(Report{What: Unreadable, File: file, Lost: stream.Range{From: from, To: to}, Err: err})
+	at := stream.Range{From: from, To: to}
+	if damaged(err) {
+		l.lost = addRange(l.lost, at)
+		l.changes++
+	} else {
+		l.withheld = addRange(l.withheld, at)
+	}
+	l.o.Report(Report{What: Unreadable, File: file, Lost: at, Err: err})
 }
 
 // tell reports something about messages that are there, or back again.
@@ -137,5 +142,9 @@ func addRange(list []stream.Range, add stream.Range) []stream.Range {
 func (l *Log) Lost() []stream.Range {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return slices.Clone(l.lost)
+	list := slices.Clone(l.lost)
+	for _, r := range l.withheld {
+		list = addRange(list, r)
+	}
+	return list
 }

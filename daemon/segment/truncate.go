@@ -39,7 +39,7 @@ func (l *Log) Truncate(first uint64) error {
 	l.mu.Lock()
 	l.below = l.first
 	l.first, l.firstTime = next, 0
-	l.lost = trimLost(l.lost, next)
+	l.lost, l.withheld = trimLost(l.lost, next), trimLost(l.withheld, next)
 	l.mu.Unlock()
 	for len(l.runs) > 0 && l.runs[0].last < next {
 		l.forgetRun(l.runs[0])
@@ -99,7 +99,7 @@ func (l *Log) empty(first, last uint64) {
 	l.complete = true
 	l.first, l.last, l.firstTime, l.told = first, last, 0, true
 	l.msgs, l.bytes, l.names, l.unsure = 0, 0, 0, false
-	l.lost = nil
+	l.lost, l.withheld = nil, nil
 }
 
 // forgetRun takes a whole run out. Where it does not say which subjects it held the table is given up.

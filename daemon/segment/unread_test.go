@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 	"testing"
@@ -106,5 +107,53 @@ func TestNothingExpiresUnread(t *testing.T) {
 func closeAll(l *Log) {
 	for _, f := range l.files {
 		f.rest()
+	}
+}
+
+// TestWithheldIsNotLostForEver: what the disk did not give while the log was open is said to be lost, and asked for anew by
+// the next start, even if a state was written in between.
+func TestWithheldIsNotLostForEver(t *testing.T) {
+	w := makeRotten(t)
+	var reports []Report
+	l, err := Open(w.disk, "/log", rotOptions(&reports))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.node.Shrink(0)
+	closeAll(l)
+	w.disk.Hook(refuse(sim.Read, syscall.EIO, segments))
+	var r stream.Record
+	for seq := range w.want {
+		if err := l.Load(seq, &r); !errors.Is(err, stream.ErrUnreadable) {
+			t.Fatalf("message %d: %v", seq, err)
+		}
+	}
+	w.disk.Hook(nil)
+	if len(l.Lost()) == 0 {
+		t.Fatal("nothing was given, which is not said")
+	}
+	l.Begin(1000)
+	if err := l.Append(&stream.Record{Seq: w.last + 1, Time: 5000, Subject: []byte("s.1.v")}); err != nil { // so that a state is written
+		t.Fatal(err)
+	}
+	if err := l.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = Open(w.disk, "/log", rotOptions(&reports)); err != nil {
+		t.Fatal(err)
+	}
+	if lost := l.Lost(); len(lost) > 0 {
+		t.Fatalf("the disk gives everything again, and lost are %v", lost)
+	}
+	for seq, want := range w.want {
+		if err := l.Load(seq, &r); err != nil || string(r.Payload) != string(want.Payload) {
+			t.Fatalf("message %d: %v", seq, err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
