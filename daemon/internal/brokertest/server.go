@@ -176,21 +176,63 @@ func Refuses(t testing.TB, o Options) (said string, refuses bool) {
 	if err := s.untilListening(); err != nil {
 		return s.Logs(), true
 	}
-	// nats-server listens before it looks at some of its options.
-	for strings.Contains(s.Logs(), "[INF] Starting ") {
-		at, grown := s.out.find("Server is ready", 0)
+	// nats-server listens before it looks at some of its options, and at those of a cluster when it has
+	// said that it is ready.
+	if !strings.Contains(s.Logs(), "[INF] Starting ") {
+		return "", false
+	}
+	serves := s.said("Server is ready", 0) >= 0
+	if serves && strings.Contains(o.Config, "cluster {") {
+		serves = s.greetsRoutes()
+	}
+	if serves {
+		return "", false
+	}
+	select {
+	case <-s.done:
+	case <-time.After(Patience):
+		t.Fatalf("neither ready nor ended within %s:\n%s", Patience, s.Logs())
+	}
+	return s.Logs(), true
+}
+
+// greetsRoutes tells whether the server comes to speak on the port that it listens on for routes.
+func (s *Server) greetsRoutes() bool {
+	from := s.said("Listening for route connections on ", 0)
+	if from < 0 || s.said("\n", from) < 0 {
+		return false
+	}
+	place, _, _ := strings.Cut(s.Logs()[from:], "\n")
+	conn, err := net.DialTimeout("tcp", place, Patience)
+	if err != nil {
+		return false
+	}
+	defer conn.Close() //nolint:errcheck // nothing was written
+	if err := conn.SetReadDeadline(time.Now().Add(Patience)); err != nil {
+		return false
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return err == nil
+}
+
+// said waits until the server has said text, counted from an offset of its output, and returns the
+// place behind it; -1 if the server ends without it.
+func (s *Server) said(text string, from int) int {
+	s.t.Helper()
+	for deadline := time.After(Patience); ; {
+		at, grown := s.out.find(text, from)
 		if at >= 0 {
-			break
+			return at
 		}
 		select {
 		case <-grown:
 		case <-s.done:
-			return s.Logs(), true
-		case <-time.After(Patience):
-			t.Fatalf("neither ready nor ended within %s:\n%s", Patience, s.Logs())
+			at, _ = s.out.find(text, from)
+			return at
+		case <-deadline:
+			s.t.Fatalf("neither said %q nor ended within %s:\n%s", text, Patience, s.Logs())
 		}
 	}
-	return "", false
 }
 
 // waitReady returns when the port is bound and, if the server logs to its
@@ -238,24 +280,11 @@ func (s *Server) WaitLog(text string) {
 // returns the offset behind the text found.
 func (s *Server) WaitLogFrom(text string, from int) int {
 	s.t.Helper()
-	timeout := time.NewTimer(Patience)
-	defer timeout.Stop()
-	for {
-		at, grown := s.out.find(text, from)
-		if at >= 0 {
-			return at
-		}
-		select {
-		case <-grown:
-		case <-s.done:
-			if at, _ := s.out.find(text, from); at >= 0 {
-				return at
-			}
-			s.t.Fatalf("server ended (%v) without saying %q:\n%s", s.err, text, s.Logs())
-		case <-timeout.C:
-			s.t.Fatalf("server did not say %q within %s:\n%s", text, Patience, s.Logs())
-		}
+	at := s.said(text, from)
+	if at < 0 {
+		s.t.Fatalf("server ended (%v) without saying %q:\n%s", s.err, text, s.Logs())
 	}
+	return at
 }
 
 // Logs returns all the server wrote to standard output and standard error
