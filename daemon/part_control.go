@@ -90,6 +90,9 @@ func (p *controlPart) stop() {
 // goroutine; whatever changes something is handed to Run's.
 func (p *controlPart) Control(ctx context.Context, req control.Request, peer control.Peer) control.Response {
 	d := p.d
+	if answer := questioned(req.Verb); answer != nil {
+		return answer(d, ctx, &req, peer)
+	}
 	switch req.Verb {
 	case control.VerbStatus:
 		return control.Response{OK: true, Status: d.status()}

@@ -24,7 +24,7 @@ Exit status:
 
 // The verb is added here because it lists all the others, itself included.
 func init() {
-	verbs = append(verbs, verb{"completion", "print the completions of a shell", runCompletion})
+	verbs = append(verbs, verb{name: "completion", summary: "print the completions of a shell", run: runCompletion})
 }
 
 func runCompletion(args []string, _ io.Reader, stdout, stderr io.Writer) int {
@@ -47,9 +47,7 @@ func commands(list []verb) []config.Command {
 	var all []config.Command
 	for _, v := range list {
 		c := config.Command{Name: v.name, Summary: v.summary}
-		if v.name == "config" {
-			c.Sub = commands(configVerbs)
-		} else {
+		if c.Sub = commands(v.sub); c.Sub == nil {
 			var l flagLister
 			v.run(nil, strings.NewReader(""), &l, io.Discard)
 			c.Flags, c.Args = l.flags, argumentWords(v.name)
@@ -106,7 +104,12 @@ func explained(help, name string) string {
 // valueWords is what a flag's value is completed with. What the help calls FILE or PATH
 // is one.
 func valueWords(help, name string) string {
-	if name == "sort" {
+	switch {
+	case name == "state":
+		return strings.Join(connStates, " ")
+	case name == "sort" && strings.Contains(help, "connections list"):
+		return "cid start subs pending msgs_to msgs_from bytes_to bytes_from last idle uptime rtt stop reason"
+	case name == "sort":
 		var list []string
 		for _, k := range topOrders {
 			list = append(list, k.order)

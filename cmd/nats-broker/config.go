@@ -17,11 +17,11 @@ import (
 
 // configVerbs are the verbs below `nats-broker config`.
 var configVerbs = []verb{
-	{"check", "say whether a configuration is valid, and what is wrong with it", configCheck},
-	{"show", "show what is in effect and where it comes from", configShow},
-	{"diff", "show what differs between two configurations and what the change needs", configDiff},
-	{"explain", "explain an option", configExplain},
-	{"fmt", "lay out a configuration file", configFormat},
+	{name: "check", summary: "say whether a configuration is valid, and what is wrong with it", run: configCheck},
+	{name: "show", summary: "show what is in effect and where it comes from", run: configShow},
+	{name: "diff", summary: "show what differs between two configurations and what the change needs", run: configDiff},
+	{name: "explain", summary: "explain an option", run: configExplain},
+	{name: "fmt", summary: "lay out a configuration file", run: configFormat},
 }
 
 func configHelp() string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -66,6 +67,35 @@ func (t *talk) parse(args []string, stdout io.Writer) (code int, done bool) {
 		return exitUsage, true
 	}
 	return 0, false
+}
+
+// arguments is parse for a verb that takes at most most arguments, which it returns.
+func (t *talk) arguments(args []string, most int, stdout io.Writer) (rest []string, code int, done bool) {
+	rest, code, ok := arguments(t.fs, args, most, t.fs.Lookup(usageFlag).Value.String(), stdout, t.stderr)
+	return rest, code, !ok
+}
+
+// question asks something that has a form of its own and decodes the answer; ok is false when the verb is over with that
+// code.
+func (t *talk) question(verb string, q, answer any) (code int, ok bool) {
+	req, err := control.Ask(verb, q)
+	if err != nil {
+		fmt.Fprintf(t.stderr, "nats-broker %s: %v\n", t.fs.Name(), err)
+		return exitFail, false
+	}
+	resp, code, ok := t.ask(req, false)
+	if !ok {
+		return code, false
+	}
+	err = errors.New(resp.Error)
+	if resp.OK {
+		err = json.Unmarshal(resp.Answer, answer)
+	}
+	if err != nil {
+		fmt.Fprintf(t.stderr, "nats-broker %s: %v\n", t.fs.Name(), err)
+		return exitFail, false
+	}
+	return exitOK, true
 }
 
 // path is the control socket meant.

@@ -72,11 +72,11 @@ func TestManualPagesOfVerbs(t *testing.T) {
 			section, _, _ := strings.Cut(rest, "\n.Sh ")
 
 			commands := [][]string{{v.name}}
-			if v.name == "config" {
+			if v.sub != nil {
 				commands = nil
-				for _, sub := range configVerbs {
-					commands = append(commands, []string{"config", sub.name})
-				}
+			}
+			for _, sub := range v.sub {
+				commands = append(commands, []string{v.name, sub.name})
 			}
 			flags := map[string]bool{}
 			var statuses []string

@@ -15,6 +15,7 @@ type verb struct {
 	// run does the work and returns the exit status; args are what stands
 	// behind the verb.
 	run func(args []string, stdin io.Reader, stdout, stderr io.Writer) int
+	sub []verb // the verbs below it
 }
 
 // Exit statuses that all verbs share.
@@ -28,16 +29,17 @@ const (
 
 // verbs are all verbs, in the order of --help.
 var verbs = []verb{
-	{"status", "show how the running broker is", runStatus},
-	{"reload", "make the running broker read its configuration again", runReload},
-	{"stop", "stop the running broker", runStop},
-	{"drain", "let the running broker's clients move away, then stop it", runDrain},
-	{"upgrade", "let a new program take over from the running broker, with its connections", runUpgrade},
-	{"health", "check that the running broker passes messages on", runHealth},
-	{"log-level", "show or change what the running broker logs", runLogLevel},
-	{"config", "check, show, compare, explain and lay out configuration", runConfig},
-	{"top", "watch connections and rates in the terminal", runTop},
-	{"passwd", "make the hash of a password for the configuration", runPasswd},
+	{name: "status", summary: "show how the running broker is", run: runStatus},
+	{name: "reload", summary: "make the running broker read its configuration again", run: runReload},
+	{name: "stop", summary: "stop the running broker", run: runStop},
+	{name: "drain", summary: "let the running broker's clients move away, then stop it", run: runDrain},
+	{name: "upgrade", summary: "let a new program take over from the running broker, with its connections", run: runUpgrade},
+	{name: "health", summary: "check that the running broker passes messages on", run: runHealth},
+	{name: "connections", summary: "list and close the running broker's clients", run: runConnections, sub: connectionsVerbs},
+	{name: "log-level", summary: "show or change what the running broker logs", run: runLogLevel},
+	{name: "config", summary: "check, show, compare, explain and lay out configuration", run: runConfig, sub: configVerbs},
+	{name: "top", summary: "watch connections and rates in the terminal", run: runTop},
+	{name: "passwd", summary: "make the hash of a password for the configuration", run: runPasswd},
 }
 
 // findVerb returns the verb that a command line begins with.

@@ -68,7 +68,7 @@ func runGroup(name string, list []verb, help string, args []string, stdin io.Rea
 func summaries(list []verb) string {
 	var b strings.Builder
 	for _, v := range list {
-		fmt.Fprintf(&b, "  %-10s %s\n", v.name, v.summary)
+		fmt.Fprintf(&b, "  %-11s %s\n", v.name, v.summary)
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -62,6 +63,38 @@ func (c Client) DoAndWait(ctx context.Context, req Request) (Response, error) {
 	return resp, awaitExit(ctx, pidfd, daemon.PID)
 }
 
+// Follow sends a request and has f called with each line that follows its response, until the daemon says no more, f
+// returns an error, or ctx ends: then the error is ctx's. The line is f's to read during the call.
+func (c Client) Follow(ctx context.Context, req Request, begins func(Response), f func(line []byte) error) error {
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	resp, err := talk(ctx, conn, in, req)
+	if err != nil {
+		return err
+	}
+	begins(resp)
+	for resp.OK {
+		line, err := in.ReadBytes('\n')
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return nil
+		case err != nil:
+			return fmt.Errorf("the daemon hung up in the middle of a line: %w", err)
+		}
+		if err := f(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c Client) dial(ctx context.Context) (*net.UnixConn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", c.Path)
@@ -79,6 +112,11 @@ func (c Client) dial(ctx context.Context) (*net.UnixConn, error) {
 // exchange holds the conversation on conn.
 func exchange(ctx context.Context, conn *net.UnixConn, req Request) (Response, error) {
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	return talk(ctx, conn, bufio.NewReader(conn), req)
+}
+
+// talk says the request and reads the response.
+func talk(ctx context.Context, conn *net.UnixConn, in *bufio.Reader, req Request) (Response, error) {
 	line, err := json.Marshal(req)
 	if err != nil {
 		return Response{}, err
@@ -87,7 +125,7 @@ func exchange(ctx context.Context, conn *net.UnixConn, req Request) (Response, e
 		return Response{}, ended(ctx, err)
 	}
 	var resp Response
-	if err := readLine(bufio.NewReader(conn), &resp); err != nil {
+	if err := readLine(in, &resp); err != nil {
 		return Response{}, ended(ctx, fmt.Errorf("the daemon hung up without an answer: %w", err))
 	}
 	return resp, nil

@@ -267,3 +267,55 @@ func TestDoAndWaitWaitsForTheProcess(t *testing.T) {
 		t.Errorf("%+v, %v", resp, err)
 	}
 }
+
+// What follows a response comes line by line, and ends when the peer hangs up.
+func TestFollow(t *testing.T) {
+	ended := make(chan struct{}, 1)
+	_, c := serve(t, func(_ context.Context, req Request, _ Peer) Response {
+		resp := Answered("begins")
+		resp.Follow = func(ctx context.Context, say func(any) error) {
+			defer func() { ended <- struct{}{} }()
+			for i := range 3 {
+				if say(i) != nil {
+					return
+				}
+			}
+			if string(req.Ask) == `"waits"` {
+				<-ctx.Done()
+			}
+		}
+		return resp
+	})
+	var got []string
+	collect := func(line []byte) error {
+		got = append(got, strings.TrimSpace(string(line)))
+		return nil
+	}
+	begins := func(r Response) { got = append(got, string(r.Answer)) }
+	req, err := Ask(VerbConnections, "ends")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Follow(context.Background(), req, begins, collect); err != nil || strings.Join(got, " ") != `"begins" 0 1 2` {
+		t.Errorf("%q, %v", got, err)
+	}
+	<-ended
+	stop := errors.New("enough")
+	req.Ask = []byte(`"waits"`)
+	if err := c.Follow(context.Background(), req, begins, func([]byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("%v", err)
+	}
+	<-ended // without the peer's end it would wait for ever
+	ctx, cancel := context.WithCancel(context.Background())
+	n := 0
+	err = c.Follow(ctx, req, begins, func([]byte) error {
+		if n++; n == 3 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	<-ended
+}

@@ -1,6 +1,10 @@
 package control
 
-import "time"
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
 
 // Request is what a verb asks for.
 type Request struct {
@@ -12,6 +16,23 @@ type Request struct {
 	Levels map[string]string `json:"levels,omitempty"`
 	// Binary is the program of VerbUpgrade; empty: the one at the running one's path.
 	Binary string `json:"binary,omitempty"`
+	// Ask is what a verb wants to know or to do, in a form of its own: see [Ask].
+	Ask json.RawMessage `json:"ask,omitempty"`
+}
+
+// Ask makes the request of a verb whose question has a form of its own.
+func Ask(verb string, question any) (Request, error) {
+	text, err := json.Marshal(question)
+	return Request{Verb: verb, Ask: text}, err
+}
+
+// Answered is a response whose answer has a form of its own.
+func Answered(answer any) Response {
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return Response{Error: "cannot encode the answer: " + err.Error()}
+	}
+	return Response{OK: true, Answer: text}
 }
 
 // The verbs a daemon understands.
@@ -38,6 +59,10 @@ type Response struct {
 	Levels  map[string]string `json:"levels,omitempty"`
 	Health  *Health           `json:"health,omitempty"`
 	Upgrade *Upgrade          `json:"upgrade,omitempty"`
+	Answer  json.RawMessage   `json:"answer,omitempty"` // to Request.Ask
+	// Follow is what goes on after the response: it says values, a line of JSON each, until it returns. Its context
+	// ends when the peer hangs up and when the server stops; an error of say means that the peer does not read.
+	Follow func(ctx context.Context, say func(v any) error) `json:"-"`
 }
 
 // Upgrade is the report of an upgrade.

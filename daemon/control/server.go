@@ -200,7 +200,7 @@ func (s *Server) talk(conn *net.UnixConn) {
 	// Judged only now: a connection closed with bytes unread is reset, and the
 	// answer lost.
 	if !s.allowed(peer) {
-		s.log.Warn("Control socket: refused "+peer.String(), logging.Int(logging.FieldUID, int64(peer.UID)))
+		s.log.Event(logging.Warn, logging.ControlRefused, "Control socket: refused "+peer.String(), logging.Int(logging.FieldUID, int64(peer.UID)))
 		reply(conn, Response{Error: "not allowed: only root, the broker's user and members of the socket's group may control the broker"})
 		return
 	}
@@ -209,7 +209,35 @@ func (s *Server) talk(conn *net.UnixConn) {
 		return
 	}
 	// A verb that hangs up early does not undo what it asked for.
-	reply(conn, s.handler.Control(s.ctx, req, peer))
+	resp := s.handler.Control(s.ctx, req, peer)
+	reply(conn, resp)
+	if resp.Follow != nil {
+		s.follow(conn, resp.Follow)
+	}
+}
+
+// follow has the handler say what comes after its response.
+func (s *Server) follow(conn *net.UnixConn, f func(context.Context, func(any) error)) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	conn.SetReadDeadline(time.Time{})
+	heard := make(chan struct{})
+	go func() { // ends with the peer, or when the conversation is over
+		defer close(heard)
+		io.Copy(io.Discard, conn)
+		cancel()
+	}()
+	f(ctx, func(v any) error {
+		line, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		conn.SetWriteDeadline(time.Now().Add(replyDeadline))
+		_, err = conn.Write(append(line, '\n'))
+		return err
+	})
+	conn.SetReadDeadline(time.Unix(1, 0))
+	<-heard
 }
 
 // allowed decides by the peer's identity alone.

@@ -43,6 +43,7 @@ const (
 	StorageStuck
 	StreamFailed
 	MessagesLost
+	ControlRefused
 
 	numMessageIDs
 )

@@ -318,4 +318,15 @@ var catalogue = [numMessageIDs]entry{
 		remedy: "Look at the disk ('journalctl -k', smartctl): it returns other bytes than were written. Restore the messages " +
 			"from a backup, or have them published again. The files that they were in are kept.",
 	},
+	ControlRefused: {
+		name:    "control-refused",
+		uuid:    "64f5cb3e5578463d9228862e1f37342f",
+		burst:   20,
+		fields:  []string{FieldUID},
+		subject: "Somebody who may not has tried to control the broker",
+		explain: "User @NATS_UID@ spoke to the control socket and was refused. Only root, the user that the broker runs as, and " +
+			"members of the group that owns the socket may speak there.",
+		remedy: "Find out who it was ('getent passwd @NATS_UID@'). Who is to control the broker belongs into the socket's group. " +
+			"The socket has mode 0660; if it has another one now, somebody has changed it.",
+	},
 }
