@@ -160,7 +160,7 @@ func (s *Stream) offer(in *intake) (done bool) {
 			if f.skips > 0 {
 				s.hand(&f)
 			}
-			f.add(&rec, &r)
+			f.add(&rec, &r, v.Changed)
 		}
 		in.rest, in.at = rest, at
 	}
@@ -216,14 +216,14 @@ type frame struct {
 	skips int
 }
 
-// add adds a record that was accepted as rec. Pieces that lie behind each other are one.
-func (f *frame) add(rec *stream.Record, r *raw) {
+// add adds a record that was accepted as rec, changed or as it came. Pieces that lie behind each other are one.
+func (f *frame) add(rec *stream.Record, r *raw, changed bool) {
 	if f.count == 0 {
 		f.first, f.time = rec.Seq, rec.Time
 	}
 	f.count++
-	if len(rec.Subject) != len(r.subject) || &rec.Subject[0] != &r.subject[0] {
-		f.body = append(f.body, appendRecord(nil, rec)) // it is stored under another subject
+	if changed {
+		f.body = append(f.body, appendRecord(nil, rec))
 		return
 	}
 	if n := len(f.body); n > 0 && follows(f.body[n-1], r.piece) {
@@ -271,6 +271,8 @@ func (q *quota) Server() stream.Reason {
 	}
 	return stream.Accepted
 }
+
+func (q *quota) Payload() int { return q.acc.srv.broker.Options().MaxPayload }
 
 func (q *quota) Account(size uint64) stream.Reason {
 	if !q.acc.room(q.config.Load().Storage, size+uint64(q.bufferedBy)) {

@@ -299,6 +299,8 @@ func (s *Stream) sendAnswer(o *outgoing, b []byte) {
 		if o.busy {
 			header = tooMany
 		}
+	case v.Reason == stream.Accepted && v.Text != "":
+		b = s.acks.AppendCounter(b, v.Seq, v.Text)
 	case v.Reason == stream.Accepted:
 		b = s.acks.Append(b, v.Seq)
 	case v.Reason == stream.Duplicate:

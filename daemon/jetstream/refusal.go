@@ -20,6 +20,12 @@ func refusal(v *stream.Verdict) *api.Error {
 		return api.CounterInvalid.Error()
 	case stream.CounterDisabled:
 		return api.CountersDisabled.Error()
+	case stream.CounterMissing:
+		return api.CounterMissing.Error()
+	case stream.CounterPayload:
+		return api.CounterPayload.Error()
+	case stream.CounterBroken:
+		return api.CounterBroken.Error()
 	case stream.WrongStream:
 		return api.WrongStream.Error()
 	case stream.TTLDisabled:
@@ -44,6 +50,14 @@ func refusal(v *stream.Verdict) *api.Error {
 		return api.Rollup.Error(fmt.Sprintf("rollup value invalid: %q", v.Text))
 	case stream.AtomicDisabled:
 		return api.AtomicDisabled.Error()
+	case stream.NotInBatch:
+		return api.SequenceInBatch.Error()
+	case stream.KnownInBatch:
+		return api.AtomicDuplicate.Error()
+	case stream.HeaderInBatch:
+		return api.AtomicHeader.Error(v.Text)
+	case stream.RollupInBatch:
+		return api.Rollup.Error("batch rollup " + v.Text + " invalid")
 	case stream.ServerFull:
 		return api.ServerFull.Error()
 	case stream.AccountFull:

@@ -110,7 +110,7 @@ func machineConfig(c *api.StreamConfig) (stream.Config, error) {
 		Name: c.Name, MaxMsgs: limit(c.MaxMsgs), MaxBytes: limit(c.MaxBytes), MaxMsgsPerSubject: limit(c.MaxMsgsPerSubject),
 		MaxMsgSize: int(limit(int64(c.MaxMsgSize))), MaxAge: c.MaxAge, DiscardNew: c.Discard == api.DiscardNew,
 		DiscardNewPerSubject: c.DiscardNewPer, Window: c.DuplicateWindow, Sealed: c.Sealed, AllowRollup: c.AllowRollup && !c.DenyPurge,
-		File: c.Storage == api.File,
+		File: c.Storage == api.File, Counter: c.AllowCounter,
 	}
 	if t := c.SubjectTransform; t != nil && t.Destination != "" {
 		tr, err := subject.NewTransform(t.Source, t.Destination)

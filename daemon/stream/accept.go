@@ -13,11 +13,7 @@ import (
 // Accept decides about a message. If it is accepted, r has its sequence, its time and the subject that it is stored under,
 // and the change waits for [Stream.Apply]. now is the time, nanoseconds since 1970.
 func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
-	if t := s.cfg.Transform; t != nil {
-		if mapped, ok := t.Match(string(r.Subject)); ok {
-			r.Subject = []byte(mapped)
-		}
-	}
+	changed := s.transform(r)
 	size := s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
 	if v := s.fits(r, size); v != Accepted {
 		return Verdict{Reason: v}
@@ -30,6 +26,14 @@ func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
 			return v
 		}
 	}
+	var value string
+	if s.cfg.Counter {
+		var v Reason
+		if value, v = s.count(&c, r, q, nil); v != Accepted {
+			return Verdict{Reason: v}
+		}
+		changed, size = true, s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
+	}
 	wanted := s.wanted == nil || s.wanted(r.Subject)
 	if v := s.room(&c, r, q, size, wanted); v != Accepted {
 		return Verdict{Reason: v}
@@ -37,17 +41,40 @@ func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
 	if s.log.Knows(r.Subject) != nil {
 		return Verdict{Reason: Unread}
 	}
+	s.take(r, &accepted{id: c.id, rollup: parseRollup(c.rollup)}, now, wanted)
+	return Verdict{Seq: r.Seq, Text: value, Changed: changed, Skipped: !wanted}
+}
+
+// accepted is what is needed of the headers of a message once it is accepted.
+type accepted struct {
+	id     []byte
+	rollup rollupKind
+}
+
+// take gives a message that is accepted its sequence, and has the change wait.
+func (s *Stream) take(r *Record, a *accepted, now int64, wanted bool) {
 	r.Seq, r.Time = s.last+1, s.Time(now)
-	s.last, s.lastTime, s.lastID = r.Seq, r.Time, string(c.id)
-	if len(c.id) > 0 && s.cfg.Window > 0 {
-		s.known.add(s.key.hash(c.id), r.Seq, r.Time)
+	s.last, s.lastTime, s.lastID = r.Seq, r.Time, string(a.id)
+	if len(a.id) > 0 && s.cfg.Window > 0 {
+		s.known.add(s.key.hash(a.id), r.Seq, r.Time)
 	}
 	if !wanted {
-		s.over.push(skipped(r, parseRollup(c.rollup)), 0)
-		return Verdict{Seq: r.Seq, Skipped: true}
+		s.over.push(skipped(r, a.rollup), 0)
+		return
 	}
-	s.over.push(Change{Kind: Append, Record: *r, rollup: parseRollup(c.rollup)}, size)
-	return Verdict{Seq: r.Seq}
+	s.over.push(Change{Kind: Append, Record: *r, rollup: a.rollup}, s.log.Size(len(r.Subject), len(r.Header), len(r.Payload)))
+}
+
+// transform gives a message the subject that it is stored under, and reports whether that is another.
+func (s *Stream) transform(r *Record) bool {
+	if s.cfg.Transform == nil {
+		return false
+	}
+	mapped, ok := s.cfg.Transform.Match(string(r.Subject))
+	if ok {
+		r.Subject = []byte(mapped)
+	}
+	return ok
 }
 
 func skipped(r *Record, kind rollupKind) Change {
@@ -78,10 +105,8 @@ func (s *Stream) conditions(c *conditions, r *Record) Verdict {
 	switch {
 	case len(c.batch) > 0:
 		return Verdict{Reason: AtomicDisabled}
-	case len(c.incr) > 0 && !isInteger(c.incr):
-		return Verdict{Reason: CounterInvalid}
-	case len(c.incr) > 0:
-		return Verdict{Reason: CounterDisabled}
+	case c.counts(r, s.cfg.Counter) != Accepted:
+		return Verdict{Reason: c.counts(r, s.cfg.Counter)}
 	case len(c.stream) > 0 && string(c.stream) != s.cfg.Name:
 		return Verdict{Reason: WrongStream}
 	case len(c.ttl) > 0 && validTTL(c.ttl) == ttlSet:

@@ -23,6 +23,7 @@ type Config struct {
 
 	Sealed      bool // nothing goes in or out
 	AllowRollup bool
+	Counter     bool // every message adds to the number of its subject
 	File        bool // kept in files, where a record has a largest size
 
 	Transform *subject.Transform // of what is published; nil: none

@@ -1,6 +1,10 @@
 package stream
 
-import "github.com/nats-broker/nats-broker/daemon/subject"
+import (
+	"sort"
+
+	"github.com/nats-broker/nats-broker/daemon/subject"
+)
 
 // overlay is what is accepted and not applied: the changes in their order, and what follows from them for those that are
 // accepted next.
@@ -108,6 +112,16 @@ func (o *overlay) of(subj []byte) (tail, bool) {
 	}
 	t, ok := o.subjects[string(subj)]
 	return t, ok
+}
+
+// record returns the pending message with a sequence. All that is pending has come, see [Change.arrives].
+func (o *overlay) record(seq uint64) (*Record, bool) {
+	p := o.pending()
+	i := sort.Search(len(p), func(i int) bool { return max(p[i].Record.Seq, p[i].Seq) >= seq })
+	if i == len(p) || p[i].Kind != Append || p[i].Record.Seq != seq {
+		return nil, false
+	}
+	return &p[i].Record, true
 }
 
 // lastMatch returns the last pending message on a pattern.

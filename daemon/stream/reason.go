@@ -15,6 +15,9 @@ const (
 	HeaderTooLarge   //
 	CounterInvalid   // Nats-Incr is no number
 	CounterDisabled  //
+	CounterMissing   // a message of a counter without Nats-Incr
+	CounterPayload   // one that has a payload
+	CounterBroken    // what is stored is no number
 	WrongStream      //
 	TTLDisabled      //
 	TTLInvalid       //
@@ -27,6 +30,10 @@ const (
 	RollupDenied     //
 	RollupInvalid    // the verdict has the value
 	AtomicDisabled   // Nats-Batch-Id
+	NotInBatch       // a sequence is expected that what the batch has before has changed
+	KnownInBatch     // the id of a message is known, or twice in the batch; the verdict has the sequence
+	HeaderInBatch    // which may not be in one; the verdict has its name
+	RollupInBatch    // of what the batch has before; the verdict has the value
 	ServerFull
 	AccountFull
 	TooManyMessages // the stream is full and refuses
@@ -45,7 +52,9 @@ type Verdict struct {
 	// Seq is the sequence that the message has got, or that of the first one with its id, or
 	// the actual one where another was expected.
 	Seq  uint64
-	Text string // see the reasons
+	Text string // see the reasons; of what is accepted the value of its counter
+	// Changed says that subject, header or payload are stored otherwise than they came.
+	Changed bool
 	// Skipped says that the message was accepted and is not stored: nobody is interested in it.
 	Skipped bool
 }
@@ -55,4 +64,6 @@ type Verdict struct {
 type Quota interface {
 	Server() Reason
 	Account(size uint64) Reason
+	// Payload returns how large header and payload of a message may be together, by the server.
+	Payload() int
 }

@@ -26,6 +26,12 @@ func (a *Acks) Append(b []byte, seq uint64) []byte {
 	return append(strconv.AppendUint(append(b, a.prefix...), seq, 10), '}')
 }
 
+// AppendCounter appends the ack of a message that has counted, with the value.
+func (a *Acks) AppendCounter(b []byte, seq uint64, value string) []byte {
+	b = append(strconv.AppendUint(append(b, a.prefix...), seq, 10), `,"val":"`...)
+	return append(append(b, value...), `"}`...)
+}
+
 // AppendDuplicate appends the ack of a message whose id is known, stored as seq.
 func (a *Acks) AppendDuplicate(b []byte, seq uint64) []byte {
 	return append(strconv.AppendUint(append(b, a.prefix...), seq, 10), `,"duplicate": true}`...)

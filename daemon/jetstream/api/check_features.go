@@ -108,7 +108,6 @@ func (c *StreamConfig) Unbuilt() *Error {
 		{len(c.Sources) > 0, "sources"},
 		{c.AllowMsgTTL, "allow_msg_ttl"},
 		{c.DeleteMarkerTTL != 0, "subject_delete_marker_ttl"},
-		{c.AllowCounter, "allow_msg_counter"},
 		{c.AllowAtomic, "allow_atomic"},
 		{c.AllowSchedules, "allow_msg_schedules"},
 		{c.AllowBatched, "allow_batched"},
