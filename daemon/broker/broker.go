@@ -158,9 +158,9 @@ func (b *Broker) infoOf(urls []string) Info {
 	i.ServerInfo = proto.ServerInfo{
 		ServerID: b.id, ServerName: o.ServerName, Version: o.Version, Proto: ProtocolLevel,
 		GitCommit: o.GitCommit, Go: o.GoVersion, Host: host, Port: port, Headers: !o.NoHeaders,
-		AuthRequired: o.Authenticator.Requires().Told, MaxPayload: o.MaxPayload,
+		AuthRequired: o.Authenticator.Requires().Told, MaxPayload: o.MaxPayload, JetStream: o.JetStream,
 	}
-	i.Cluster, i.APILevel, i.XKey = o.Cluster, apiLevel, b.xkey
+	i.Cluster, i.Domain, i.APILevel, i.XKey = o.Cluster, o.Domain, apiLevel, b.xkey
 	if o.TLS != nil {
 		t := o.TLS.Options()
 		i.TLSRequired, i.TLSAvailable, i.TLSVerify = !t.AllowPlain, t.AllowPlain, t.Verify
