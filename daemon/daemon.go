@@ -39,6 +39,7 @@ type Daemon struct {
 	jetStream *jetStreamPart
 	web       *webSocketPart
 	system    *systemPart
+	tickets   *ticketKeysPart
 	gate      *gate
 	monitor   *monitorPart
 	profile   *profilePart
@@ -181,7 +182,8 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 	if err != nil {
 		return err
 	}
-	opts, err := coreOptions(cfg.Options)
+	d.tickets = newTicketKeysPart(func() bool { return d.active.Load().cfg.Options.Process.TLSHandover })
+	opts, err := coreOptions(cfg.Options, d.tickets.client)
 	if err != nil {
 		return err
 	}
@@ -217,6 +219,7 @@ func (d *Daemon) makeParts(cfg *config.Config, keys func() (*broker.ServerKeys, 
 		d.core,
 		d.cluster, // clients are told of peers, peers of clients
 		d.leaf,    // what they are told of is there
+		d.tickets,
 		&certificatePart{log: d.logs.Logger("tls"), presented: d.presented},
 		d.control,
 		&portsPart{exe: d.Identity.Exe, log: d.log, list: d.ports},

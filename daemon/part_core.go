@@ -166,7 +166,7 @@ func (p *corePart) current() []*clientListener {
 
 func (p *corePart) prepare(old, new *config.Config) (*change, error) {
 	o, n := old.Options, new.Options
-	opts, err := coreOptions(n)
+	opts, err := coreOptions(n, p.d.tickets.client)
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func (p *webSocketPart) port() int {
 
 // makeDoors makes the ways in that the options describe.
 func (p *webSocketPart) makeDoors(o *config.Options) (doors webSocketDoors, t *transport.TLS, err error) {
-	if t, err = webSocketTLS(o); err != nil {
+	if t, err = webSocketTLS(o, p.d.tickets.websocket); err != nil {
 		return doors, nil, err
 	}
 	if doors.tcp, err = webSocketDoor(o, t, p.port, p.d.broker, p.log); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/transport"
 )
 
 // brokerOptions translates the configuration for the messaging core. Zero is
@@ -49,10 +50,10 @@ func brokerOptions(o *config.Options) broker.Options {
 }
 
 // coreOptions are the core's options with what must be loaded for them.
-func coreOptions(o *config.Options) (broker.Options, error) {
+func coreOptions(o *config.Options, tickets *transport.TicketKeys) (broker.Options, error) {
 	opts := brokerOptions(o)
 	var err error
-	if opts.TLS, err = clientTLS(o); err != nil {
+	if opts.TLS, err = clientTLS(o, tickets); err != nil {
 		return opts, err
 	}
 	opts.Proxy, err = proxyOptions(o, o.ProxyProtocol)

@@ -22,14 +22,14 @@ func tlsOptions(t *config.TLS) transport.TLSOptions {
 	return o
 }
 
-// clientTLS loads the certificates for client connections; nil without a tls
+// clientTLS loads the certificates for client connections, whose session tickets the keys seal; nil without a tls
 // block.
-func clientTLS(o *config.Options) (*transport.TLS, error) {
+func clientTLS(o *config.Options, tickets *transport.TicketKeys) (*transport.TLS, error) {
 	if !o.TLS.Defined {
 		return nil, nil
 	}
 	opts := tlsOptions(&o.TLS)
-	opts.AllowPlain, opts.Carry = o.AllowNonTLS, o.Process.TLSHandover
+	opts.AllowPlain, opts.Carry, opts.Tickets = o.AllowNonTLS, o.Process.TLSHandover, tickets
 	t, err := transport.LoadTLS(opts)
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)

@@ -29,14 +29,15 @@ func webSocketKind(w *config.WebSocket) *auth.Kind {
 	return &auth.Kind{User: a.User, Password: a.Password, Token: a.Token, NoAuthUser: w.NoAuthUser, CertificateMap: w.TLS.Map}
 }
 
-// webSocketTLS loads the certificates for WebSocket clients; nil without a tls block.
-func webSocketTLS(o *config.Options) (*transport.TLS, error) {
+// webSocketTLS loads the certificates for WebSocket clients, whose session tickets the keys seal; nil without a tls block.
+func webSocketTLS(o *config.Options, tickets *transport.TicketKeys) (*transport.TLS, error) {
 	w := &o.WebSocket
 	if !w.TLS.Defined || w.Port == 0 {
 		return nil, nil
 	}
 	opts := tlsOptions(&w.TLS)
 	opts.First, opts.FirstFallback, opts.Carry = false, 0, o.Process.TLSHandover
+	opts.Tickets = tickets
 	opts.Timeout = orElse(w.HandshakeTimeout, webdoor.DefaultTimeout)
 	t, err := transport.LoadTLS(opts)
 	if err != nil {

@@ -178,7 +178,10 @@ func (s *session) forget() {
 
 // keyLog takes the secrets of one handshake from crypto/tls, which says them to nobody
 // else. They go nowhere but into the session.
-type keyLog struct{ client, server []byte }
+type keyLog struct {
+	client, server []byte
+	tickets        *ticketing // nil: none are sent
+}
 
 // Write takes one line of the NSS key log: label, client random, secret.
 func (k *keyLog) Write(p []byte) (int, error) {
@@ -209,6 +212,9 @@ func (k *keyLog) session(fd int, state *tls.ConnectionState) *session {
 		return nil
 	}
 	in, out := record.Keys{Secret: k.client}, record.Keys{Secret: k.server}
+	if k.tickets != nil {
+		out.Seq = k.tickets.sent
+	}
 	s, err := newSession(fd, state.CipherSuite, in, out)
 	in.Wipe()
 	out.Wipe()
@@ -218,15 +224,13 @@ func (k *keyLog) session(fd int, state *tls.ConnectionState) *session {
 	return s
 }
 
-// carries prepares a handshake for a session that can be carried to another process:
-// its secrets are kept, and no ticket is sent, so that the first record in each
-// direction is number 0. A ticket would be of no use: each handshake has a
-// configuration, and thus a ticket key, of its own.
-func (t *TLS) carries(c *tls.Config) *keyLog {
+// carries prepares a handshake for a session that can be carried to another process: its secrets are kept. The first
+// record from the peer is number 0, and the first to it comes behind the tickets, which are sent under the same key.
+func (t *TLS) carries(c *tls.Config, tickets *ticketing) *keyLog {
 	if !t.opts.Carry || fips140.Enabled() { // where crypto/tls must count the nonces
 		return nil
 	}
-	k := &keyLog{}
-	c.KeyLogWriter, c.SessionTicketsDisabled = k, true
+	k := &keyLog{tickets: tickets}
+	c.KeyLogWriter = k
 	return k
 }

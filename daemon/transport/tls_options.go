@@ -41,6 +41,8 @@ type TLSOptions struct {
 
 	// Carry has accepted connections of TLS 1.3 such that another process can go on with them.
 	Carry bool
+	// Tickets seal tickets for clients that come back; nil: every handshake is a whole one.
+	Tickets *TicketKeys
 }
 
 // DefaultTLSTimeout is how long a handshake may take (nats-server 2.15.3).
@@ -60,6 +62,7 @@ type TLS struct {
 	roots  *x509.CertPool
 	limit  *handshakeLimit
 	pinned map[string]bool
+	policy []byte // what tickets are sealed together with
 }
 
 // LoadTLS reads the files that o names. The error names the file that cannot be
@@ -79,9 +82,10 @@ func LoadTLS(o TLSOptions) (*TLS, error) {
 		}
 		t.certs = append(t.certs, cert)
 	}
+	var pem []byte
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
-		if err != nil {
+		var err error
+		if pem, err = os.ReadFile(o.CAFile); err != nil {
 			return nil, fmt.Errorf("reading CA file: %w", err)
 		}
 		t.roots = x509.NewCertPool()
@@ -92,6 +96,7 @@ func LoadTLS(o TLSOptions) (*TLS, error) {
 	for _, p := range o.Pinned {
 		t.pinned[p] = true
 	}
+	t.policy = policyOf(&o, pem)
 	return t, nil
 }
 

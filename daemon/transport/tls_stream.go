@@ -34,7 +34,7 @@ func (c *Conn) SecureServer(t *TLS, first []byte) (*tls.ConnectionState, error) 
 		return nil, ErrHandshakeRate
 	}
 	config := t.Server()
-	keys := t.carries(config)
+	keys := t.carries(config, t.tickets(config))
 	return c.secure(t, first, keys, func(nc net.Conn) *tls.Conn { return tls.Server(nc, config) })
 }
 

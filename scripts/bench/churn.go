@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -95,7 +97,32 @@ func churnBesideTraffic(r *run) (result, error) {
 
 // connectionChurn connects, asks for a PONG and closes, on four connections at
 // a time. A unit is a connection.
-func connectionChurn(r *run) (result, error) {
+func connectionChurn(r *run) (result, error) { return connectionsOf(r, login{}) }
+
+// encryptedChurn is connectionChurn with TLS 1.3, by whole handshakes or resumed ones.
+func encryptedChurn(resumed bool) func(*run) (result, error) {
+	return func(r *run) (result, error) {
+		as := login{tls: true}
+		if resumed {
+			as.sessions = tls.NewLRUClientSessionCache(0)
+		}
+		res, err := connectionsOf(r, as)
+		if err != nil || !resumed {
+			return res, err
+		}
+		conn, err := r.srv.dial(as)
+		if err != nil {
+			return nil, err
+		}
+		defer conn.Close()
+		if !conn.(*tls.Conn).ConnectionState().DidResume {
+			return nil, errors.New("sessions are not resumed")
+		}
+		return res, nil
+	}
+}
+
+func connectionsOf(r *run, as login) (result, error) {
 	churn := func(d time.Duration) (int, error) {
 		const workers = 4
 		type end struct {
@@ -108,7 +135,7 @@ func connectionChurn(r *run) (result, error) {
 			go func() { // ends at until; waited for below
 				n := 0
 				for ; time.Now().Before(until); n++ {
-					conn, err := r.srv.connect()
+					conn, err := r.srv.dial(as)
 					if err != nil {
 						ends <- end{n, err}
 						return

@@ -45,6 +45,10 @@ var scenarios = []scenario{
 	{"churn-subs", "subscribe and unsubscribe", "pair of them", atMost(1), subscriptionChurn},
 	{"churn-traffic", "1:1 beside subscription churn", "message", atMost(1), churnBesideTraffic},
 	{"churn-conns", "connect, PING, close", "connection", atMost(0.45), connectionChurn},
+	{"tls-conns", "connect with TLS, PING, close", "connection", atMost(0.9), configured(login{tls: true}, withTLS, encryptedChurn(false))},
+	{"tls-resumed", "the same, resumed", "connection", atMost(0.9), configured(login{tls: true}, withTLS, encryptedChurn(true))},
+	{"tls-conns-rsa", "connect with TLS, an RSA key of 2,048 bits", "connection", atMost(0.98), configured(login{tls: true}, withRSA, encryptedChurn(false))},
+	{"tls-resumed-rsa", "the same, resumed", "connection", atMost(0.9), configured(login{tls: true}, withRSA, encryptedChurn(true))},
 	{"storm-unknown", "a login with bcrypt, 30 loops name nobody", "login", stormy(), configured(alice, text(stormConf()), loginInStorm(nameOfNobody))},
 	{"storm-known", "a login with bcrypt, 30 loops name another user", "login", stormy(), configured(alice, text(stormConf()), loginInStorm(nameOfAnother))},
 	{"storm-same", "a login with bcrypt, 30 loops name that user", "login", stormy(), configured(alice, text(stormConf()), loginInStorm(nameOfTheUser))},
@@ -80,7 +84,7 @@ var floored = []string{"pair-16", "pair-128", "pair-headers", "pair-1k", "pair-8
 // plain says which scenario is the same without what a scenario is about.
 var plain = []struct{ name, without string }{
 	{"password", "pair-128"}, {"permissions", "pair-128"}, {"accounts", "pair-128"}, {"import-stream", "pair-128"}, {"tls", "pair-128"},
-	{"slow", "pair-128"}, {"reload", "pair-128"}, {"import-service", "request-64"},
+	{"tls-resumed", "tls-conns"}, {"tls-resumed-rsa", "tls-conns-rsa"}, {"slow", "pair-128"}, {"reload", "pair-128"}, {"import-service", "request-64"},
 }
 
 // atMost gives a target for the processor time.
