@@ -182,6 +182,20 @@ func TestMaxAckPendingSaysNothing(t *testing.T) {
 	expect(t, c.run(), "x<-2/1 #2 left 0")
 }
 
+// A heartbeat that is due, or a request that is over, ends those that do not want to wait: max_ack_pending
+// keeps them no longer.
+func TestMaxAckPendingUntilHeartbeat(t *testing.T) {
+	c := newTalk(Config{Ack: AckExplicit, MaxAckPending: 1}, stream("a", "a"))
+	c.Request("x", Request{Batch: 2, NoWait: true, Expires: 1000 * ms, Heartbeat: 100 * ms}, c.now)
+	expect(t, c.run(), "x<-1/1 #1 left 1")
+	expect(t, c.pass(99*ms))
+	expect(t, c.pass(1*ms), "x<-404 No Messages")
+	c.Request("x", Request{Batch: 1, NoWait: true}, c.now)
+	c.Request("y", Request{Batch: 1, Expires: 50 * ms}, c.now)
+	expect(t, c.run())
+	expect(t, c.pass(50*ms), "x<-404 No Messages", "y<-408 Request Timeout (1, 0)")
+}
+
 func TestPauseAndResume(t *testing.T) {
 	c := newTalk(Config{Ack: AckExplicit, PausedUntil: 1_800_000_001_000 * ms}, stream("a"))
 	c.Request("x", Request{Batch: 1}, c.now)

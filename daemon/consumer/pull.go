@@ -297,7 +297,13 @@ func (p *pull) gave(_ int, now int64) {
 
 func (p *pull) idle(now int64, end bool) {
 	p.unpin(now)
-	p.sweep(now, end)
+	p.sweep(now, end || p.due(now))
+}
+
+// due reports whether a request is over or gets a heartbeat now. That wakes nats-server, which then
+// ends those that do not want to wait even where max_ack_pending keeps messages back.
+func (p *pull) due(now int64) bool {
+	return slices.ContainsFunc(p.waiting, func(w *waiter) bool { return min(w.expires, w.beat) <= now })
 }
 
 // sweep ends requests that are over, and sends heartbeats. end says that nothing matches, so
