@@ -18,6 +18,10 @@ func questioned(verb string) func(d *Daemon, ctx context.Context, req *control.R
 		return answering((*Daemon).listConnections)
 	case control.VerbClose:
 		return answering((*Daemon).closeConnections)
+	case control.VerbSubscribers:
+		return answering((*Daemon).subscribers)
+	case control.VerbMay:
+		return answering((*Daemon).may)
 	}
 	return nil
 }

@@ -133,6 +133,8 @@ func argumentWords(verb string) string {
 		return strings.Join(config.Explainable(), " ")
 	case "completion":
 		return strings.Join(config.Shells, " ")
+	case "may":
+		return "publish subscribe"
 	}
 	return ""
 }

@@ -36,6 +36,8 @@ var verbs = []verb{
 	{name: "upgrade", summary: "let a new program take over from the running broker, with its connections", run: runUpgrade},
 	{name: "health", summary: "check that the running broker passes messages on", run: runHealth},
 	{name: "connections", summary: "list and close the running broker's clients", run: runConnections, sub: connectionsVerbs},
+	{name: "subscribers", summary: "show who would receive a message now", run: runSubscribers},
+	{name: "may", summary: "say whether a user may publish or subscribe, and why", run: runMay},
 	{name: "log-level", summary: "show or change what the running broker logs", run: runLogLevel},
 	{name: "config", summary: "check, show, compare, explain and lay out configuration", run: runConfig, sub: configVerbs},
 	{name: "top", summary: "watch connections and rates in the terminal", run: runTop},

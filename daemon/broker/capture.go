@@ -80,6 +80,7 @@ func (c *capture) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 // capturedShadow is the step of a capture that gets a message by an import of a stream.
 type capturedShadow struct {
 	of      *capture
+	im      *streamImport
 	subject string // in the account of the capture
 }
 

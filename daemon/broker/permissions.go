@@ -27,11 +27,14 @@ const raftPrefix = "$NRG."
 
 // serversOnly reports whether a literal subject is one that the client may not publish to whatever its permissions
 // are, and though a message it received asks for an answer there.
-func (c *Client) serversOnly(to string) bool {
+func (c *Client) serversOnly(to string) bool { return c.sender.acc.ServersOnly(to) }
+
+// ServersOnly reports whether a literal subject is one that no client of the account may publish to.
+func (a *Account) ServersOnly(to string) bool {
 	if to == "" || to[0] != '_' && to[0] != '$' {
 		return false
 	}
-	return subject.IsGatewayReply(to) || strings.HasPrefix(to, raftPrefix) && c.sender.acc != c.broker.System()
+	return subject.IsGatewayReply(to) || strings.HasPrefix(to, raftPrefix) && a != a.broker.System()
 }
 
 // canPublish decides on a literal subject, leaving answers aside.

@@ -22,6 +22,7 @@ type Relay interface {
 type remoteStep struct {
 	remote Remote
 	plain  bool // it has plain interest
+	kind   uint8
 
 	relay Relay
 	head  string // of messages by relay; "" if there are none
@@ -173,7 +174,7 @@ func (s *sender) addRemote(p *plan, sub *Subscription) {
 			return
 		}
 	}
-	st := &remoteStep{remote: r, plain: sub.queue == nil, verb: 'R'}
+	st := &remoteStep{remote: r, plain: sub.queue == nil, kind: sub.kind, verb: 'R'}
 	if sub.kind != kindRoute {
 		st.verb = 'L'
 	}

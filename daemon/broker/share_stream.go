@@ -165,7 +165,7 @@ func (s *sender) addShadow(p *plan, sub *Subscription) {
 	}
 	r := renamed{sub, sub.shadow().im.in.Apply(p.seen())}
 	if sub.client == nil {
-		p.steps = append(p.steps, &capturedShadow{sub.shadow().of.more.Load().capture, r.subject})
+		p.steps = append(p.steps, &capturedShadow{sub.shadow().of.more.Load().capture, sub.shadow().im, r.subject})
 		return
 	}
 	p.renamed = append(p.renamed, r)

@@ -7,15 +7,15 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
-// systemQueue is a queue group only servers may join.
-const systemQueue = "_sys_"
+// SystemQueue is a queue group only servers may join.
+const SystemQueue = "_sys_"
 
 // subscribe handles SUB. An error is told to the client, which may go on.
 func (c *Client) subscribe(f *proto.Frame) {
 	var filter bool
 	p := c.permissions()
 	if p != nil || f.Queue != nil {
-		ok := string(f.Queue) != systemQueue
+		ok := string(f.Queue) != SystemQueue
 		if p != nil && ok {
 			ok, filter = p.CanSubscribe(string(f.Subject), string(f.Queue))
 		}

@@ -60,6 +60,13 @@ func (r *Route) Relay(headers bool) *batch.Outlet {
 	return &r.Out.Outlet
 }
 
+// PeerName is the name of the server that the route leads to.
+func (r *Route) PeerName() string {
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	return r.peer.name
+}
+
 // Deliver sends a message to the peer: see [broker.Remote].
 func (r *Route) Deliver(d *broker.Delivery) bool {
 	if r.Aborted() != nil {

@@ -4,6 +4,8 @@ package control
 const (
 	VerbConnections = "connections"       // list connections: the question is that of /connz, the answer its answer
 	VerbClose       = "connections close" // Close, Closed
+	VerbSubscribers = "subscribers"       // SubscribersQuery, Subscribers
+	VerbMay         = "may"               // MayQuery, May
 )
 
 // ConnectionsQuery selects and orders connections, in the words of the system account's CONNZ request.
@@ -32,4 +34,72 @@ type Close struct {
 type Closed struct {
 	CIDs    []uint64 `json:"closed"`
 	Missing []uint64 `json:"missing,omitempty"`
+}
+
+// SubscribersQuery asks who would receive a message.
+type SubscribersQuery struct {
+	Subject string `json:"subject"`           // literal
+	Account string `json:"account,omitempty"` // in which it is published; empty: $G
+	Request bool   `json:"request,omitempty"` // it has a reply subject
+	Limit   int    `json:"limit,omitempty"`   // at most this many receivers are listed; 0: MaxReceivers
+}
+
+// MaxReceivers bounds the receivers that are listed.
+const MaxReceivers = 10000
+
+// Subscribers are those who would receive a message.
+type Subscribers struct {
+	Account   string     `json:"account"`
+	Subject   string     `json:"subject"`
+	Total     int        `json:"total"` // also those that are not listed
+	Receivers []Receiver `json:"receivers"`
+}
+
+// Receiver is somebody who would receive a message.
+type Receiver struct {
+	Kind    string `json:"kind"` // client, stream, server (a part of this one), route, leaf, hub, asker
+	Account string `json:"account"`
+	Subject string `json:"subject"` // as it is seen there
+	Pattern string `json:"subscription,omitempty"`
+	Queue   string `json:"queue,omitempty"`
+	// Share is how many members there are of which one gets the message; 0: this one gets every message.
+	Share    int      `json:"one_of,omitempty"`
+	Last     bool     `json:"last,omitempty"` // gets it only if the queue group has nobody nearer
+	CID      uint64   `json:"cid,omitempty"`
+	SID      string   `json:"sid,omitempty"`
+	Name     string   `json:"name,omitempty"` // a client's, a stream's, a server's
+	User     string   `json:"user,omitempty"`
+	Withheld bool     `json:"withheld,omitempty"` // the client's permissions keep it from it
+	Via      []string `json:"via,omitempty"`      // mappings and imports, in order
+}
+
+// What MayQuery.Action can be.
+const (
+	Publish   = "publish"
+	Subscribe = "subscribe"
+)
+
+// MayQuery asks whether a user may do something.
+type MayQuery struct {
+	User    string `json:"user"`
+	Action  string `json:"action"`
+	Subject string `json:"subject"`
+	Queue   string `json:"queue,omitempty"` // of a subscription
+}
+
+// May says what a user may: one verdict of the configuration, or, where users come from elsewhere, one for each of its
+// connections that has rights of its own.
+type May struct {
+	MayQuery
+	Known    bool      `json:"known"` // false: the configuration has no such user, and none is connected
+	Verdicts []Verdict `json:"verdicts"`
+}
+
+// Verdict is what somebody may, and why.
+type Verdict struct {
+	May     bool     `json:"may"`
+	Why     string   `json:"why"`
+	Held    []string `json:"held_back,omitempty"` // subjects of an allowed subscription that are kept from it
+	Account string   `json:"account"`
+	CID     uint64   `json:"cid,omitempty"` // of the connection whose rights they are; 0: they are the configuration's
 }

@@ -34,6 +34,9 @@ func (l *Link) Relay(headers bool) *batch.Outlet {
 	return &l.Out.Outlet
 }
 
+// PeerName is the name of the server that the connection leads to.
+func (l *Link) PeerName() string { return l.name }
+
 // Deliver sends a message to the peer: see [broker.Remote].
 func (l *Link) Deliver(d *broker.Delivery) bool {
 	if l.Aborted() != nil {
