@@ -58,6 +58,8 @@ var rooms = []room{
 	{"daemon/vfs/...", nil, "the one door to a disk knows files, not what is in them"},
 	{"daemon/journal", []string{"daemon/vfs"}, "one log for whoever keeps something; it does not know what, and meets the disk through one door"},
 	{"daemon/store", []string{"daemon/vfs", "daemon/fields"}, "the folder of a store: whose it is, who uses it, what is in it; not what streams hold"},
+	{"daemon/inspect", []string{"daemon/jetstream", "daemon/journal", "daemon/segment", "daemon/store", "daemon/stream", "daemon/vfs"},
+		"it reads a store by the code that a broker reads it with, and starts none"},
 	{"daemon/logging", nil, "every package logs, so logging can import none of them"},
 	{"daemon/sysd", []string{"daemon/logging"}, "systemd is a neighbour of the process, not of the broker"},
 	{"daemon/control", []string{"daemon/logging"}, "the verbs share it with the daemon, and must not pull the broker in"},
@@ -92,7 +94,7 @@ var rooms = []room{
 	{"daemon/internal/crashtest/...", []string{"daemon/vfs/...", "daemon/journal", "daemon/segment", "daemon/stream"}, "drives whoever keeps messages through crashes; tests only"},
 	{"daemon/internal/fieldstest", []string{"daemon/fields"}, "tests of records, for every room"},
 	{"daemon/internal/brokertest", []string{"daemon/logging"}, "drives built binaries from outside; tests only"},
-	{"cmd/nats-broker", []string{"daemon", "daemon/config", "daemon/control", "daemon/sysd", "confparse"},
+	{"cmd/nats-broker", []string{"daemon", "daemon/config", "daemon/control", "daemon/inspect", "daemon/sysd", "confparse"},
 		"the command has no logic of its own: it parses arguments and calls the daemon or a verb"},
 }
 

@@ -127,7 +127,7 @@ func valueWords(help, name string) string {
 // argumentWords is what the arguments of a verb are completed with.
 func argumentWords(verb string) string {
 	switch verb {
-	case "check", "show", "diff", "fmt":
+	case "check", "show", "diff", "fmt", "dump", "repair":
 		return "files"
 	case "explain":
 		return strings.Join(config.Explainable(), " ")

@@ -48,6 +48,7 @@ func brokerCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"exits": exits, "serve": serveScript, "client": scripted(connectClient), "publish": scripted(publishText), "receives": scripted(receivesText),
 		"ended": scripted(endedClient), "logged": loggedLine, "stranger": stranger,
+		"unpack": unpack, "flip": flip,
 	}
 }
 

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -29,7 +30,12 @@ func FuzzRecover(f *testing.F) {
 			name := files[int(edits[0])%len(files)]
 			change(t, d, name, int64(le.Uint32(edits[1:]))%(1<<20), edits[5], k, seal)
 		}
+		looked, refused := Inspect(d, "/journal", testKey, false, func(uint64, *Frame) error { return nil })
 		g, j, err := recovered(d, Options{})
+		if (err == nil) != (refused == nil) || err == nil && !reflect.DeepEqual(looked.Recovery.Lost, g.Lost) ||
+			err == nil && (looked.End != g.End || looked.Frames != g.Frames || looked.Clean != g.Clean) {
+			t.Fatalf("a look found %+v, %v; a start %+v, %v", looked, refused, g, err)
+		}
 		if err != nil {
 			if !strings.Contains(err.Error(), "/journal/00") {
 				t.Fatalf("an error without the file: %v", err)

@@ -67,6 +67,7 @@ func (j *Journal) Recover(fn func(commit uint64, f *Frame) error) (Recovery, err
 
 type recovering struct {
 	j      *Journal
+	look   bool // nothing is changed
 	fn     func(uint64, *Frame) error
 	files  []*file // those with a header
 	parts  parts
@@ -101,6 +102,9 @@ func (r *recovering) run() error {
 	}
 	r.report.End = r.end.number
 	r.report.Clean = len(used) == 0 || r.clean && len(r.report.Lost) == 0
+	if r.look {
+		return nil
+	}
 	return r.begin(used)
 }
 
@@ -139,13 +143,18 @@ func (r *recovering) open() error {
 		return fmt.Errorf("%s: none of %d files has a header of this store: they are another's, or all are damaged; nothing was changed", j.dir, len(headless))
 	}
 	for _, name := range unfilled {
+		if r.look {
+			break
+		}
 		if err := j.fs.Remove(name); err != nil {
 			return err
 		}
 	}
 	for _, name := range headless {
-		if err := j.quarantine(name); err != nil {
-			return err
+		if !r.look {
+			if err := j.quarantine(name); err != nil {
+				return err
+			}
 		}
 		r.report.Quarantined = append(r.report.Quarantined, filepath.Base(name))
 	}

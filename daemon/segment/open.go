@@ -18,17 +18,13 @@ const quarantine = "quarantine"
 // the names in the folder, and nothing else, however much is stored. The log is as it was at commit
 // [Log.Durable]; whatever came later is given to it again.
 func Open(v vfs.FS, dir string, o Options) (*Log, error) {
-	o.defaults()
-	l := &Log{fs: v, dir: dir, o: o, node: o.Node, nextFile: 1, complete: true, deadFiles: map[uint64]int64{}}
 	if err := vfs.MkdirAll(v, dir); err != nil {
 		return nil, err
 	}
-	found, err := l.look()
-	if err != nil {
-		return nil, err
-	}
-	s, err := l.loadState(found)
+	l, found, s, err := attach(v, dir, o)
 	switch {
+	case l == nil:
+		return nil, err
 	case errors.Is(err, errState), errors.Is(err, fs.ErrNotExist):
 		if err := l.rebuild(found, err); err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
@@ -37,12 +33,25 @@ func Open(v vfs.FS, dir string, o Options) (*Log, error) {
 	case err != nil: // of a version that is unknown, or not to be read now: what it says may still be true
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	case s == nil:
-		o.Random(l.key[:])
+		l.o.Random(l.key[:])
 		return l, nil
 	}
 	l.begun = true
 	l.restore(s, found)
 	return l, nil
+}
+
+// attach reads which files there are and the state. The state is nil in a log that never had anything on the disk; an error with a
+// log is about the state, without one it is about the folder.
+func attach(v vfs.FS, dir string, o Options) (*Log, *found, *state, error) {
+	o.defaults()
+	l := &Log{fs: v, dir: dir, o: o, node: o.Node, nextFile: 1, complete: true, deadFiles: map[uint64]int64{}}
+	found, err := l.look()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s, err := l.loadState(found)
+	return l, found, s, err
 }
 
 // found is what a folder holds.

@@ -11,7 +11,13 @@ import (
 // lost, and reported, as if somebody had asked for it; an index that is damaged is made anew, and the next
 // [Log.Tidy] writes its file anew. It may be called beside everything.
 func (l *Log) Scrub(from uint64, bytes int64) (next uint64, more bool) {
-	for bytes > 0 {
+	next, _, more = l.scrub(from, bytes)
+	return next, more
+}
+
+// scrub is Scrub and says how many bytes were read.
+func (l *Log) scrub(from uint64, bytes int64) (next uint64, read int64, more bool) {
+	for read < bytes {
 		l.mu.RLock()
 		var r *run
 		if i := l.runFrom(l.runs, from); i < len(l.runs) {
@@ -19,17 +25,17 @@ func (l *Log) Scrub(from uint64, bytes int64) (next uint64, more bool) {
 		}
 		l.mu.RUnlock()
 		if r == nil {
-			return from, false
+			return from, read, false
 		}
 		from = max(from, r.first)
-		n, at, err := l.scrubRun(r, from, bytes)
-		bytes -= n
+		n, at, err := l.scrubRun(r, from, bytes-read)
+		read += n
 		if errors.Is(err, errStale) {
 			continue
 		}
 		from = at
 	}
-	return from, true
+	return from, read, true
 }
 
 // scrubRun verifies a run from a sequence on and returns how many bytes were read, and where

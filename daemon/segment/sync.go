@@ -33,6 +33,22 @@ func (l *Log) Sync() error {
 	return l.carryOut(c)
 }
 
+// Restate is a Sync that writes the state and all deletions anew although nothing has changed, so that both their copies are
+// whole.
+func (l *Log) Restate() error {
+	l.writing.Lock()
+	for _, r := range l.runs {
+		if l.ready(r) == nil && r.dead != nil {
+			r.changed = true
+		}
+	}
+	l.mu.Lock()
+	l.changes++
+	l.mu.Unlock()
+	l.writing.Unlock()
+	return l.Sync()
+}
+
 // Checkpoint is the first step of a Sync: it decides what will be on the disk, and seals the
 // tail. The caller is the one who changes the log, between two commits. It must call finish, which does
 // the rest, on any goroutine, beside changes and questions; until then no other Sync begins.
