@@ -22,6 +22,8 @@ func questioned(verb string) func(d *Daemon, ctx context.Context, req *control.R
 		return answering((*Daemon).subscribers)
 	case control.VerbMay:
 		return answering((*Daemon).may)
+	case control.VerbChecks:
+		return answering((*Daemon).healthChecks)
 	}
 	return nil
 }

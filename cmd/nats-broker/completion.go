@@ -105,6 +105,8 @@ func explained(help, name string) string {
 // is one.
 func valueWords(help, name string) string {
 	switch {
+	case name == "check" && strings.Contains(help, "--check NAMES"):
+		return strings.Join(checkNames(), " ")
 	case name == "state":
 		return strings.Join(connStates, " ")
 	case name == "sort" && strings.Contains(help, "connections list"):

@@ -33,9 +33,26 @@ where clients need credentials, lets this one connection in for one subject.
                        certificate and key to present where clients need one
     --subject SUBJECT  subject to use (default: a new inbox)
     --quiet            print nothing when all is well
+
+With one of these options the broker is asked how it is, in checks with names:
+state, listeners, certificates, cluster, leafnodes, clients, configuration, disk
+and roundtrip, which is the message.
+
+    --checks           make all checks, a line each
+    --check NAMES      make these, separated by commas
+    --nagios           the output of a Nagios plugin, with figures
+    --json             print the checks as JSON
+    --peers N          servers that the cluster has beside this one
+    --cert-warn DAYS, --cert-critical DAYS
+                       days that a certificate should have left (default: 30, 7)
+    --limit-warn PERCENT, --limit-critical PERCENT
+                       of a limit or of the storage in use (default: 80, 95)
+
 ` + commonFlags + `
 Exit status: 0 the message came back in time, 1 it did not, 2 wrong command
-line, 3 no broker is running.
+line, 3 no broker is running. Of checks, as of a Nagios plugin: 0 all is well,
+1 there is a warning, 2 something is critical, or no broker runs, 3 unknown: the
+broker could not be asked, or the command line is wrong.
 `
 
 // healthFlags are how to connect.
@@ -60,12 +77,17 @@ func runHealth(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	t.fs.StringVar(&f.key, "tlskey", "", "")
 	t.fs.StringVar(&f.subject, "subject", "", "")
 	t.fs.BoolVar(&f.quiet, "quiet", false, "")
+	var checks checkFlags
+	checks.define(t.fs)
 	if code, done := t.parse(args, stdout); done {
 		return code
 	}
 	if (f.cert == "") != (f.key == "") {
 		fmt.Fprintln(stderr, "nats-broker health: --tlscert and --tlskey belong together\nTry 'nats-broker health --help'.")
 		return exitUsage
+	}
+	if checks.wanted() {
+		return runChecks(t, &checks, f, stdout)
 	}
 	target := &control.Health{Addrs: []string{f.server}}
 	if f.server == "" {

@@ -6,6 +6,7 @@ const (
 	VerbClose       = "connections close" // Close, Closed
 	VerbSubscribers = "subscribers"       // SubscribersQuery, Subscribers
 	VerbMay         = "may"               // MayQuery, May
+	VerbChecks      = "health checks"     // ChecksQuery, []HealthCheck
 )
 
 // ConnectionsQuery selects and orders connections, in the words of the system account's CONNZ request.
@@ -102,4 +103,41 @@ type Verdict struct {
 	Held    []string `json:"held_back,omitempty"` // subjects of an allowed subscription that are kept from it
 	Account string   `json:"account"`
 	CID     uint64   `json:"cid,omitempty"` // of the connection whose rights they are; 0: they are the configuration's
+}
+
+// ChecksQuery says from when on something is a warning, or critical.
+type ChecksQuery struct {
+	Peers         int `json:"peers,omitempty"` // servers expected in the cluster beside this one; 0: as many as routes are configured, but one
+	CertWarn      int `json:"cert_warn"`       // days that a certificate has left
+	CertCritical  int `json:"cert_critical"`
+	LimitWarn     int `json:"limit_warn"` // percent of a limit, or of the disk
+	LimitCritical int `json:"limit_critical"`
+}
+
+// What HealthCheck.Status can be.
+const (
+	CheckOK       = "ok"
+	CheckWarning  = "warning"
+	CheckCritical = "critical"
+	CheckUnknown  = "unknown"
+)
+
+// HealthCheck is one thing that is well or not.
+type HealthCheck struct {
+	Name    string   `json:"name"`
+	Status  string   `json:"status"`
+	Detail  string   `json:"detail"`
+	Figures []Figure `json:"figures,omitempty"`
+}
+
+// Figure is a number behind a check.
+type Figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit,omitempty"` // "%", "B", "s"; empty: a count
+}
+
+// HealthChecks are the names of the checks that the broker makes, in their order.
+func HealthChecks() []string {
+	return []string{"state", "listeners", "certificates", "cluster", "leafnodes", "clients", "configuration", "disk"}
 }

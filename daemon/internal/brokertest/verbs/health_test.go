@@ -72,3 +72,23 @@ func TestHealthThroughTLS(t *testing.T) {
 		})
 	}
 }
+
+// The days that a certificate has left are a check.
+func TestHealthOfCertificates(t *testing.T) {
+	dir := t.TempDir()
+	server := certtest.New(t, dir, "ca").Issue("server", x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	socket := filepath.Join(t.TempDir(), "control.sock")
+	brokertest.Start(t, brokertest.Options{Config: fmt.Sprintf("control_socket: %q\ntls { cert_file: %q, key_file: %q }\n", socket, server.CertFile, server.KeyFile)})
+	for _, c := range []struct {
+		warn, critical string
+		code           int
+		says           string
+	}{
+		{"0", "0", 0, "OK"}, {"100000", "0", 1, "WARNING"}, {"100000", "100000", 2, "CRITICAL"},
+	} {
+		code, out := verb(t, "health", "--socket", socket, "--check", "certificates", "--cert-warn", c.warn, "--cert-critical", c.critical)
+		if code != c.code || !strings.Contains(out, "certificates  "+c.says) || !strings.Contains(out, "(client) ends on ") {
+			t.Errorf("%+v: exit %d\n%s", c, code, out)
+		}
+	}
+}
