@@ -284,7 +284,7 @@ func (h *Hub) tellClients() {
 	h.mu.Unlock()
 	webs = distinct(webs)
 	others = distinct(others)
-	if h.toldOthers = h.toldOthers || len(others) > 0; !h.toldOthers { // as nats-server: alone, there is nothing to tell
+	if h.toldOthers = h.toldOthers || len(others) > 0 || len(webs) > 0; !h.toldOthers { // as nats-server: alone, there is nothing to tell
 		h.broker.SetConnectURLs(nil, nil)
 		h.broker.SetWebURLs(nil, nil)
 		return

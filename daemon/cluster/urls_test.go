@@ -79,6 +79,14 @@ func TestWhereClientsAreTold(t *testing.T) {
 	}
 }
 
+// A peer that has places for WebSocket clients alone is told of too: its other places may be of no use elsewhere.
+func TestWhereWebClientsAreTold(t *testing.T) {
+	b := ours(t, "b", func(o *Options) { o.WebURLs = []string{"b:2"} })
+	b.hub.SetClientURLs(nil)
+	a := ours(t, "a", func(o *Options) { o.WebURLs = []string{"a:1"} }, b.route)
+	eventually(t, "both are told, the own place first", func() bool { return slices.Equal(a.b.WebURLs(), []string{"a:1", "b:2"}) })
+}
+
 // A member that stops does not have its clients forget the others.
 func TestStoppingKeepsOthersKnown(t *testing.T) {
 	a := ours(t, "a", nil)
