@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
@@ -76,6 +78,12 @@ func (a *Account) exportOf(s string) *serviceExport {
 		}
 	}
 	return anyExport
+}
+
+// ImportsService reports whether requests to a subject go to a service of another account.
+func (a *Account) ImportsService(s string) bool {
+	sh := a.shares.now.Load()
+	return sh != nil && slices.ContainsFunc(sh.services, func(im *serviceImport) bool { return subject.IsSubset(s, im.local) })
 }
 
 // maxChain is through how many imports a request may go.

@@ -122,11 +122,13 @@ func (a *account) Stage(_ *batch.Lane, m *broker.Message) (taken bool) {
 	}
 	op := a.find(subj)
 	switch {
-	case op == nil:
-		return !domain
-	case op.Direct:
+	case op != nil && op.Direct:
 		_, there := a.allowed()
 		return there && op == api.ConsumerResetOp
+	case a.elsewhere():
+		return false
+	case op == nil:
+		return !domain
 	}
 	r := &request{op: op, subject: subj, reply: string(m.Reply), body: bytes.Clone(m.Payload), client: m.Client}
 	if len(m.Header) > 0 {
@@ -141,6 +143,12 @@ func (a *account) Stage(_ *batch.Lane, m *broker.Message) (taken bool) {
 		a.srv.limitReached(n)
 	}
 	return true
+}
+
+// elsewhere reports whether an account without JetStream uses that of another, which answers then.
+func (a *account) elsewhere() bool {
+	_, there := a.allowed()
+	return !there && a.broker != a.srv.broker.System() && a.broker.ImportsService(api.Prefix+".INFO")
 }
 
 // find returns what is asked for. The system account may ask for what others may not, and not for what they may.

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -9,13 +10,17 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
-// accounts are L, which has limits, N, which has no JetStream, B, whose streams must say their size, and F, which is free.
+// accounts are L, which has limits, N, which has no JetStream, M, which has that of F, B, whose streams must say their size, and F, which is free.
 const accounts = `
 accounts {
   L { jetstream { max_memory: 400, max_store: 1000, max_streams: 2, max_consumers: 3, mem_max_stream_bytes: 300, disk_max_stream_bytes: 500, max_ack_pending: 7 }, users [{user: L, password: p}] }
   B { jetstream { max_bytes_required: true }, users [{user: B, password: p}] }
   N { users [{user: N, password: p}] }
-  F { jetstream: enabled, users [{user: F, password: p}] }
+  F { jetstream: enabled, users [{user: F, password: p}], exports [{service: "$JS.API.INFO"}, {service: "$JS.API.STREAM.NAMES"}] }
+  M {
+    users [{user: M, password: p}]
+    imports [{service: {account: F, subject: "$JS.API.INFO"}}, {service: {account: F, subject: "$JS.API.STREAM.NAMES"}}]
+  }
   SYS { users [{user: S, password: p}] }
 }
 system_account: SYS
@@ -34,7 +39,7 @@ func TestAccounts(t *testing.T) {
 			t.Run(tk.name+"/"+storage, func(t *testing.T) {
 				user := nats.UserInfo(tk.name[:1], "p")
 				a, b := newPeer(t, theirs, user), newPeer(t, ours, user)
-				if tk.name[0] == 'N' || tk.name[0] == 'S' {
+				if strings.Contains("NMS", tk.name[:1]) {
 					n := int(talks.Add(1))
 					if want, got := a.play(tk, storage, n), b.play(tk, storage, n); want != got {
 						t.Errorf("%s", diff(want, got))
