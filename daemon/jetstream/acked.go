@@ -50,7 +50,7 @@ func (c *Consumer) settles(answers []string) {
 // waiting by acks.
 func (s *Stream) settleSoon(x *settlement) {
 	s.mu.Lock()
-	if s.paused || len(s.waiting) > 0 || len(s.late) > 0 {
+	if s.paused || s.draining || len(s.waiting) > 0 || len(s.late) > 0 {
 		s.late = append(s.late, x)
 	} else {
 		s.settleOne(x)

@@ -9,10 +9,14 @@ import (
 )
 
 // next is the node that goes on where another one has left, with the same store.
-func (n *node) next(dir string) *node {
+func (n *node) next(dir string) *node { return n.nextBy(dir, func(*Server) {}) }
+
+// nextBy is next with a server that is prepared.
+func (n *node) nextBy(dir string, prepare func(*Server)) *node {
 	n.t.Helper()
 	state, messages := n.leave()
 	s := newServer(n.t, dir)
+	prepare(s)
 	ok(0, s.Inherit(state, bytes.NewReader(messages), int64(len(messages))))
 	next := serve(n.t, s)
 	s.Resume()

@@ -111,7 +111,7 @@ func (s *Stream) takeMail() {
 // decide offers what is waiting to the machine, as far as it can tell. mu is held.
 func (s *Stream) decide() {
 	defer s.undecided()
-	for len(s.waiting) > 0 && !s.paused {
+	for len(s.waiting) > 0 && !s.paused && !s.draining {
 		in := &s.waiting[0]
 		done := s.offer(in)
 		if s.ledger == nil {
@@ -133,7 +133,7 @@ func (s *Stream) decide() {
 
 // undecided lets consumers go on, if no message waits for a decision. mu is held.
 func (s *Stream) undecided() {
-	if len(s.late) > 0 && len(s.waiting) == 0 && !s.paused {
+	if len(s.late) > 0 && len(s.waiting) == 0 && !s.paused && !s.draining {
 		s.settleLate()
 	}
 }
@@ -234,6 +234,15 @@ func (f *frame) add(rec *stream.Record, r *raw, changed bool) {
 	if r.apart != nil {
 		f.body = append(f.body, r.apart)
 	}
+}
+
+// make adds a record that nobody has published.
+func (f *frame) make(rec *stream.Record) {
+	if f.count == 0 {
+		f.first, f.time = rec.Seq, rec.Time
+	}
+	f.count++
+	f.body = append(f.body, appendRecord(nil, rec))
 }
 
 // follows reports whether b lies right behind a in memory.

@@ -63,7 +63,18 @@ func (s *Stream) commit(c committed) {
 	s.log.Begin(c.commit)
 	s.committed += c.changes
 	s.apply()
-	if s.machine.Pending() == 0 && len(s.waiting) > 0 {
+	s.idle()
+}
+
+// idle goes on with what waits until nothing is pending, if nothing is. mu is held.
+func (s *Stream) idle() {
+	if s.machine.Pending() > 0 {
+		return
+	}
+	if s.draining {
+		s.fire()
+		s.decide()
+	} else if len(s.waiting) > 0 {
 		s.decide()
 	}
 }
@@ -162,9 +173,7 @@ func (s *Stream) stall() {
 		before := s.stalled
 		if s.apply(); s.stalled == nil && s.failed == nil {
 			s.acc.srv.log.Info("Stream " + s.acc.name() + " > " + s.Name() + " goes on, after: " + before.Error())
-			if s.machine.Pending() == 0 && len(s.waiting) > 0 {
-				s.decide()
-			}
+			s.idle()
 		}
 	}
 }

@@ -56,6 +56,7 @@ type Stream struct {
 	headersOnly bool
 	closed      bool
 	paused      bool          // a change of the configuration waits until nothing is pending
+	draining    bool          // something is due, which waits for the same
 	notes       queue[note]   // of what was decided and is not sent, in order
 	waiting     []intake      // messages about which nothing can be decided before what is pending is applied
 	late        []*settlement // of consumers, which wait until nothing else does
@@ -110,7 +111,7 @@ func machineConfig(c *api.StreamConfig) (stream.Config, error) {
 		Name: c.Name, MaxMsgs: limit(c.MaxMsgs), MaxBytes: limit(c.MaxBytes), MaxMsgsPerSubject: limit(c.MaxMsgsPerSubject),
 		MaxMsgSize: int(limit(int64(c.MaxMsgSize))), MaxAge: c.MaxAge, DiscardNew: c.Discard == api.DiscardNew,
 		DiscardNewPerSubject: c.DiscardNewPer, Window: c.DuplicateWindow, Sealed: c.Sealed, AllowRollup: c.AllowRollup && !c.DenyPurge,
-		File: c.Storage == api.File, Counter: c.AllowCounter,
+		File: c.Storage == api.File, Counter: c.AllowCounter, AllowTTL: c.AllowMsgTTL, MarkerTTL: c.DeleteMarkerTTL,
 	}
 	if t := c.SubjectTransform; t != nil && t.Destination != "" {
 		tr, err := subject.NewTransform(t.Source, t.Destination)
@@ -145,6 +146,7 @@ func (a *account) newStream(c *api.StreamConfig, log stream.Log, created time.Ti
 		return nil, err
 	}
 	s.machine.AgeBy(a.srv.ages.now)
+	s.machine.Track()
 	s.config.Store(c)
 	return s, s.ways(c)
 }

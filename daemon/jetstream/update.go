@@ -77,6 +77,7 @@ func (s *Stream) reconfigure(c *api.StreamConfig) error {
 	defer func() {
 		s.paused = false
 		s.decide()
+		s.schedule()
 	}()
 	if s.failed != nil {
 		return s.failed
@@ -99,11 +100,14 @@ func (s *Stream) reconfigure(c *api.StreamConfig) error {
 	}
 	s.config.Store(c)
 	s.directly(c.AllowDirect)
-	if c, ok := s.machine.Expire(s.acc.srv.ages.now()); ok {
+	if s.machine.Timed() {
+		s.machine.Fire((*quota)(s), s.acc.srv.ages.now(), s.now())
+		s.followAll()
+	} else if c, ok := s.machine.Expire(s.acc.srv.ages.now()); ok {
 		s.follow(c, nil)
-		for s.machine.Pending() > 0 && s.failed == nil {
-			s.settled.Wait()
-		}
+	}
+	for s.machine.Pending() > 0 && s.failed == nil {
+		s.settled.Wait()
 	}
 	s.count()
 	s.schedule()

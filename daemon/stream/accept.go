@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/subject"
 	"github.com/nats-broker/nats-broker/daemon/subjects"
@@ -41,14 +40,26 @@ func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
 	if s.log.Knows(r.Subject) != nil {
 		return Verdict{Reason: Unread}
 	}
-	s.take(r, &accepted{id: c.id, rollup: parseRollup(c.rollup)}, now, wanted)
-	return Verdict{Seq: r.Seq, Text: value, Changed: changed, Skipped: !wanted}
+	a := s.admit(&c, r)
+	s.take(r, &a, now, wanted)
+	return Verdict{Seq: r.Seq, Text: value, Changed: changed || a.changed, Skipped: !wanted}
 }
 
 // accepted is what is needed of the headers of a message once it is accepted.
 type accepted struct {
-	id     []byte
-	rollup rollupKind
+	id      []byte
+	rollup  rollupKind
+	life    int64 // how many seconds it lives, see parseTTL
+	changed bool  // the header is another now
+}
+
+// admit reads it, and has the header be what is stored.
+func (s *Stream) admit(c *conditions, r *Record) accepted {
+	a := accepted{id: c.id, rollup: parseRollup(c.rollup)}
+	if s.cfg.AllowTTL && len(c.ttl) > 0 {
+		a.life, a.changed = s.outlive(c, r)
+	}
+	return a
 }
 
 // take gives a message that is accepted its sequence, and has the change wait.
@@ -62,7 +73,7 @@ func (s *Stream) take(r *Record, a *accepted, now int64, wanted bool) {
 		s.over.push(skipped(r, a.rollup), 0)
 		return
 	}
-	s.over.push(Change{Kind: Append, Record: *r, rollup: a.rollup}, s.log.Size(len(r.Subject), len(r.Header), len(r.Payload)))
+	s.over.push(Change{Kind: Append, Record: *r, rollup: a.rollup, due: expiry(r.Time, a.life)}, s.log.Size(len(r.Subject), len(r.Header), len(r.Payload)))
 }
 
 // transform gives a message the subject that it is stored under, and reports whether that is another.
@@ -109,7 +120,7 @@ func (s *Stream) conditions(c *conditions, r *Record) Verdict {
 		return Verdict{Reason: c.counts(r, s.cfg.Counter)}
 	case len(c.stream) > 0 && string(c.stream) != s.cfg.Name:
 		return Verdict{Reason: WrongStream}
-	case len(c.ttl) > 0 && validTTL(c.ttl) == ttlSet:
+	case !s.cfg.AllowTTL && validTTL(c.ttl) == ttlSet:
 		return Verdict{Reason: TTLDisabled}
 	}
 	if v := s.sequences(c, r); v.Reason != Accepted {
@@ -237,7 +248,7 @@ func (s *Stream) room(c *conditions, r *Record, q Quota, size uint64, wanted boo
 			return v
 		}
 	}
-	if len(c.ttl) > 0 && validTTL(c.ttl) == ttlBad {
+	if validTTL(c.ttl) == ttlBad {
 		return TTLInvalid
 	}
 	if s.cfg.DiscardNew {
@@ -301,33 +312,6 @@ func (s *Stream) sizeOf(seq uint64) uint64 {
 	}
 	r := &s.batched
 	return s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
-}
-
-// Forms of a message's own age.
-const (
-	ttlNone = iota // nothing, or zero seconds
-	ttlSet
-	ttlBad
-)
-
-func validTTL(v []byte) int {
-	if strings.EqualFold(string(v), "never") {
-		return ttlSet
-	}
-	if d, err := time.ParseDuration(string(v)); err == nil {
-		if d < time.Second {
-			return ttlBad
-		}
-		return ttlSet
-	}
-	n, ok := number(v)
-	if !ok {
-		return ttlBad
-	}
-	if n == 0 {
-		return ttlNone
-	}
-	return ttlSet
 }
 
 func isInteger(v []byte) bool {

@@ -126,6 +126,7 @@ func (s *Stream) append(c *Change) error {
 	if err := s.log.Append(r); err != nil {
 		return err
 	}
+	s.noteDue(r.Seq, c.due)
 	switch c.rollup {
 	case rollupAll:
 		if err := s.log.Truncate(r.Seq); err != nil {

@@ -25,6 +25,7 @@ type Change struct {
 	Time   int64    // of Skip
 
 	rollup rollupKind // of Append and Skip
+	due    int64      // of Append: when the message is too old by what it says, nanoseconds since 1970; 0: never
 	done   uint64     // messages that were taken out by what could not be carried on for now
 }
 

@@ -19,6 +19,9 @@ type Config struct {
 	DiscardNew           bool // a full stream refuses, instead of dropping the oldest
 	DiscardNewPerSubject bool // so does a full subject
 
+	AllowTTL  bool          // messages may say how long they live
+	MarkerTTL time.Duration // how long what is left of a subject lives when its last message is too old; 0: nothing is
+
 	Window time.Duration // how long message ids are remembered
 
 	Sealed      bool // nothing goes in or out
@@ -28,6 +31,9 @@ type Config struct {
 
 	Transform *subject.Transform // of what is published; nil: none
 }
+
+// timed reports whether messages may be due by what they say themselves.
+func (c *Config) timed() bool { return c.AllowTTL }
 
 // Largest parts of a message.
 const (

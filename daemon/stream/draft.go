@@ -78,8 +78,11 @@ func (s *Stream) decide(d *draft, c *conditions, r *Record, q Quota) Verdict {
 	if len(c.stream) > 0 && string(c.stream) != s.cfg.Name {
 		return Verdict{Reason: WrongStream}
 	}
-	if len(c.ttl) > 0 && validTTL(c.ttl) != ttlNone {
+	switch form := validTTL(c.ttl); {
+	case form != ttlNone && !s.cfg.AllowTTL:
 		return Verdict{Reason: TTLDisabled}
+	case form == ttlBad:
+		return Verdict{Reason: TTLInvalid}
 	}
 	if v := s.unknown(d, c); v.Reason != Accepted {
 		return v
@@ -233,7 +236,7 @@ func (s *Stream) AcceptBatch(list []Record, q Quota, now int64) (v Verdict, skip
 		if v := s.decide(&d, &c, r, q); v.Reason != Accepted {
 			return v, nil
 		}
-		all[i] = accepted{id: c.id, rollup: parseRollup(c.rollup)}
+		all[i] = s.admit(&c, r)
 		if s.wanted != nil && !s.wanted(r.Subject) {
 			if skipped == nil {
 				skipped = make([]bool, len(list))
@@ -274,8 +277,9 @@ func (s *Stream) AcceptFast(r *Record, q Quota, now int64) Verdict {
 	if wanted && s.log.Knows(r.Subject) != nil {
 		return Verdict{Reason: Unread}
 	}
-	s.take(r, &accepted{id: c.id, rollup: parseRollup(c.rollup)}, now, wanted)
-	return Verdict{Seq: r.Seq, Skipped: !wanted, Changed: changed || s.cfg.Counter}
+	a := s.admit(&c, r)
+	s.take(r, &a, now, wanted)
+	return Verdict{Seq: r.Seq, Skipped: !wanted, Changed: changed || s.cfg.Counter || a.changed}
 }
 
 // quota asks for room for messages of a size.

@@ -24,6 +24,7 @@ type Stream struct {
 	wanted   func(subject []byte) bool
 	ages     func() int64 // nil: what is given
 	later    int64        // when it is looked again for what is too old, after it could not be read
+	timer    timer
 }
 
 // Open returns the machine over a log. now is the time, for the message ids that are still remembered: they are found
@@ -39,6 +40,9 @@ func (s *Stream) reload(now int64) error {
 	s.over.reset()
 	s.last, s.lastTime, s.lastID = st.Last, st.LastTime, ""
 	s.known = ids{}
+	if s.timer.on {
+		s.Track()
+	}
 	if st.Msgs == 0 {
 		return nil
 	}
@@ -94,8 +98,8 @@ func (s *Stream) Pending() int { return len(s.over.pending()) }
 // IDs returns how many message ids are remembered.
 func (s *Stream) IDs() int { return s.known.len() }
 
-// IDBytes returns what they take in memory.
-func (s *Stream) IDBytes() int64 { return s.known.bytes() }
+// IDBytes returns what they take in memory, and what is known of when messages are due.
+func (s *Stream) IDBytes() int64 { return s.known.bytes() + s.timer.table.bytes() }
 
 // Next returns the change that [Stream.Apply] will apply. Something must be pending.
 func (s *Stream) Next() *Change { return &s.over.pending()[0] }
@@ -125,7 +129,12 @@ func (s *Stream) Configure(cfg Config) error {
 	if !s.over.empty() {
 		panic("stream: the configuration changes while messages are pending")
 	}
+	again := s.timer.on && cfg.timed() != s.cfg.timed()
 	s.cfg = cfg
+	s.timer.aged, s.timer.oldest = 0, 0
+	if again {
+		s.Track()
+	}
 	return s.trim()
 }
 
@@ -139,6 +148,9 @@ func (s *Stream) Time(now int64) int64 {
 
 // Due returns when messages will be too old, nanoseconds since 1970; 0: never.
 func (s *Stream) Due() int64 {
+	if s.cfg.timed() {
+		return s.dueAtAll()
+	}
 	st := s.log.State()
 	if s.cfg.MaxAge == 0 || st.Msgs == 0 {
 		return 0

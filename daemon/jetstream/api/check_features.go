@@ -106,8 +106,6 @@ func (c *StreamConfig) Unbuilt() *Error {
 	}{
 		{c.Mirror != nil, "mirror"},
 		{len(c.Sources) > 0, "sources"},
-		{c.AllowMsgTTL, "allow_msg_ttl"},
-		{c.DeleteMarkerTTL != 0, "subject_delete_marker_ttl"},
 		{c.AllowAtomic, "allow_atomic"},
 		{c.AllowSchedules, "allow_msg_schedules"},
 		{c.AllowBatched, "allow_batched"},

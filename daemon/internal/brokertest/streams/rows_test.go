@@ -51,6 +51,7 @@ var creates = []string{
 	`"sources":[{"name":"O"}],"allow_msg_schedules":true`, `"allow_msg_schedules":true,"discard":"new"`, `"allow_msg_schedules":true,"pedantic":true`,
 	`"allow_msg_counter":true,"discard":"new"`, `"allow_msg_counter":true,"allow_msg_ttl":true`, `"allow_msg_counter":true,"allow_msg_schedules":true`, `"allow_msg_counter":true,"retention":"interest"`,
 	`"subject_delete_marker_ttl":1`, `"subject_delete_marker_ttl":-1`, `"subject_delete_marker_ttl":1000000000,"pedantic":true`, `"subject_delete_marker_ttl":1000000000,"allow_msg_ttl":true,"pedantic":true`,
+	`"allow_msg_ttl":true`, `"subject_delete_marker_ttl":1000000000`, `"subject_delete_marker_ttl":1500000000,"deny_purge":true`, `"subject_delete_marker_ttl":1000000000,"allow_msg_ttl":true,"allow_rollup_hdrs":true,"pedantic":true`,
 	`"persist_mode":"x"`, `"persist_mode":"default"`, `"persist_mode":""`, `"persist_mode":"async","num_replicas":3`, `"persist_mode":"async","allow_atomic":true`,
 }
 
@@ -62,6 +63,8 @@ var updates = [][2]string{
 	{`"description":"d","metadata":{"k":"v"}`, ``}, {``, `"allow_direct":true`}, {`"allow_direct":true`, ``}, {``, `"duplicate_window":60000000000`}, {``, `"mirror_direct":true`}, {``, `"compression":"s2"`}, {``, `"no_ack":true`},
 	{``, `"republish":{"src":"S","dest":"x"}`}, {``, `"subject_transform":{"src":"S","dest":"x"}`}, {``, `"consumer_limits":{"max_ack_pending":3}`}, {``, `"unknown":true`}, {``, `"max_msgs":-7,"pedantic":true`},
 	{``, `"subjects":["O"]`}, {``, `"discard":"new","discard_new_per_subject":true`}, {``, `"max_consumers":2`}, {``, `"max_bytes":100`}, {``, `"placement":{"preferred":"x"}`}, {``, `"num_replicas":-1`}, {``, `"max_msg_size":3`},
+	{``, `"allow_msg_ttl":true`}, {`"allow_msg_ttl":true`, ``}, {``, `"subject_delete_marker_ttl":3600000000000`}, {`"subject_delete_marker_ttl":3600000000000`, `"allow_msg_ttl":true`},
+	{`"allow_msg_ttl":true`, `"allow_msg_ttl":true,"sealed":true`},
 	{``, `"mirror":{"name":"O"}`}, {`"retention":"limits"`, `"retention":"workqueue"`},
 }
 

@@ -1,0 +1,116 @@
+package streams
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
+)
+
+// must returns the value of a call that may not fail.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestBucketsWithMarks uses a bucket whose keys have lives of their own, as the Go client does, and compares what a watcher sees.
+func TestBucketsWithMarks(t *testing.T) {
+	theirs, ours := pair(t, "")
+	said := make(chan [2]string, 2)
+	for i, p := range []*peer{theirs, ours} {
+		go func() { said <- [2]string{fmt.Sprint(i), watched(t, p)} }()
+	}
+	by := map[string]string{}
+	for range 2 {
+		s := <-said
+		by[s[0]] = s[1]
+	}
+	if by["0"] != by["1"] {
+		t.Error(diff(by["0"], by["1"]))
+	}
+	if !strings.Contains(by["1"], "KeyValuePurgeOp") {
+		t.Errorf("no mark was seen:\n%s", by["1"])
+	}
+}
+
+func watched(t *testing.T, p *peer) string {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	js := must(jetstream.New(p.nc))
+	kv := must(js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "b", History: 3, LimitMarkerTTL: 2 * time.Second}))
+	w := must(kv.WatchAll(ctx))
+	var out strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
+	rev, err := kv.Create(ctx, "short", []byte("a"), jetstream.KeyTTL(time.Second))
+	say("create %d %v", rev, err)
+	rev, err = kv.Create(ctx, "purged", []byte("b"))
+	say("create %d %v", rev, err)
+	rev, err = kv.Put(ctx, "stays", []byte("c"))
+	say("put %d %v", rev, err)
+	say("purge %v", kv.Purge(ctx, "purged", jetstream.PurgeTTL(2*time.Second)))
+	_, err = kv.Create(ctx, "wrong", nil, jetstream.KeyTTL(time.Millisecond))
+	say("create %v", err)
+	for n := 0; n < 6; {
+		e, open := <-w.Updates()
+		if !open {
+			t.Error("the watcher has ended")
+			break
+		}
+		if e == nil {
+			continue // all that was there
+		}
+		n++
+		say("%s %d %v %q", e.Key(), e.Revision(), e.Operation(), e.Value())
+		if n == 5 { // the key is gone: it may be made again
+			_, err := kv.Get(ctx, "short")
+			say("get %v", err)
+			rev, err := kv.Create(ctx, "short", []byte("d"), jetstream.KeyTTL(time.Hour))
+			say("create %d %v", rev, err)
+		}
+	}
+	must(0, w.Stop())
+	for { // until marks are gone, too
+		if st := must(kv.Status(ctx)); st.Values() == 2 {
+			say("ttl %v marks %v", st.TTL(), st.LimitMarkerTTL())
+			break
+		}
+		time.Sleep(20 * time.Millisecond) // there is no event to wait for
+	}
+	l := must(kv.ListKeys(ctx))
+	for k := range l.Keys() {
+		e := must(kv.Get(ctx, k))
+		say("%s %d %q", k, e.Revision(), e.Value())
+	}
+	return out.String()
+}
+
+// TestLivesEndAfterAKill kills the broker while messages live, and looks for what is left.
+func TestLivesEndAfterAKill(t *testing.T) {
+	s := brokertest.Start(t, brokertest.Options{Config: config(t, "")})
+	create(t, s, `{"name":"S7","subjects":["S7.>"],"allow_msg_ttl":true,"subject_delete_marker_ttl":3600000000000,"max_msgs_per_subject":1}`)
+	p := newPeer(t, s)
+	steps := func(lines ...string) string { return p.play(talk{steps: lines}, "file", 7) }
+	steps("head Nats-TTL: 1s", "req S.short a", "head Nats-TTL: 2h", "req S.long b", "req S.ever c")
+	s.Kill()
+	p.nc.Close()
+	s.Restart()
+	p.connect()
+	if got := steps(`await "last_seq":4 $JS.API.STREAM.INFO.S`, `req $JS.API.STREAM.MSG.GET.S {"seq":4}`); !strings.Contains(got, "Nats-Marker-Reason: MaxAge") {
+		t.Fatal(got)
+	}
+	s.Kill()
+	p.nc.Close()
+	s.Restart()
+	p.connect()
+	got := steps(`req $JS.API.STREAM.INFO.S`, `req $JS.API.STREAM.MSG.GET.S {"seq":4}`)
+	if !strings.Contains(got, "Nats-Marker-Reason: MaxAge") || !strings.Contains(got, `"messages":3,`) || !strings.Contains(got, `"last_seq":4,`) {
+		t.Fatal(got)
+	}
+}
