@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/nats-broker/nats-broker/daemon/subjects"
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
@@ -17,6 +18,7 @@ type builder struct {
 	iw      indexWriter
 	bytes   uint64
 	durable uint64
+	scratch *scratch // nil: done
 }
 
 // unit is what no two syncs share of a file: a block under write may become anything.
@@ -33,19 +35,40 @@ func (l *Log) newBuilder(f *file) *builder {
 	if start == f.fence {
 		start = aligned(start)
 	}
-	b := &builder{l: l, f: f, start: start, durable: l.Durable()}
-	b.buf = *buffers.Get().(*[]byte)
+	b := &builder{l: l, f: f, start: start, durable: l.Durable(), scratch: scratches.Get().(*scratch)}
+	b.buf, b.pw, b.iw.next, b.iw.order = b.scratch.buf, b.scratch.pw, b.scratch.next, b.scratch.order
 	return b
 }
 
-// buffers are what builders write from: a run is built for each megabyte.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, spill+128<<10); return &b }}
+// scratch is the memory that a builder writes from. A run is built for each megabyte, so that builders hand it on.
+type scratch struct {
+	buf   []byte
+	pw    pageWriter
+	next  []uint32
+	order []subjects.Ref
+}
 
-// done gives the buffer back. The builder is of no use any more.
+var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, 0, spill+128<<10)} }}
+
+// done gives the memory back, as far as a usual run needs it. The builder is of no use any more.
 func (b *builder) done() {
-	buf := b.buf[:0]
-	b.buf = nil
-	buffers.Put(&buf)
+	s := b.scratch
+	if s == nil {
+		return
+	}
+	b.scratch = nil
+	*s = scratch{buf: kept(b.buf, 2*spill), pw: b.pw.again(), next: kept(b.iw.next, maxTail), order: kept(b.iw.order, maxTail)}
+	if cap(s.buf) > 0 {
+		scratches.Put(s)
+	}
+}
+
+// kept empties what is to be used again, if it is not larger than usual.
+func kept[T any](list []T, most int) []T {
+	if cap(list) > most {
+		return nil
+	}
+	return list[:0]
 }
 
 // record is one for a builder: its data is subject, header and payload.

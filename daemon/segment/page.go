@@ -123,8 +123,13 @@ func (w *pageWriter) appendTo(b []byte, k *key, file uint64, off int64, durable 
 	b = append(b, 0, 0, 0, 0)
 	b = append(append(b, w.list...), w.data...)
 	binary.LittleEndian.PutUint32(b[at+pageHead-4:], pageSum(b[at:at+pageHead+len(w.list)], file, off))
-	*w = pageWriter{list: w.list[:0], data: w.data[:0], deltas: w.deltas[:0]}
+	*w = w.again()
 	return b
+}
+
+// again returns the writer for another page, with the memory of this one unless that was large.
+func (w *pageWriter) again() pageWriter {
+	return pageWriter{list: kept(w.list, 4*pageData), data: kept(w.data, 4*pageData), deltas: kept(w.deltas, maxTail)}
 }
 
 // pageSum is the CRC of a page's head and list.

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"hash/crc32"
+	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subjects"
@@ -53,7 +54,7 @@ func (t *tail) add(r *stream.Record, commit uint64) {
 			size = min(2*cap(t.blocks[last]), tailBlock)
 		}
 		size = max(size, n)
-		t.blocks = append(t.blocks, make([]byte, 0, size))
+		t.blocks = append(t.blocks, makeBlock(size))
 		t.room += size
 		last++
 	}
@@ -70,6 +71,9 @@ func (t *tail) add(r *stream.Record, commit uint64) {
 		v.Last, v.Msgs = i, v.Msgs+1
 	}
 	t.names.Set(ref, v)
+	if len(t.recs) == cap(t.recs) && len(t.recs) >= manyRecords/2 {
+		t.recs = moreRecords(t.recs)
+	}
 	t.recs = append(t.recs, tailRecord{
 		seq: r.Seq, time: r.Time, commit: commit, name: ref,
 		crc: crc32.Checksum(b[off:], castagnoli), block: uint32(last), off: uint32(off),
@@ -165,5 +169,40 @@ func (t *tail) prev(i int, f *subjects.Filter) (int, bool) {
 // release gives up everything.
 func (t *tail) release() {
 	t.names.Release()
+	for _, b := range t.blocks {
+		if cap(b) == tailBlock {
+			tailBlocks.Put((*[tailBlock]byte)(b[:tailBlock]))
+		}
+	}
+	if cap(t.recs) == manyRecords {
+		tailRecords.Put((*[manyRecords]tailRecord)(t.recs[:manyRecords]))
+	}
 	*t = tail{}
+}
+
+// A stream that is written to fills a tail for each megabyte: what it takes is handed on from one to the next.
+const manyRecords = 8 << 10
+
+var (
+	tailBlocks  = sync.Pool{New: func() any { return new([tailBlock]byte) }}
+	tailRecords = sync.Pool{New: func() any { return new([manyRecords]tailRecord) }}
+)
+
+func makeBlock(size int) []byte {
+	if size != tailBlock {
+		return make([]byte, 0, size)
+	}
+	return tailBlocks.Get().(*[tailBlock]byte)[:0]
+}
+
+// moreRecords moves records to where there is room for twice as many.
+func moreRecords(list []tailRecord) []tailRecord {
+	if len(list) >= manyRecords {
+		more := append(make([]tailRecord, 0, 2*len(list)), list...)
+		if cap(list) == manyRecords {
+			tailRecords.Put((*[manyRecords]tailRecord)(list[:manyRecords]))
+		}
+		return more
+	}
+	return append(tailRecords.Get().(*[manyRecords]tailRecord)[:0], list...)
 }
