@@ -126,9 +126,10 @@ type requester struct {
 	next    uint64
 	waiting int
 	slots   [requestSlots]slot // request n is in slot n % requestSlots
-	frame   []byte             // of a request
-	token   int                // where in it its number is
+	frames  [][]byte           // of requests, used in turn
+	token   int                // where in each its number is
 	head    []byte             // what the line of an answer begins with
+	right   func([]byte) error // looks at an answer's payload
 	fresh   []*slot            // requests to be sent by the next write
 	samples []int64
 }
@@ -141,15 +142,39 @@ type slot struct {
 }
 
 // requestSlots is how many requests at most may be waiting: more than any scenario's.
-const requestSlots = 1024
+const requestSlots = 8192
 
 func newRequester(s *server, as login) (*requester, error) {
-	conn, err := dialAndSay(s, as, "SUB "+inbox+"* 1\r\n")
+	return newAsker(s, as, asking{subjects: []string{"bench.service"}, payload: requestBody, right: func(body []byte) error {
+		if string(body) != requestBody {
+			return fmt.Errorf("answer is %q", body)
+		}
+		return nil
+	}})
+}
+
+// asking is what a requester sends and expects.
+type asking struct {
+	subjects []string // used in turn, all of one length
+	payload  string
+	number   int // of the requester, of several
+	headers  bool
+	right    func(answer []byte) error
+}
+
+func newAsker(s *server, as login, a asking) (*requester, error) {
+	box := fmt.Sprintf("%s%03d.", inbox, a.number)
+	conn, err := dialAndSay(s, as, "SUB "+box+"* 1\r\n")
 	if err != nil {
 		return nil, err
 	}
-	q := &requester{conn: conn, head: []byte("MSG " + inbox), token: len("PUB bench.service " + inbox)}
-	q.frame = fmt.Appendf(nil, "PUB bench.service %s%0*d %d\r\n%s\r\n", inbox, tokenDigits, 0, len(requestBody), requestBody)
+	q := &requester{conn: conn, head: []byte("MSG " + box), token: len("PUB " + a.subjects[0] + " " + box), right: a.right}
+	if a.headers {
+		q.head = []byte("HMSG " + box)
+	}
+	for _, subject := range a.subjects {
+		q.frames = append(q.frames, fmt.Appendf(nil, "PUB %s %s%0*d %d\r\n%s\r\n", subject, box, tokenDigits, 0, len(a.payload), a.payload))
+	}
 	return q, nil
 }
 
@@ -200,10 +225,44 @@ func (q *requester) ask(n int, d time.Duration) error {
 	return err
 }
 
+// askFor asks n times, of which so many are in flight, and returns when all are answered.
+func (q *requester) askFor(n, inFlight int) error {
+	if err := giveUp(q.conn, 4*patience); err != nil {
+		return err
+	}
+	var out []byte
+	for range inFlight {
+		out = q.request(out)
+	}
+	if err := q.send(out); err != nil {
+		return err
+	}
+	left, answers := n-inFlight, 0
+	err := eachFrame(q.conn, func(line, body []byte) error {
+		answers++
+		return q.answered(line, body)
+	}, func(time.Time) error {
+		out = out[:0]
+		for range min(answers, left) {
+			out = q.request(out)
+			left--
+		}
+		answers = 0
+		if left == 0 && q.waiting == 0 {
+			return errAsked
+		}
+		return q.send(out)
+	})
+	if errors.Is(err, errAsked) {
+		return nil
+	}
+	return err
+}
+
 // request appends the next request to out.
 func (q *requester) request(out []byte) []byte {
 	at := len(out) + q.token
-	out = append(out, q.frame...)
+	out = append(out, q.frames[q.next%uint64(len(q.frames))]...)
 	for n, i := q.next, at+tokenDigits-1; i >= at; n, i = n>>4, i-1 {
 		out[i] = "0123456789abcdef"[n&15]
 	}
@@ -232,8 +291,11 @@ func (q *requester) send(out []byte) error {
 // answered checks an answer. Its sample is what has to be added to the time of arrival.
 func (q *requester) answered(line, body []byte) error {
 	rest, ok := bytes.CutPrefix(line, q.head)
-	if !ok || len(rest) < tokenDigits || string(body) != requestBody {
+	if !ok || len(rest) < tokenDigits {
 		return fmt.Errorf("answer is %q", line)
+	}
+	if err := q.right(body); err != nil {
+		return err
 	}
 	n, err := strconv.ParseUint(string(rest[:tokenDigits]), 16, 64)
 	if err != nil {
