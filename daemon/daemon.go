@@ -52,6 +52,7 @@ type Daemon struct {
 	atStart []string // warnings of the first configuration, for the log
 
 	succession succession
+	renewal    *renewal // a reload that waits for half a pair of certificate and key; nil: none. Run's goroutine
 
 	// For Run's goroutine to act on. Signals, verbs and the watcher send here.
 	requests chan request
@@ -151,6 +152,7 @@ func (d *Daemon) firstConfig() (*active, error) {
 	if act.cfg.File != "" && watch.AwaitRest(filesOf(act.cfg), writerPatience) {
 		act, warnings, err = d.load()
 	}
+	act, warnings, err = d.awaitFreshPairs(act, warnings, err)
 	if err == nil {
 		d.atStart = warningTexts(warnings)
 		return act, nil

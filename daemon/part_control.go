@@ -137,11 +137,7 @@ func endedWith(verb string) string {
 func (d *Daemon) onRequest(req request) (end bool) {
 	switch req.Verb {
 	case control.VerbReload:
-		cause := req.cause
-		if cause == "" {
-			cause = "request of " + req.peer.String()
-		}
-		req.reply <- d.reload(cause, req.Check)
+		d.reloadFor(req)
 	case control.VerbStop:
 		d.log.Info("Stop requested by " + req.peer.String())
 		return true

@@ -14,17 +14,6 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/watch"
 )
 
-// reload reads the configuration again and applies it, or changes nothing. It
-// runs on Run's goroutine. cause says in the log who asked; with check nothing
-// is applied in any case.
-func (d *Daemon) reload(cause string, check bool) control.Response {
-	if !check {
-		defer d.reloading()()
-	}
-	next, warnings, err := d.load()
-	return d.apply(cause, check, false, next, warnings, err)
-}
-
 // reloading tells the service manager of a reload, and returns what tells it that it is over. That must follow whatever
 // happens, or the manager waits for ever.
 func (d *Daemon) reloading() (over func()) {
@@ -297,6 +286,11 @@ func (d *Daemon) onFilesChanged(paths []string) {
 	}
 	act := d.active.Load()
 	if err == nil && act.err == nil && !act.lastGood && next.cfg.Digest == act.cfg.Digest && len(config.Diff(act.cfg, next.cfg)) == 0 {
+		d.watch(next.cfg, next.loaded)
+		return
+	}
+	if d.awaitsPair(next, err) {
+		d.renewal.paths = paths
 		d.watch(next.cfg, next.loaded)
 		return
 	}

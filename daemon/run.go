@@ -106,6 +106,8 @@ func (d *Daemon) serve(signals <-chan os.Signal) (exitCode int) {
 			if d.onPrepared(err) {
 				return 0
 			}
+		case <-d.renewing():
+			d.onRenewal()
 		case <-d.drained():
 			return 0
 		case <-tick.C:
@@ -122,7 +124,7 @@ func (d *Daemon) serve(signals <-chan os.Signal) (exitCode int) {
 func (d *Daemon) onSignal(sig os.Signal) (end bool) {
 	switch sig {
 	case syscall.SIGHUP:
-		d.reload("SIGHUP", false)
+		d.reloadFor(request{cause: "SIGHUP"})
 	case syscall.SIGUSR1:
 		d.logs.Reopen() // says itself how it went
 	case syscall.SIGUSR2:

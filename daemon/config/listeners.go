@@ -47,7 +47,10 @@ func (o *Options) Listeners() (list []Listener) {
 }
 
 // certified is a block that names files of certificates and keys.
-type certified interface{ files() []string }
+type certified interface {
+	files() []string
+	pairs() []CertPair
+}
 
 func (t *TLS) files() []string {
 	var list []string
@@ -56,6 +59,10 @@ func (t *TLS) files() []string {
 	}
 	return append(list, t.CAFile)
 }
+
+func (t *TLS) pairs() []CertPair { return t.Certificates }
+
+func (t *ClientTLS) pairs() []CertPair { return []CertPair{{CertFile: t.CertFile, KeyFile: t.KeyFile}} }
 
 func (t *ClientTLS) files() []string { return []string{t.CAFile, t.CertFile, t.KeyFile} }
 
