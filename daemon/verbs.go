@@ -24,6 +24,8 @@ func questioned(verb string) func(d *Daemon, ctx context.Context, req *control.R
 		return answering((*Daemon).may)
 	case control.VerbChecks:
 		return answering((*Daemon).healthChecks)
+	case control.VerbWatch:
+		return (*Daemon).watchMessages
 	}
 	return nil
 }

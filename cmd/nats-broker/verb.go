@@ -38,6 +38,7 @@ var verbs = []verb{
 	{name: "connections", summary: "list and close the running broker's clients", run: runConnections, sub: connectionsVerbs},
 	{name: "subscribers", summary: "show who would receive a message now", run: runSubscribers},
 	{name: "may", summary: "say whether a user may publish or subscribe, and why", run: runMay},
+	{name: "watch", summary: "look at messages as they go through the running broker", run: runWatch},
 	{name: "log-level", summary: "show or change what the running broker logs", run: runLogLevel},
 	{name: "config", summary: "check, show, compare, explain and lay out configuration", run: runConfig, sub: configVerbs},
 	{name: "store", summary: "check, dump and repair the store of a broker that does not run", run: runStore, sub: storeVerbs},

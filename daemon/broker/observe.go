@@ -16,18 +16,21 @@ func (a *Account) Interested(subject string) bool {
 	to := asBytes(subject)
 	for _, n := range a.index.Match(to, sublist.Hash(to), room[:0]) {
 		one, l := n.Members()
-		if one != nil && one.kind != kindDeaf {
+		if one != nil && one.wants() {
 			return true
 		}
 		if l == nil {
 			continue
 		}
-		if len(l.Queues) > 0 || slices.ContainsFunc(l.Plain, func(s *Subscription) bool { return s.kind != kindDeaf }) {
+		if len(l.Queues) > 0 || slices.ContainsFunc(l.Plain, (*Subscription).wants) {
 			return true
 		}
 	}
 	return false
 }
+
+// wants reports whether the subscription counts as somebody who would receive what a part publishes.
+func (s *Subscription) wants() bool { return s.kind != kindDeaf && s.kind != kindWatch }
 
 // named reports whether somebody has subscribed to a subject itself. It takes no lock.
 func (a *Account) named(subject string) bool {
@@ -37,7 +40,7 @@ func (a *Account) named(subject string) bool {
 		if n.Pattern != subject {
 			continue
 		}
-		if one, l := n.Members(); one != nil || l != nil && (len(l.Plain) > 0 || len(l.Queues) > 0) {
+		if one, l := n.Members(); one != nil && one.kind != kindWatch || l != nil && (len(l.Plain) > 0 || len(l.Queues) > 0) {
 			return true
 		}
 	}

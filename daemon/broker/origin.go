@@ -62,6 +62,7 @@ const (
 	kindRoute   = 7                                     // another server of the cluster
 	kindLeaf    = 8                                     // a leaf node of this server
 	kindHub     = 9                                     // a server of which this one is a leaf node
+	kindWatch   = 10                                    // an administrator who looks on: see [Account.LookOn]
 )
 
 const kindBits = sublist.Announced | sublist.Guest
@@ -81,15 +82,16 @@ const (
 	toRoutes  receivers = 1 << kindRoute
 	toLeafs   receivers = 1 << kindLeaf
 	toHubs    receivers = 1 << kindHub
+	toWatches receivers = 1 << kindWatch
 	toLinks   receivers = toLeafs | toHubs
 )
 
 // Sets of receivers, by who they are to the account.
 const (
-	toOwn    = toClients | toParts | toReplies        // its own, on this server
-	toServe  = toOwn | toImports | toRoutes | toLinks // and whom it has asked to serve in its place
-	toListen = toServe | toShadows                    // and whom it lets listen
-	toAsked  = toOwn | toNamed | toRoutes | toLinks   // an import that is named as the place for answers gets them
+	toOwn    = toClients | toParts | toReplies | toWatches // its own, on this server
+	toServe  = toOwn | toImports | toRoutes | toLinks      // and whom it has asked to serve in its place
+	toListen = toServe | toShadows                         // and whom it lets listen
+	toAsked  = toOwn | toNamed | toRoutes | toLinks        // an import that is named as the place for answers gets them
 )
 
 // receives says to whom messages may go.

@@ -8,8 +8,8 @@ func TestWhoMayReceive(t *testing.T) {
 		name string
 		kind uint8
 	}{{"client", kindClient}, {"part", kindPart}, {"service", kindService}, {"deaf", kindDeaf}, {"import", kindImport}, {"wide", kindWide},
-		{"replies", kindReplies}, {"shadow", kindShadow}, {"route", kindRoute}, {"leaf", kindLeaf}, {"hub", kindHub}}
-	const all = "client part service import wide replies shadow route leaf hub "
+		{"replies", kindReplies}, {"shadow", kindShadow}, {"route", kindRoute}, {"leaf", kindLeaf}, {"hub", kindHub}, {"watch", kindWatch}}
+	const all = "client part service import wide replies shadow route leaf hub watch "
 	for _, c := range []struct {
 		from Origin
 		in   Entry
@@ -18,32 +18,32 @@ func TestWhoMayReceive(t *testing.T) {
 	}{
 		{FromClient, Published, false, all},
 		{FromClient, AsMessage, true, all},
-		{FromClient, AsRequest, true, "client part service import wide replies route leaf hub "},
-		{FromClient, AsAnswer, true, "client part service import replies route leaf hub "},
+		{FromClient, AsRequest, true, "client part service import wide replies route leaf hub watch "},
+		{FromClient, AsAnswer, true, "client part service import replies route leaf hub watch "},
 		{FromStream, Published, false, all},
-		{FromStream, AsRequest, true, "client part service import wide replies route leaf hub "},
+		{FromStream, AsRequest, true, "client part service import wide replies route leaf hub watch "},
 		{Own, Published, false, all},
-		{Own, AsRequest, true, "client part service import wide replies route leaf hub "},
-		{Own, AsAnswer, true, "client part service import replies route leaf hub "},
-		{OwnOutward, Published, false, "client import wide replies shadow route leaf hub "},
-		{OwnOutward, AsMessage, true, "client import wide replies shadow route leaf hub "},
-		{OwnOutward, AsRequest, true, "client import wide replies route leaf hub "},
-		{OwnOutward, AsAnswer, true, "client import replies route leaf hub "},
-		{FromRoute, Published, false, "client part service deaf replies shadow leaf "},
-		{FromRoute, AsMessage, false, "client part service deaf replies shadow leaf "},
-		{FromRoute, AsRequest, false, "client part service deaf replies leaf "},
-		{FromRoute, AsAnswer, false, "client part service replies leaf "},
-		{FromRoute, AsAnswer, true, "client part service import replies route leaf hub "},
-		{FromRoute, AsRequest, true, "client part service import wide replies route leaf hub "},
+		{Own, AsRequest, true, "client part service import wide replies route leaf hub watch "},
+		{Own, AsAnswer, true, "client part service import replies route leaf hub watch "},
+		{OwnOutward, Published, false, "client import wide replies shadow route leaf hub watch "},
+		{OwnOutward, AsMessage, true, "client import wide replies shadow route leaf hub watch "},
+		{OwnOutward, AsRequest, true, "client import wide replies route leaf hub watch "},
+		{OwnOutward, AsAnswer, true, "client import replies route leaf hub watch "},
+		{FromRoute, Published, false, "client part service deaf replies shadow leaf watch "},
+		{FromRoute, AsMessage, false, "client part service deaf replies shadow leaf watch "},
+		{FromRoute, AsRequest, false, "client part service deaf replies leaf watch "},
+		{FromRoute, AsAnswer, false, "client part service replies leaf watch "},
+		{FromRoute, AsAnswer, true, "client part service import replies route leaf hub watch "},
+		{FromRoute, AsRequest, true, "client part service import wide replies route leaf hub watch "},
 		{FromLeaf, Published, false, all},
-		{FromLeaf, AsRequest, false, "client part service import wide replies route leaf hub "},
-		{FromLeaf, AsAnswer, false, "client part service import replies route leaf hub "},
-		{FromLeaf, AsRequest, true, "client part service import wide replies route leaf hub "},
-		{FromHub, Published, false, "client part service import wide replies shadow leaf hub "},
-		{FromHub, AsMessage, false, "client part service import wide replies shadow leaf hub "},
-		{FromHub, AsRequest, false, "client part service import wide replies leaf hub "},
-		{FromHub, AsAnswer, false, "client part service import replies leaf hub "},
-		{FromHub, AsAnswer, true, "client part service import replies route leaf hub "},
+		{FromLeaf, AsRequest, false, "client part service import wide replies route leaf hub watch "},
+		{FromLeaf, AsAnswer, false, "client part service import replies route leaf hub watch "},
+		{FromLeaf, AsRequest, true, "client part service import wide replies route leaf hub watch "},
+		{FromHub, Published, false, "client part service import wide replies shadow leaf hub watch "},
+		{FromHub, AsMessage, false, "client part service import wide replies shadow leaf hub watch "},
+		{FromHub, AsRequest, false, "client part service import wide replies leaf hub watch "},
+		{FromHub, AsAnswer, false, "client part service import replies leaf hub watch "},
+		{FromHub, AsAnswer, true, "client part service import replies route leaf hub watch "},
 	} {
 		a, _ := tableOf(t)
 		s := newSender(a, c.from, "", 1)

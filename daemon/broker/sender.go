@@ -300,6 +300,8 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 		s.addService(p, sub.more.Load().service)
 	case kindReplies:
 		p.steps = append(p.steps, replyStep{s.acc})
+	case kindWatch:
+		p.steps = append(p.steps, watchStep{sub})
 	default:
 		p.addPart(sub)
 	}

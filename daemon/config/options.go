@@ -145,6 +145,8 @@ type Process struct {
 	// ControlSocket is the path of the control socket; empty: $RUNTIME_DIRECTORY/control.sock under systemd, else
 	// none.
 	ControlSocket string
+	// ControlWatch lets those who may use the control socket look at messages.
+	ControlWatch bool
 	// ConfigWatch reloads when a file of the configuration changes.
 	ConfigWatch bool
 	// LastGood keeps the last configuration that ran and starts with it when the file is bad; only the packaged

@@ -1,5 +1,7 @@
 package control
 
+import "time"
+
 // The verbs of the daily work, whose questions and answers have forms of their own: see [Ask].
 const (
 	VerbConnections = "connections"       // list connections: the question is that of /connz, the answer its answer
@@ -7,6 +9,7 @@ const (
 	VerbSubscribers = "subscribers"       // SubscribersQuery, Subscribers
 	VerbMay         = "may"               // MayQuery, May
 	VerbChecks      = "health checks"     // ChecksQuery, []HealthCheck
+	VerbWatch       = "watch"             // Watch, Watching; then Watched until the end, the last with End
 )
 
 // ConnectionsQuery selects and orders connections, in the words of the system account's CONNZ request.
@@ -140,4 +143,52 @@ type Figure struct {
 // HealthChecks are the names of the checks that the broker makes, in their order.
 func HealthChecks() []string {
 	return []string{"state", "listeners", "certificates", "cluster", "leafnodes", "clients", "configuration", "disk"}
+}
+
+// Watch says which messages to show, and within which bounds.
+type Watch struct {
+	Subject string        `json:"subject"`           // pattern
+	Account string        `json:"account,omitempty"` // empty: $G
+	Bytes   int           `json:"bytes,omitempty"`   // of payload and header that are shown of each; 0: 256
+	Rate    int           `json:"rate,omitempty"`    // messages that are shown in a second; 0: 100
+	Count   int           `json:"count,omitempty"`   // ends after so many; 0: no such end
+	For     time.Duration `json:"for,omitempty"`     // ends after this time; 0: one minute
+}
+
+// The bounds of Watch.
+const (
+	MaxWatchBytes = 4096
+	MaxWatchRate  = 1000
+	MaxWatchTime  = time.Hour
+)
+
+// Watching says which account is looked at.
+type Watching struct {
+	Account string `json:"account"`
+}
+
+// Watched is a message that was seen. What is secret in its content is masked, as far as it can be known; what is asked of
+// the server itself is not shown at all.
+type Watched struct {
+	Time    time.Time `json:"time"`
+	Subject string    `json:"subject,omitempty"`
+	Reply   string    `json:"reply,omitempty"`
+	From    string    `json:"from,omitempty"` // client, server, stream, route, leaf, hub
+	CID     uint64    `json:"cid,omitempty"`  // of the client that published it
+	Header  string    `json:"header,omitempty"`
+	Payload string    `json:"payload,omitempty"`
+	Binary  bool      `json:"binary,omitempty"` // Payload is in base64
+	Hidden  bool      `json:"hidden,omitempty"` // header and payload are left out, since they may hold secrets
+	// HeaderSize and Size are those of the whole header and payload, in bytes.
+	HeaderSize int       `json:"header_size,omitempty"`
+	Size       int       `json:"size"`
+	End        *WatchEnd `json:"end,omitempty"` // the last line: no message
+}
+
+// WatchEnd sums up what was seen.
+type WatchEnd struct {
+	Seen   uint64 `json:"seen"`
+	Shown  uint64 `json:"shown"`
+	Missed uint64 `json:"missed"` // came faster than they may be shown
+	Why    string `json:"why"`
 }

@@ -44,6 +44,7 @@ const (
 	StreamFailed
 	MessagesLost
 	ControlRefused
+	MessagesWatched
 
 	numMessageIDs
 )

@@ -329,4 +329,14 @@ var catalogue = [numMessageIDs]entry{
 		remedy: "Find out who it was ('getent passwd @NATS_UID@'). Who is to control the broker belongs into the socket's group. " +
 			"The socket has mode 0660; if it has another one now, somebody has changed it.",
 	},
+	MessagesWatched: {
+		name:    "messages-watched",
+		uuid:    "535db6445da54d4cbf45fb76d3674f61",
+		fields:  []string{FieldUID, FieldAccount, FieldSubject},
+		subject: "Somebody looks at the messages of an account",
+		explain: "User @NATS_UID@ began to look at what is published on @NATS_SUBJECT@ in account @NATS_ACCOUNT@ with " +
+			"'nats-broker watch'. A line at the end says how many messages were shown.",
+		remedy: "Nothing needs to be done if that is what was meant. 'control_watch: off' in the configuration takes the " +
+			"possibility away, and ends those that look.",
+	},
 }
