@@ -92,5 +92,6 @@ func (s jetStreamSource) Storage() *monitor.Storage {
 	return &monitor.Storage{
 		Failed: r.Failed, Full: r.Full, Free: r.Free, Need: r.Need, Stuck: r.Stuck,
 		Commits: r.Journal.Commits, CommitBytes: r.Journal.Bytes, CommitTime: r.Journal.Took, Written: r.Written, Stored: r.Stored,
+		Scrubbed: r.Scrubbed, ScrubEnd: r.ScrubEnd,
 	}
 }

@@ -26,6 +26,8 @@ func questioned(verb string) func(d *Daemon, ctx context.Context, req *control.R
 		return answering((*Daemon).healthChecks)
 	case control.VerbWatch:
 		return (*Daemon).watchMessages
+	case control.VerbScrub:
+		return (*Daemon).scrub
 	}
 	return nil
 }

@@ -14,11 +14,12 @@ var storeVerbs = []verb{
 	{name: "check", summary: "say what is in a store, what is damaged, and what is lost and where", run: storeCheck},
 	{name: "dump", summary: "write what is in a store, or a stream's messages, as lines of JSON", run: storeDump},
 	{name: "repair", summary: "repair what is named of a store, and keep the original", run: storeRepair},
+	{name: "scrub", summary: "have the running broker read and verify what it has stored", run: storeScrub},
 	{name: "upgrade", summary: "bring a store to the format of this version, and say who can read it", run: storeUpgrade},
 }
 
 func storeHelp() string {
-	return "Usage: nats-broker store COMMAND [ARGUMENTS]\n\nLook at the store of a broker that does not run, and mend it.\n\nCommands:\n" +
+	return "Usage: nats-broker store COMMAND [ARGUMENTS]\n\nLook at the store of a broker and mend it; all but scrub while it does not run.\n\nCommands:\n" +
 		summaries(storeVerbs) + "\nEach command has its own --help.\n"
 }
 

@@ -41,7 +41,7 @@ var verbs = []verb{
 	{name: "watch", summary: "look at messages as they go through the running broker", run: runWatch},
 	{name: "log-level", summary: "show or change what the running broker logs", run: runLogLevel},
 	{name: "config", summary: "check, show, compare, explain and lay out configuration", run: runConfig, sub: configVerbs},
-	{name: "store", summary: "check, dump and repair the store of a broker that does not run", run: runStore, sub: storeVerbs},
+	{name: "store", summary: "check, dump, repair and scrub the store of a broker", run: runStore, sub: storeVerbs},
 	{name: "top", summary: "watch connections and rates in the terminal", run: runTop},
 	{name: "passwd", summary: "make the hash of a password for the configuration", run: runPasswd},
 }

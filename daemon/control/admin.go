@@ -10,6 +10,7 @@ const (
 	VerbMay         = "may"               // MayQuery, May
 	VerbChecks      = "health checks"     // ChecksQuery, []HealthCheck
 	VerbWatch       = "watch"             // Watch, Watching; then Watched until the end, the last with End
+	VerbScrub       = "store scrub"       // Scrub, Scrubbed; answered at its end
 )
 
 // ConnectionsQuery selects and orders connections, in the words of the system account's CONNZ request.
@@ -38,6 +39,19 @@ type Close struct {
 type Closed struct {
 	CIDs    []uint64 `json:"closed"`
 	Missing []uint64 `json:"missing,omitempty"`
+}
+
+// Scrub has everything that streams have in files read and verified.
+type Scrub struct {
+	Rate int64 `json:"rate,omitempty"` // bytes a second; 0: as the broker likes
+}
+
+// Scrubbed is what a scrub did.
+type Scrubbed struct {
+	Streams int           `json:"streams"`
+	Bytes   uint64        `json:"bytes"`
+	Lost    uint64        `json:"lost"` // messages that were found to be lost, and had not been before
+	Took    time.Duration `json:"took"` // nanoseconds
 }
 
 // SubscribersQuery asks who would receive a message.

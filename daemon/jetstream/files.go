@@ -44,6 +44,7 @@ type files struct {
 	clean       bool // the process before wrote everything
 	progress    *progress
 	closing     atomic.Bool
+	scrubber    scrubber
 }
 
 // Kinds of frames. Their numbers are on disks.
@@ -207,6 +208,7 @@ func (f *files) release() {
 func (f *files) close() error {
 	f.closing.Store(true)
 	close(f.ended)
+	f.scrubber.one.Lock() // for good
 	f.behind.Wait()
 	err := f.journal.Sync()
 	if err == nil {

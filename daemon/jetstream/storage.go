@@ -25,6 +25,9 @@ type StorageReport struct {
 	Journal journal.Stats
 	Written map[string]uint64 // bytes, by the kind of file
 	Stored  uint64            // bytes of messages that streams in files have taken: subjects, headers and payloads
+
+	Scrubbed uint64    // bytes that scrubs have read
+	ScrubEnd time.Time // when one came to its end; zero: none has since the start
 }
 
 // Storage reports on the disk; ok is false if there is none. It does not wait for it.
@@ -35,6 +38,10 @@ func (s *Server) Storage() (r StorageReport, ok bool) {
 	}
 	j := f.journal.Stats()
 	r = StorageReport{Failed: j.ReadOnly, Full: !f.room.Enough(), Free: f.room.Free(), Need: f.room.Need(), Stuck: j.UnderWay, Journal: j, Written: map[string]uint64{}, Stored: s.taken.Load()}
+	r.Scrubbed = f.scrubber.bytes.Load()
+	if t := f.scrubber.ended.Load(); t != 0 {
+		r.ScrubEnd = time.Unix(0, t)
+	}
 	for k := range vfs.Kinds {
 		r.Written[k.String()] = s.counted.Figures(k).WriteBytes
 	}

@@ -20,7 +20,7 @@ type fakeStreams struct {
 func newFakeStreams(streams, consumers int) *fakeStreams {
 	return &fakeStreams{streams: streams, consumers: consumers, storage: Storage{
 		Free: 100 << 30, Need: 1 << 30, Commits: 40, CommitBytes: 40 << 10, CommitTime: 2500 * time.Millisecond, Stored: 30 << 10,
-		Written: map[string]uint64{"journal": 40 << 10, "segment": 35 << 10},
+		Written: map[string]uint64{"journal": 40 << 10, "segment": 35 << 10}, Scrubbed: 8192, ScrubEnd: time.Unix(1_700_000_000, 0),
 	}}
 }
 

@@ -115,6 +115,9 @@ type Storage struct {
 	CommitTime           time.Duration
 	Written              map[string]uint64 // bytes, by the kind of file
 	Stored               uint64            // bytes of messages that were taken
+
+	Scrubbed uint64    // bytes that scrubs have read
+	ScrubEnd time.Time // when one came to its end; zero: none has since the start
 }
 
 // JetStreamVarz is what /varz shows; empty when it is off.

@@ -136,6 +136,15 @@ func jetStreamMetrics() []metric {
 					emit(float64(s.js.all.figures.Lost))
 				}
 			}},
+		{"jetstream_scrubbed_bytes_total", counter, nil, "Bytes of streams in files that scrubs have read and verified.",
+			storageValue(func(d *Storage) float64 { return float64(d.Scrubbed) })},
+		{"jetstream_scrub_end_timestamp_seconds", gauge, nil, "When the last scrub came to its end, in seconds since 1970; 0: none has since the start.",
+			storageValue(func(d *Storage) float64 {
+				if d.ScrubEnd.IsZero() {
+					return 0
+				}
+				return float64(d.ScrubEnd.Unix())
+			})},
 		{"jetstream_refused_unseen_total", counter, nil, "Messages that streams did not take and that had no reply subject, so that nobody was told.",
 			func(s *scrape, emit emitFunc) {
 				if j := s.js.server; j != nil {

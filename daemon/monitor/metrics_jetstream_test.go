@@ -81,6 +81,8 @@ func TestStorageMetrics(t *testing.T) {
 		`nats_broker_jetstream_disk_free_bytes`:                 100 << 30,
 		`nats_broker_jetstream_disk_needed_bytes`:               1 << 30,
 		`nats_broker_jetstream_storage_failed`:                  0,
+		`nats_broker_jetstream_scrubbed_bytes_total`:            8192,
+		`nats_broker_jetstream_scrub_end_timestamp_seconds`:     1_700_000_000,
 		`nats_broker_jetstream_storage_full`:                    0,
 		`nats_broker_jetstream_write_underway_seconds`:          0,
 		`nats_broker_jetstream_streams_failed`:                  0,

@@ -52,6 +52,6 @@
 //
 // # Locks
 //
-// syncing (one Sync), then writing (one change), then mu, then those of the node. Readers take
+// scrubbing is held while a piece is scrubbed, and nothing is held when it is taken. syncing (one Sync), then writing (one change), then mu, then those of the node. Readers take
 // mu only for as long as it takes to look at memory; no file is read or written under it.
 package segment

@@ -64,7 +64,7 @@ func Examine(v vfs.FS, dir string, o Options, progress func(int64)) (x Examined,
 	before := int64(0)
 	for from, more := uint64(0), true; more; {
 		var n int64
-		from, n, more = l.scrub(from, 4<<20)
+		from, n, more = l.ScrubStep(from, 4<<20)
 		before += n
 		progress(n)
 	}

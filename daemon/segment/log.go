@@ -21,6 +21,9 @@ type Log struct {
 	node *Node
 	key  key
 
+	scrubbing sync.RWMutex // while a piece is scrubbed; taken before all others
+	ended     bool         // of scrubbing: the log is closed, or being closed
+
 	syncing sync.Mutex // one Sync at a time; taken before writing
 	writing sync.Mutex // one who changes; taken before mu
 	mu      sync.RWMutex

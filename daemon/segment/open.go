@@ -197,6 +197,9 @@ func (l *Log) sweepIdle() {
 
 // Close implements [stream.Log].
 func (l *Log) Close() error {
+	l.scrubbing.Lock()
+	l.ended = true
+	l.scrubbing.Unlock()
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.writing.Lock()

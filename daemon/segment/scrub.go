@@ -11,12 +11,17 @@ import (
 // lost, and reported, as if somebody had asked for it; an index that is damaged is made anew, and the next
 // [Log.Tidy] writes its file anew. It may be called beside everything.
 func (l *Log) Scrub(from uint64, bytes int64) (next uint64, more bool) {
-	next, _, more = l.scrub(from, bytes)
+	next, _, more = l.ScrubStep(from, bytes)
 	return next, more
 }
 
-// scrub is Scrub and says how many bytes were read.
-func (l *Log) scrub(from uint64, bytes int64) (next uint64, read int64, more bool) {
+// ScrubStep is Scrub and says how many bytes were read. Of a log that is closed nothing is.
+func (l *Log) ScrubStep(from uint64, bytes int64) (next uint64, read int64, more bool) {
+	l.scrubbing.RLock()
+	defer l.scrubbing.RUnlock()
+	if l.ended {
+		return from, 0, false
+	}
 	for read < bytes {
 		l.mu.RLock()
 		var r *run
