@@ -24,6 +24,7 @@ var (
 	_ checked = (*jetStreamPart)(nil)
 	_ owes    = (*jetStreamPart)(nil)
 	_ admits  = (*jetStreamPart)(nil)
+	_ departs = (*jetStreamPart)(nil)
 )
 
 // jetStreamPart keeps streams, if the configuration says so. It starts before clients are let in, when there are
@@ -266,6 +267,13 @@ func (p *jetStreamPart) payUp(ctx context.Context) {
 	if p.run != nil {
 		p.run.Rest(ctx)
 		p.run.Quiet(ctx)
+	}
+}
+
+// farewell implements [departs]. Those who wait go on waiting where the next process takes over.
+func (p *jetStreamPart) farewell() {
+	if p.run != nil && !p.d.succession.frozen {
+		p.run.Farewell()
 	}
 }
 

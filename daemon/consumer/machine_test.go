@@ -295,6 +295,23 @@ func TestPushFollowsInterest(t *testing.T) {
 	}
 }
 
+// Where messages are pushed to and nobody listens, nobody is at work at what was delivered either.
+func TestPushEndsWithWorkUndone(t *testing.T) {
+	w := stream("a")
+	c := newTalk(Config{Ack: AckExplicit, AckWait: 30_000 * ms, Subject: "p", Inactive: 50 * ms}, w)
+	expect(t, c.run(), "p<-1/1 #1 left 0")
+	w.deaf["p"] = true
+	c.Tick(c.now)
+	c.now += 49 * ms
+	if c.Tick(c.now) {
+		t.Error("ended early")
+	}
+	c.now += 2 * ms
+	if !c.Tick(c.now) {
+		t.Error("did not end")
+	}
+}
+
 func TestFlowControl(t *testing.T) {
 	w := stream(slices.Repeat([]string{"a"}, 40)...)
 	c := newTalk(Config{Ack: AckNone, Subject: "p", Heartbeat: 1000 * ms, FlowControl: true, FlowPrefix: "$JS.FC.S.C."}, w)

@@ -377,11 +377,12 @@ func (m *Machine) Restored(to string, r Request, now int64) {
 	}
 }
 
-// Dismiss tells all who wait that they wait in vain, with a status line, and forgets them.
-func (m *Machine) Dismiss(line string) {
+// Dismiss tells all who wait that they wait in vain, with a status line and, if left is set, what is left
+// of each request; and forgets them.
+func (m *Machine) Dismiss(line string, left bool) {
 	if p, ok := m.taker.(*pull); ok {
 		for _, w := range p.waiting {
-			m.say(Status{To: w.to, Line: line})
+			m.say(Status{To: w.to, Line: line, Left: left, Msgs: w.Batch, Bytes: w.MaxBytes})
 		}
 		p.waiting = nil
 	}

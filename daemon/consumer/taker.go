@@ -52,7 +52,7 @@ func (m *Machine) Tick(now int64) (ended bool) {
 	if m.cfg.Inactive == 0 || m.taker.busy() || now < after(m.active, m.cfg.Inactive) {
 		return false
 	}
-	if m.pending.live > m.pending.lined && m.due != never { // somebody is at work
+	if m.cfg.Subject == "" && m.pending.live > m.pending.lined && m.due != never { // somebody is at work; where it is pushed to, nobody is
 		m.active = min(m.due, now)
 		return false
 	}

@@ -93,11 +93,10 @@ func (a *account) stop() {
 	a.queue.stop()
 	a.carriage.stop()
 	for _, s := range a.list() {
-		if a.srv.left.Load() {
-			s.consumers.close("") // those who wait do so in the next process
-		} else {
-			s.consumers.close("409 Server Shutdown")
+		if !a.srv.left.Load() { // or else those who wait do so in the next process
+			s.consumers.farewell()
 		}
+		s.consumers.close("")
 		s.close()
 	}
 }

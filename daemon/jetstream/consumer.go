@@ -217,14 +217,28 @@ func (c *Consumer) close(line string) {
 	}
 	c.s.consumers.sated(c)
 	if line != "" {
-		c.guard(func() {
-			c.m.Dismiss(line)
-			c.pub.Begin()
-			c.speak()
-			c.pub.End()
-		})
+		c.dismiss(line, false)
 	}
 	c.pub.Close()
+}
+
+// farewell tells those who wait that the server stops.
+func (c *Consumer) farewell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.dismiss("409 Server Shutdown", true)
+	}
+}
+
+// dismiss tells those who wait that they wait in vain. mu is held.
+func (c *Consumer) dismiss(line string, left bool) {
+	c.guard(func() {
+		c.m.Dismiss(line, left)
+		c.pub.Begin()
+		c.speak()
+		c.pub.End()
+	})
 }
 
 // info is the consumer as it is.

@@ -90,6 +90,13 @@ func (x *consumerSet) close(line string) {
 	}
 }
 
+// farewell tells those who wait that the server stops.
+func (x *consumerSet) farewell() {
+	for _, c := range x.all() {
+		c.farewell()
+	}
+}
+
 // remove takes a consumer out, and reports whether it was there.
 func (x *consumerSet) remove(c *Consumer) bool {
 	x.mu.Lock()

@@ -146,6 +146,16 @@ func (s *Server) Update() error {
 	return nil
 }
 
+// Farewell tells those who wait for messages that the server stops, so that they go elsewhere. It is for before their connections
+// are closed; [Server.Stop] tells those who come later.
+func (s *Server) Farewell() {
+	s.each(func(a *account) {
+		for _, st := range a.list() {
+			st.consumers.farewell()
+		}
+	})
+}
+
 // Stop ends all streams: what they have accepted is committed and answered first.
 func (s *Server) Stop() {
 	s.mu.Lock()
