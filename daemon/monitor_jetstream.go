@@ -31,6 +31,7 @@ func (s jetStreamSource) Server() *monitor.JetStreamServer {
 		},
 		Limits: monitor.JetStreamLimits{
 			MaxRequestBatch: o.MaxRequestBatch, MaxAckPending: o.MaxAckPending, Duplicates: o.MaxWindow, MaxConsumers: o.MaxConsumers,
+			BatchPerStream: o.Batches.PerStream, BatchTotal: o.Batches.Total, BatchMsgs: o.Batches.Msgs, BatchTimeout: o.Batches.Idle,
 		},
 		Stats: stats, Refused: js.Refused(), Memory: memory, MemoryLimit: most,
 	}

@@ -43,6 +43,8 @@ func (d *Daemon) jetStreamOptions(o *config.Options) jetstream.Options {
 		Domain: j.Domain, Strict: j.Strict, LongReplies: featureFlags(o)["js_ack_fc_v2"], MaxWindow: j.Limits.DuplicateWindow, MaxBuffered: j.MaxBufferedMsgs,
 		MaxBufferedBy: j.MaxBufferedSize, Requests: j.RequestQueueLimit, Infos: j.InfoQueueLimit,
 		MaxAckPending: j.Limits.MaxAckPending, MaxRequestBatch: j.Limits.MaxRequestBatch, MaxConsumers: j.Limits.DefaultMaxConsumers,
+		Batches: jetstream.BatchLimits{PerStream: j.Limits.Batch.MaxInflightPerStream, Total: j.Limits.Batch.MaxInflightTotal,
+			Msgs: j.Limits.Batch.MaxMsgs, Idle: j.Limits.Batch.Timeout},
 		Accounts: map[string]api.AccountLimits{},
 	}
 	// What somebody has allowed to streams in memory is theirs, also where the budget would be less.

@@ -15,11 +15,12 @@ const (
 	Tables              // of subjects
 	IDs                 // of messages, for as long as duplicates are refused
 	Windows             // of consumers: what is pending
+	Batches             // messages that wait for the rest of their batch
 	Memory              // streams in memory
 	Kinds               // how many there are
 )
 
-var kindNames = [Kinds]string{"pages", "tails", "tables", "ids", "windows", "memory"}
+var kindNames = [Kinds]string{"pages", "tails", "tables", "ids", "windows", "batches", "memory"}
 
 func (k Kind) String() string {
 	if k < Kinds {

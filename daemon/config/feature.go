@@ -13,7 +13,6 @@ const (
 	TLSServer    Feature = "TLS"
 	Clustering   Feature = "clustering"
 	Streams      Feature = "JetStream"
-	Batches      Feature = "JetStream batches"
 	Encryption   Feature = "JetStream encryption"
 	Replication  Feature = "JetStream replication"
 	Gateways     Feature = "gateways"

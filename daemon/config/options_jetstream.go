@@ -32,6 +32,14 @@ type JetStreamLimits struct {
 	MaxAckPending, MaxRequestBatch int
 	// DefaultMaxConsumers is how many consumers a stream may have, where neither it nor the account says a number; -1: any.
 	DefaultMaxConsumers int
+	Batch               JetStreamBatches
+}
+
+// JetStreamBatches bound the batches of publishers. 0: as nats-server does.
+type JetStreamBatches struct {
+	MaxInflightPerStream, MaxInflightTotal int           // open ones
+	MaxMsgs                                int           // of one that is atomic
+	Timeout                                time.Duration // for the next message of one
 }
 
 // define switches JetStream on: a block says that it is wanted.

@@ -71,14 +71,21 @@ func jetStreamLimits() []*Option {
 			bind: field(func(j *JetStreamLimits) *int { return &j.DefaultMaxConsumers })},
 		{Name: "duplicate_window", Kind: Span, Doc: "Longest duplicate window that a stream may ask for; any by default.",
 			bind: field(func(j *JetStreamLimits) *time.Duration { return &j.DuplicateWindow })},
-		{Name: "batch", Kind: Block, Feature: Batches, Doc: "Limits of batches.", fields: func() []*Option {
-			return []*Option{
-				{Name: "max_inflight_per_stream", Kind: Integer, Doc: "Open batches of a stream."},
-				{Name: "max_inflight_total", Kind: Integer, Doc: "Open batches of the server."},
-				{Name: "max_msgs", Kind: Integer, Doc: "Messages of a batch."},
-				{Name: "timeout", Kind: Span, Doc: "Time for the commit."},
-			}
-		}},
+		{Name: "batch", Kind: Block, Doc: "Limits of batches of publishers.", fields: jetStreamBatches,
+			bind: field(func(j *JetStreamLimits) *JetStreamBatches { return &j.Batch })},
+	}
+}
+
+func jetStreamBatches() []*Option {
+	return []*Option{
+		{Name: "max_inflight_per_stream", Kind: Integer, Doc: "Open batches of a stream, of each kind: 50 atomic ones and 1000 fast ones by default.",
+			bind: field(func(b *JetStreamBatches) *int { return &b.MaxInflightPerStream })},
+		{Name: "max_inflight_total", Kind: Integer, Doc: "The same of the server: 1000 and 50000 by default.",
+			bind: field(func(b *JetStreamBatches) *int { return &b.MaxInflightTotal })},
+		{Name: "max_msgs", Kind: Integer, Doc: "Messages of an atomic batch; 1000 by default.",
+			bind: field(func(b *JetStreamBatches) *int { return &b.MaxMsgs })},
+		{Name: "timeout", Kind: Span, Doc: "How long a batch waits for its next message; 10s by default.",
+			bind: field(func(b *JetStreamBatches) *time.Duration { return &b.Timeout })},
 	}
 }
 

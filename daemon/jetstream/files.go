@@ -52,6 +52,7 @@ const (
 	frameCatalogue journal.Kind = 1
 	frameRecords   journal.Kind = 2
 	frameChange    journal.Kind = 3
+	frameBatch     journal.Kind = 8 // records, behind a bit for each that says whether it is stored
 )
 
 // kept is a stream as it is on the disk. Until somebody takes messages into it, machine is what the journal is replayed with.

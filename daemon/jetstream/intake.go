@@ -26,6 +26,13 @@ type memory struct {
 	uses atomic.Int32
 }
 
+// hold has the memory be there for one use more.
+func (m *memory) hold() {
+	if m != nil {
+		m.uses.Add(1)
+	}
+}
+
 func (m *memory) release() {
 	if m == nil {
 		return
@@ -149,6 +156,14 @@ func (s *Stream) offer(in *intake) (done bool) {
 			s.acc.srv.log.Error("Stream " + s.Name() + ": " + err.Error()) // what was staged is ours
 			break
 		}
+		if is, done := s.offerBatch(&f, in, &r, now); is {
+			if !done {
+				s.hand(&f)
+				return false
+			}
+			in.rest, in.at = rest, at
+			continue
+		}
 		v, rec := s.offerOne(in.memory, &r, now)
 		switch {
 		case v.Reason == stream.Wait:
@@ -171,22 +186,10 @@ func (s *Stream) offer(in *intake) (done bool) {
 // offerOne decides about one record.
 func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Verdict, stream.Record) {
 	rec := stream.Record{Subject: r.subject, Header: r.header, Payload: r.payload}
-	closed := stream.Verdict{Reason: stream.Sealed}
-	if s.closed {
-		return closed, rec
-	}
 	n := note{reply: r.reply, memory: m}
 	size := int64(len(r.subject) + len(r.header) + len(r.payload))
-	o := s.acc.srv.options()
-	switch {
-	case s.failed != nil:
-		n.err = api.StoreFailed.Error(s.failed)
-	case s.memory.greedy() || s.buffered >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
-		n.err, n.busy = api.TooManyRequests.Error(), true
-	}
-	if n.err != nil {
-		s.answer(n)
-		return closed, rec
+	if s.refuses(&n, size) {
+		return stream.Verdict{Reason: stream.Sealed}, rec
 	}
 	v := s.machine.Accept(&rec, (*quota)(s), now)
 	if v.Reason == stream.Wait {
@@ -203,6 +206,24 @@ func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Verdict, stream.
 	m.uses.Add(1)
 	s.notes.push(n)
 	return v, rec
+}
+
+// refuses answers a message that nobody needs to look at, and reports whether it is one.
+func (s *Stream) refuses(n *note, size int64) bool {
+	if s.closed {
+		return true
+	}
+	o := s.acc.srv.options()
+	switch {
+	case s.failed != nil:
+		n.err = api.StoreFailed.Error(s.failed)
+	case s.memory.greedy() || s.buffered >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
+		n.err, n.busy = api.TooManyRequests.Error(), true
+	default:
+		return false
+	}
+	s.answer(*n)
+	return true
 }
 
 // frame is what one lane adds to the ledger.

@@ -34,6 +34,27 @@ func (f *files) record(s *Stream, body [][]byte, first uint64, count int, time i
 	f.journal.Append(&h.Frame)
 }
 
+func (f *files) batch(s *Stream, body [][]byte, skipped []bool, first uint64, time int64) {
+	h := handedPool.Get().(*handed)
+	h.s, h.changes = s, len(body)
+	h.Frame = journal.Frame{Kind: frameRecords, Stream: s.id, First: first, Count: uint32(len(body)), Time: time, Body: body, Waiter: h}
+	if skipped != nil {
+		h.Kind, h.Body = frameBatch, append([][]byte{asBits(skipped)}, body...)
+	}
+	f.journal.Append(&h.Frame)
+}
+
+// asBits is a bit for each of a list, the first ones in the lowest bits of the first byte.
+func asBits(list []bool) []byte {
+	b := make([]byte, (len(list)+7)/8)
+	for i, set := range list {
+		if set {
+			b[i/8] |= 1 << (i % 8)
+		}
+	}
+	return b
+}
+
 func (f *files) change(s *Stream, c stream.Change, changes int) {
 	h := handedPool.Get().(*handed)
 	h.s, h.changes = s, changes

@@ -16,6 +16,8 @@ type silent struct{ frames chan int }
 
 func (l *silent) record(_ *Stream, _ [][]byte, _ uint64, count int, _ int64) { l.frames <- count }
 
+func (l *silent) batch(_ *Stream, body [][]byte, _ []bool, _ uint64, _ int64) { l.frames <- len(body) }
+
 func (l *silent) change(*Stream, stream.Change, int) { l.frames <- 1 }
 
 // When the journal ends, what it was writing gets no answer, since nobody knows whether it is there; what waited behind it is

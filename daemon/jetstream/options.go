@@ -29,6 +29,7 @@ type Options struct {
 	Requests      int           // that may wait
 	Infos         int
 
+	Batches         BatchLimits
 	MaxAckPending   int // of a consumer; 0: any
 	MaxRequestBatch int // of a pull request; 0: any
 	MaxConsumers    int // of a stream, where neither it nor the account says a number; -1: any

@@ -26,6 +26,23 @@ type note struct {
 	answers []string             // to acks, when what they took out is gone
 	size    int64                // of an accepted message
 	done    chan<- stream.Result // of a change that is no message
+
+	extra *extra // nil: nothing
+}
+
+// extra is what follows from messages of batches.
+type extra struct {
+	body  []byte // the answer, instead of the verdict's
+	empty bool   // the answer is empty
+	loud  bool   // it is sent also where the stream gives no acks
+
+	batch string // of the commit of a batch, with how many messages it has
+	count uint64
+
+	fast   *fastBatch // of a message of a fast batch, with its sequence there
+	seq    uint64
+	ask    bool // the answer is how far that batch is
+	closes bool // the answer is the end of that batch
 }
 
 // outgoing is what is to be published.
@@ -37,21 +54,45 @@ type outgoing struct {
 
 // answer notes the answer to a message that is not stored. mu is held.
 func (s *Stream) answer(n note) {
-	if len(n.reply) == 0 || s.config.Load().NoAck {
+	if len(n.reply) == 0 || s.config.Load().NoAck && !n.loud() {
 		if n.verdict.Reason != stream.Duplicate {
 			s.refused.Add(1)
 			s.acc.srv.refused.Add(1)
 		}
 		return
 	}
-	if n.memory != nil {
-		n.memory.uses.Add(1)
-	}
+	n.memory.hold()
 	if s.notes.len() == 0 {
+		s.ripen(&n)
 		s.out = append(s.out, outgoing{note: n}) // it depends on nothing that is pending
 		return
 	}
 	s.notes.push(n)
+}
+
+// loud reports whether the answer is sent also where the stream gives no acks.
+func (n *note) loud() bool { return n.extra != nil && n.extra.loud }
+
+// answerNow has an answer sent that depends on nothing that is pending. mu is held.
+func (s *Stream) answerNow(n note) {
+	if len(n.reply) == 0 || s.config.Load().NoAck {
+		return
+	}
+	n.memory.hold()
+	s.out = append(s.out, outgoing{note: n})
+}
+
+// ripen makes the answer of a note whose turn has come, if it depends on what was applied before.
+func (s *Stream) ripen(n *note) {
+	switch e := n.extra; {
+	case e == nil:
+	case e.ask:
+		x := e.fast.flow.Told()
+		e.body = api.FlowAck(x.A, x.B)
+	case e.closes:
+		x := e.fast.flow.Close()
+		e.body = s.acks.Batch(x.A, false, e.fast.id, x.B)
+	}
 }
 
 // commit applies changes that are committed, in their order, or takes note that they will not be. mu is held.
@@ -90,6 +131,7 @@ func (s *Stream) apply() {
 				break
 			}
 		} else {
+			s.ripen(n)
 			s.out = append(s.out, outgoing{note: *n})
 		}
 		if s.notes.len() > 0 { // not if it has failed meanwhile
@@ -140,11 +182,18 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 		r := c.Record
 		o.record = &r
 	}
-	if len(n.reply) == 0 && o.record == nil || s.config.Load().NoAck && o.record == nil {
-		n.memory.release()
-		return true
+	fast := n.extra != nil && n.extra.fast != nil
+	if fast {
+		o.reply = nil // its publisher is told of several
 	}
-	s.out = append(s.out, o)
+	if o.record != nil || len(o.reply) > 0 && !s.config.Load().NoAck {
+		o.memory.hold()
+		s.out = append(s.out, o)
+	}
+	if fast {
+		s.fastStored(n)
+	}
+	n.memory.release()
 	return true
 }
 
@@ -281,7 +330,7 @@ func (s *Stream) sendSome() bool {
 		if o.record != nil {
 			s.publishAgain(o)
 		}
-		if len(o.reply) > 0 && !noAck {
+		if len(o.reply) > 0 && (!noAck || o.loud()) {
 			s.sendAnswer(o, ack[:0])
 		}
 		for _, to := range o.answers {
@@ -308,6 +357,10 @@ func (s *Stream) sendAnswer(o *outgoing, b []byte) {
 		if o.busy {
 			header = tooMany
 		}
+	case o.extra != nil && (o.extra.empty || o.extra.body != nil):
+		b = o.extra.body
+	case v.Reason == stream.Accepted && o.extra != nil:
+		b = s.acks.Batch(v.Seq, false, o.extra.batch, o.extra.count)
 	case v.Reason == stream.Accepted && v.Text != "":
 		b = s.acks.AppendCounter(b, v.Seq, v.Text)
 	case v.Reason == stream.Accepted:

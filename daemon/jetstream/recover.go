@@ -160,7 +160,7 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 	}
 	k.log.Begin(commit)
 	switch {
-	case fr.Kind == frameRecords && fr.Lost:
+	case (fr.Kind == frameRecords || fr.Kind == frameBatch) && fr.Lost:
 		account, stream := f.names(k.id)
 		k.lost += uint64(fr.Count)
 		f.lost(account, stream, uint64(fr.Count), fmt.Sprintf("JetStream: stream %s: messages %d to %d were on the disk and cannot be read",
@@ -170,7 +170,9 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 		f.log.Error("JetStream: stream " + k.title(f) + ": a change was on the disk and cannot be read")
 		return nil
 	case fr.Kind == frameRecords:
-		return k.replayRecords(fr)
+		return k.replayRecords(fr, nil)
+	case fr.Kind == frameBatch:
+		return k.replayBatch(fr)
 	case fr.Kind == frameChange:
 		c, err := stream.ParseChange(join(fr.Body))
 		if err != nil {
@@ -187,9 +189,19 @@ func (k *kept) title(f *files) string {
 	return account + " > " + stream
 }
 
-// replayRecords applies messages. Their memory is the journal's.
-func (k *kept) replayRecords(fr *journal.Frame) error {
-	body := join(fr.Body)
+// replayBatch applies messages of which some are not stored.
+func (k *kept) replayBatch(fr *journal.Frame) error {
+	n := (int(fr.Count) + 7) / 8
+	fr.Body = [][]byte{join(fr.Body)}
+	if len(fr.Body[0]) < n {
+		return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First, errRecord)
+	}
+	return k.replayRecords(fr, fr.Body[0][:n])
+}
+
+// replayRecords applies messages, but for those whose bit in skipped is set: they take a sequence. Their memory is the journal's.
+func (k *kept) replayRecords(fr *journal.Frame, skipped []byte) error {
+	body := join(fr.Body)[len(skipped):]
 	for i := range uint64(fr.Count) {
 		r, rest, err := parseRecord(body)
 		if err != nil {
@@ -199,6 +211,9 @@ func (k *kept) replayRecords(fr *journal.Frame) error {
 		c := stream.Change{Kind: stream.Append, Record: stream.Record{
 			Seq: fr.First + i, Time: fr.Time, Subject: r.subject, Header: r.header, Payload: r.payload,
 		}}
+		if skipped != nil && skipped[i/8]&(1<<(i%8)) != 0 {
+			c = stream.Skipping(&c.Record)
+		}
 		if err := k.machine.Replay(c, fr.Time); err != nil {
 			return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First+i, err)
 		}

@@ -48,8 +48,6 @@ func refusal(v *stream.Verdict) *api.Error {
 		return api.Rollup.Error("rollup not permitted")
 	case stream.RollupInvalid:
 		return api.Rollup.Error(fmt.Sprintf("rollup value invalid: %q", v.Text))
-	case stream.AtomicDisabled:
-		return api.AtomicDisabled.Error()
 	case stream.NotInBatch:
 		return api.SequenceInBatch.Error()
 	case stream.KnownInBatch:

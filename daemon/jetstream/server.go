@@ -47,7 +47,9 @@ type Server struct {
 	taken            atomic.Uint64 // bytes of messages, by streams in files
 	counted          *vfs.Counted  // what is done to the disk; nil: nothing
 	fs               vfs.FS        // that files are on
-	memory           *memoryBound  // of Start
+	atomicBatches    atomic.Int64  // that are open, of all streams
+	fastBatches      atomic.Int64
+	memory           *memoryBound // of Start
 	ages             *ages
 	work             sync.WaitGroup
 }

@@ -76,6 +76,8 @@ type Stream struct {
 	sender  *broker.Publisher
 	spare   []outgoing
 
+	batches batches
+
 	refused atomic.Uint64         // messages that were refused and had no reply subject
 	failure atomic.Pointer[error] // failed, for those who do not wait for mu
 	waits   atomic.Pointer[error] // the same of stalled
@@ -86,6 +88,8 @@ type ledger interface {
 	// record hands over the changes that were accepted from one batch: records, as they were staged, and
 	// where they begin.
 	record(s *Stream, body [][]byte, first uint64, count int, time int64)
+	// batch hands over the changes of messages that are kept whole or not at all: records, and which of them are not stored; nil: none.
+	batch(s *Stream, body [][]byte, skipped []bool, first uint64, time int64)
 	// change hands over one change that is not stored, and stands for so many of the machine's.
 	change(s *Stream, c stream.Change, changes int)
 }
@@ -217,6 +221,7 @@ func (s *Stream) unlock() {
 func (s *Stream) close() {
 	s.mu.Lock()
 	s.closed = true
+	s.endBatches(true, true)
 	release(s.captures)
 	s.captures = nil
 	s.directly(false)

@@ -99,6 +99,7 @@ func (s *Stream) reconfigure(c *api.StreamConfig) error {
 		return err
 	}
 	s.config.Store(c)
+	s.endBatches(!c.AllowAtomic, !c.AllowBatched)
 	s.directly(c.AllowDirect)
 	if s.machine.Timed() {
 		s.machine.Fire((*quota)(s), s.acc.srv.ages.now(), s.now())

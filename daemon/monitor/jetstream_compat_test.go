@@ -149,8 +149,8 @@ func firstDifference(a, b string) string {
 
 // TestJetStreamIsNATSServers compares what both show of the same streams, key by key and value by value.
 func TestJetStreamIsNATSServers(t *testing.T) {
-	ours, theirs := startStreams(t, "", "domain: hub\nlimits { max_ack_pending: 1000, max_request_batch: 50, duplicate_window: \"5m\" }"),
-		startStreams(t, brokertest.NATSServer(t), "domain: hub\nlimits { max_ack_pending: 1000, max_request_batch: 50, duplicate_window: \"5m\" }")
+	ours, theirs := startStreams(t, "", "domain: hub\nlimits { max_ack_pending: 1000, max_request_batch: 50, duplicate_window: \"5m\", batch { max_inflight_per_stream: 7, max_inflight_total: 70, max_msgs: 17, timeout: \"3s\" } }"),
+		startStreams(t, brokertest.NATSServer(t), "domain: hub\nlimits { max_ack_pending: 1000, max_request_batch: 50, duplicate_window: \"5m\", batch { max_inflight_per_stream: 7, max_inflight_total: 70, max_msgs: 17, timeout: \"3s\" } }")
 	ours.loadStreams()
 	theirs.loadStreams()
 	sameOf(t, ours, theirs,

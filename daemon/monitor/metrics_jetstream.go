@@ -75,7 +75,7 @@ func jetStreamMetrics() []metric {
 					emit(float64(j.Stats.Memory), "memory")
 				}
 			}},
-		{"jetstream_store_memory_bytes", gauge, []string{"kind"}, "Bytes that the store keeps in memory, by what they are for: pages, tails, tables, ids, windows, memory (streams in memory).",
+		{"jetstream_store_memory_bytes", gauge, []string{"kind"}, "Bytes that the store keeps in memory, by what they are for: pages, tails, tables, ids, windows, batches, memory (streams in memory).",
 			func(s *scrape, emit emitFunc) {
 				if j := s.js.server; j != nil {
 					emitCounts(emit, j.Memory)

@@ -88,6 +88,9 @@ func (s *Stream) transform(r *Record) bool {
 	return ok
 }
 
+// Skipping returns the change of a message that takes a sequence and is not stored.
+func Skipping(r *Record) Change { return skipped(r, rollupOf(r.Header)) }
+
 func skipped(r *Record, kind rollupKind) Change {
 	c := Change{Kind: Skip, Seq: r.Seq, Time: r.Time, rollup: kind}
 	if kind == rollupSubject {
@@ -114,8 +117,6 @@ func (s *Stream) fits(r *Record, size uint64) Reason {
 // conditions checks what the headers ask, in the order that clients know.
 func (s *Stream) conditions(c *conditions, r *Record) Verdict {
 	switch {
-	case len(c.batch) > 0:
-		return Verdict{Reason: AtomicDisabled}
 	case c.counts(r, s.cfg.Counter) != Accepted:
 		return Verdict{Reason: c.counts(r, s.cfg.Counter)}
 	case len(c.stream) > 0 && string(c.stream) != s.cfg.Name:

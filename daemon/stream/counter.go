@@ -49,7 +49,7 @@ func (s *Stream) count(c *conditions, r *Record, q Quota, d *draft) (value strin
 			if !json.Valid(sources) {
 				return "", CounterBroken
 			}
-			header = withLine(withoutLine(header, counterSources), counterSources, sources)
+			header = WithLine(WithoutLine(header, counterSources), counterSources, sources)
 		}
 	}
 	value = sum.String()

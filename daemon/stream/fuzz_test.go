@@ -19,7 +19,7 @@ func FuzzHeaders(f *testing.F) {
 		if !bytes.Contains(h, []byte("\r\nNats-")) && found {
 			t.Fatal("conditions out of nothing")
 		}
-		for _, v := range [][]byte{c.id, c.lastID, c.stream, c.last, c.lastSubject, c.lastSubjectOf, c.rollup, c.ttl, c.incr, c.source, c.batch, c.schedule, c.scheduler, c.scheduleNext} {
+		for _, v := range [][]byte{c.id, c.lastID, c.stream, c.last, c.lastSubject, c.lastSubjectOf, c.rollup, c.ttl, c.incr, c.source, c.schedule, c.scheduler, c.scheduleNext} {
 			if len(v) > 0 && !bytes.Contains(h, v) || bytes.Contains(v, crlf) {
 				t.Fatalf("%q of %q", v, h)
 			}

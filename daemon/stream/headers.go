@@ -14,7 +14,7 @@ type conditions struct {
 	lastSubjectOf     []byte
 	rollup            []byte
 	ttl, incr         []byte
-	source, batch     []byte
+	source            []byte
 	schedule          []byte
 	scheduler         []byte
 	scheduleNext      []byte
@@ -72,8 +72,6 @@ func (c *conditions) set(name, value []byte) bool {
 		to = &c.incr
 	case "Stream-Source":
 		to = &c.source
-	case "Batch-Id":
-		to = &c.batch
 	case "Schedule":
 		to = &c.schedule
 	case "Scheduler":

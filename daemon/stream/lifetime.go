@@ -81,7 +81,7 @@ func (s *Stream) outlive(c *conditions, r *Record) (seconds int64, changed bool)
 	if seconds <= 0 || seconds >= least || s.cfg.MaxMsgsPerSubject == 1 {
 		return seconds, false
 	}
-	r.Header = withLine(withoutLine(r.Header, nameTTL), nameTTL, strconv.AppendInt(nil, least, 10))
+	r.Header = WithLine(WithoutLine(r.Header, nameTTL), nameTTL, strconv.AppendInt(nil, least, 10))
 	return least, true
 }
 
@@ -95,9 +95,9 @@ const (
 
 // markerHeader is what a marker says: that the last message of its subject was too old.
 func (s *Stream) markerHeader() []byte {
-	h := withLine(nil, nameMarker, []byte("MaxAge"))
-	h = withLine(h, nameTTL, []byte(s.cfg.MarkerTTL.Truncate(time.Second).String()))
-	return withLine(h, nameRollup, []byte("sub"))
+	h := WithLine(nil, nameMarker, []byte("MaxAge"))
+	h = WithLine(h, nameTTL, []byte(s.cfg.MarkerTTL.Truncate(time.Second).String()))
+	return WithLine(h, nameRollup, []byte("sub"))
 }
 
 // isMarker reports whether a message marks that a subject has nothing any more: it leaves no mark itself.

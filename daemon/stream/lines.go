@@ -29,8 +29,8 @@ func findLine(header []byte, name string) (from, to int) {
 	}
 }
 
-// withoutLine returns a header without the lines that have a name; nil if nothing is left. What there was is not changed.
-func withoutLine(header []byte, name string) []byte {
+// WithoutLine returns a header without the lines that have a name; nil if nothing is left. What there was is not changed.
+func WithoutLine(header []byte, name string) []byte {
 	for {
 		from, to := findLine(header, name)
 		if from < 0 {
@@ -44,8 +44,8 @@ func withoutLine(header []byte, name string) []byte {
 	}
 }
 
-// withLine returns a header, which may be nil, with a line more at its end. What there was is not changed.
-func withLine(header []byte, name string, value []byte) []byte {
+// WithLine returns a header, which may be nil, with a line more at its end. What there was is not changed.
+func WithLine(header []byte, name string, value []byte) []byte {
 	if len(header) <= len(crlf) {
 		header = []byte(version + "\r\n")
 	}

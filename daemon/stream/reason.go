@@ -29,7 +29,6 @@ const (
 	WrongLastID      // the verdict has the actual one
 	RollupDenied     //
 	RollupInvalid    // the verdict has the value
-	AtomicDisabled   // Nats-Batch-Id
 	NotInBatch       // a sequence is expected that what the batch has before has changed
 	KnownInBatch     // the id of a message is known, or twice in the batch; the verdict has the sequence
 	HeaderInBatch    // which may not be in one; the verdict has its name

@@ -49,3 +49,29 @@ func (a *Acks) Refusal(err *Error) []byte {
 	}
 	return b
 }
+
+// Batch returns the ack of a batch whose last message is stored as seq, and that has so many.
+func (a *Acks) Batch(seq uint64, duplicate bool, id string, count uint64) []byte {
+	b := strconv.AppendUint(append([]byte(nil), a.prefix...), seq, 10)
+	if duplicate {
+		b = append(b, `,"duplicate": true`...)
+	}
+	quoted, err := json.Marshal(id)
+	if err != nil {
+		panic("api: a text cannot be encoded: " + err.Error())
+	}
+	b = append(append(b, `,"batch":`...), quoted...)
+	return append(strconv.AppendUint(append(b, `,"count":`...), count, 10), '}')
+}
+
+// FlowAck tells a fast publisher that its messages are stored up to seq, and after how many it is told again.
+func FlowAck(seq, every uint64) []byte {
+	b := strconv.AppendUint([]byte(`{"type":"ack","seq":`), seq, 10)
+	return append(strconv.AppendUint(append(b, `,"msgs":`...), every, 10), '}')
+}
+
+// FlowGap tells a fast publisher that messages are missing: one came, and another was expected.
+func FlowGap(expected, came uint64) []byte {
+	b := strconv.AppendUint([]byte(`{"type":"gap","last_seq":`), expected, 10)
+	return append(strconv.AppendUint(append(b, `,"seq":`...), came, 10), '}')
+}

@@ -106,9 +106,7 @@ func (c *StreamConfig) Unbuilt() *Error {
 	}{
 		{c.Mirror != nil, "mirror"},
 		{len(c.Sources) > 0, "sources"},
-		{c.AllowAtomic, "allow_atomic"},
 		{c.AllowSchedules, "allow_msg_schedules"},
-		{c.AllowBatched, "allow_batched"},
 		{c.PersistMode != PersistDefault, "persist_mode " + c.PersistMode.String()},
 	} {
 		if f.asked {

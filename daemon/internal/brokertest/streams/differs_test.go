@@ -20,7 +20,6 @@ var differs = []struct {
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","max_bytes":100}`, `req S one`, `req S ` + strings.Repeat("x", 200), `req $JS.API.STREAM.INFO.S`,
 	}, `"messages":0,"bytes":0,"first_seq":3,`, `{"error":{"code":503,"err_code":10077,"description":"message too large"},"stream":"S`},
 	{"a stream with features that are not in this version", []string{
-		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","allow_atomic":true}`,
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","sources":[{"name":"T"}]}`, `req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","mirror":{"name":"T"}}`,
 	}, `"did_create":true`, `"err_code":10052,"description":"mirror is not available in this version of nats-broker"`},
 	{"a stream, consumer, purge or reset at a sequence above 10^18", []string{

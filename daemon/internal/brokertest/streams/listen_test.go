@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +18,9 @@ import (
 //	leave NAME              NAME does not listen any more
 //	take NAME N             the next N messages of NAME
 //	hark NAME               what comes to NAME until nothing does for a while
+//	all NAME                what has come to NAME
+//	fast SUBJECT REPLY [BODY]  a message with a reply subject of its own
+//	begin N                 begins N fast batches, of which nobody hears
 //	ack SEQ [BODY]          answers the last delivery of a message and waits for the answer to that
 //	say SEQ [BODY]          the same without waiting
 //	next SEQ NAME [BODY]    the same, with NAME as the reply subject
@@ -30,6 +34,7 @@ type listening struct {
 	pin     string
 	stream  string
 	unlike  []string
+	head    nats.Header // of the next message
 }
 
 func (l *listening) end() {
@@ -63,6 +68,18 @@ func (p *peer) hearing(verb, rest string) bool {
 		})
 	case "hark":
 		p.sorted(name, func() bool { return p.next(name, p.quiet) })
+	case "all":
+		for p.next(name, time.Millisecond) {
+		}
+	case "fast":
+		reply, body, _ := strings.Cut(body, " ")
+		p.must(p.nc.PublishMsg(&nats.Msg{Subject: name, Reply: reply, Data: []byte(body), Header: p.listen.head}))
+	case "begin":
+		n, err := strconv.Atoi(name)
+		p.must(err)
+		for i := range n {
+			p.must(p.nc.PublishRequest("a.x", fmt.Sprintf("none.b%d.10.ok.1.0.$FI", i), []byte("x")))
+		}
 	case "ack":
 		r, err := p.nc.Request(p.listen.replies[name], []byte(body), p.quiet)
 		if err != nil {

@@ -164,6 +164,7 @@ func (p *peer) play(tk talk, storage string, number int) string {
 		case "fill":
 			p.fill(subj, body)
 		default:
+			p.listen.head = head
 			if !p.hearing(verb, rest) {
 				p.t.Fatalf("%s: unknown step %q", tk.name, step)
 			}
