@@ -51,7 +51,20 @@ func (l *Log) load(seq uint64, to *stream.Record) error {
 		fill(to, t.seq, t.time, l.tail.record(i), int(t.subject), int(t.header))
 		return nil
 	}
-	r := l.runAt(l.runs, seq)
+	if c := l.recents.of(seq); c != nil {
+		dead := c.dead(seq)
+		l.mu.RUnlock()
+		if dead {
+			return stream.ErrNoMessage
+		}
+		// What goes wrong goes wrong once more on the long way, which says so.
+		if pg := c.page.Value(); pg != nil && pg.load(int(seq-c.first), to) == nil {
+			l.recents.last.Store(seq)
+			return nil
+		}
+		l.mu.RLock()
+	}
+	r, gen := l.runAt(l.runs, seq), l.gen
 	l.mu.RUnlock()
 	if r == nil {
 		return stream.ErrNoMessage
@@ -82,6 +95,7 @@ func (l *Log) load(seq uint64, to *stream.Record) error {
 		l.lose(r, seq, seq, err)
 		return l.unreadable(err)
 	}
+	l.remember(gen, r, number, pg, i)
 	return nil
 }
 
@@ -117,6 +131,12 @@ func (l *Log) next(from uint64, f *subjects.Filter) (uint64, bool, error) {
 	l.mu.RLock()
 	runs, gen := l.runs, l.gen
 	from = max(from, l.first)
+	if f.All() {
+		if c := l.recents.of(from); c != nil && !c.dead(from) {
+			l.mu.RUnlock()
+			return from, true, nil
+		}
+	}
 	l.mu.RUnlock()
 	for _, r := range runs[l.runFrom(runs, from):] {
 		seq, ok, err := l.nextIn(r, from, f)

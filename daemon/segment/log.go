@@ -61,6 +61,7 @@ type Log struct {
 	names       int
 	unsure      bool           // names may be too many
 	lost        []stream.Range // damaged: it stays so, and the state says it
+	recents     recents
 	withheld    []stream.Range // what the disk did not give since the log was opened
 
 	durable atomic.Uint64
@@ -379,6 +380,7 @@ func (l *Log) dropRuns(drop func(*run) bool) {
 func (l *Log) setRuns(runs []*run) {
 	l.runs = runs
 	l.gen++
+	l.recents.forget()
 }
 
 // sweep puts files aside that no run is in, but for the one that is written.
