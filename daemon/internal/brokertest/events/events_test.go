@@ -153,9 +153,11 @@ var provoked = map[logging.MessageID]func(t *testing.T) *brokertest.Server{
 		s.Restart()
 		return s
 	},
-	logging.HandoverFailed: failedUpgrade,
-	logging.HandoverLeft:   upgrade,
-	logging.HandoverTaken:  upgrade,
+	logging.ControlRefused:  func(t *testing.T) *brokertest.Server { return watched(t, "off", 1) },
+	logging.MessagesWatched: func(t *testing.T) *brokertest.Server { return watched(t, "on", 0) },
+	logging.HandoverFailed:  failedUpgrade,
+	logging.HandoverLeft:    upgrade,
+	logging.HandoverTaken:   upgrade,
 	logging.ConfigWatchFailed: func(t *testing.T) *brokertest.Server {
 		wrapper := filepath.Join(t.TempDir(), "without-inotify")
 		script := fmt.Sprintf("#!/bin/sh\necho 0 >/proc/sys/user/max_inotify_instances && exec %q \"$@\"\n", brokertest.Ours(t))
@@ -170,6 +172,17 @@ var provoked = map[logging.MessageID]func(t *testing.T) *brokertest.Server{
 		}
 		return brokertest.Start(t, brokertest.Options{Binary: wrapper, Config: json})
 	},
+}
+
+// watched has somebody look at messages, for a moment; code is how that ends.
+func watched(t *testing.T, allowed string, code int) *brokertest.Server {
+	socket := filepath.Join(t.TempDir(), "control.sock")
+	s := start(t, fmt.Sprintf("control_socket: %q\ncontrol_watch: %s\n", socket, allowed))
+	cmd := exec.Command(brokertest.Ours(t), "watch", "--socket", socket, "--for", "1ms", "x")
+	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != code {
+		t.Errorf("watch: %s\n%s", cmd.ProcessState, out)
+	}
+	return s
 }
 
 // upgrade has a broker hand over to another process of the same program.
