@@ -64,6 +64,7 @@ type Daemon struct {
 	state   atomic.Pointer[string]
 	rates   atomic.Pointer[rates]
 	reloads reloadCounts
+	masked  atomic.Pointer[madeMask]
 	watches atomic.Int32 // how many look at messages
 	fed     atomic.Int64 // when the watchdog was last fed, unix nanoseconds
 }

@@ -28,6 +28,12 @@ func questioned(verb string) func(d *Daemon, ctx context.Context, req *control.R
 		return (*Daemon).watchMessages
 	case control.VerbScrub:
 		return (*Daemon).scrub
+	case control.VerbReport:
+		return (*Daemon).reportAll
+	case control.VerbMask:
+		return answering(func(d *Daemon, q *control.Text, _ control.Peer) (*control.Text, error) {
+			return &control.Text{Text: d.mask().Text(q.Text)}, nil
+		})
 	}
 	return nil
 }

@@ -135,6 +135,8 @@ func argumentWords(verb string) string {
 		return strings.Join(config.Explainable(), " ")
 	case "completion":
 		return strings.Join(config.Shells, " ")
+	case "report":
+		return "files"
 	case "may":
 		return "publish subscribe"
 	}

@@ -9,6 +9,8 @@ const (
 	VerbSubscribers = "subscribers"       // SubscribersQuery, Subscribers
 	VerbMay         = "may"               // MayQuery, May
 	VerbChecks      = "health checks"     // ChecksQuery, []HealthCheck
+	VerbReport      = "report"            // no question; ReportFile follow until the end
+	VerbMask        = "report mask"       // Text, Text: without the broker's secrets
 	VerbWatch       = "watch"             // Watch, Watching; then Watched until the end, the last with End
 	VerbScrub       = "store scrub"       // Scrub, Scrubbed; answered at its end
 )
@@ -206,3 +208,19 @@ type WatchEnd struct {
 	Missed uint64 `json:"missed"` // came faster than they may be shown
 	Why    string `json:"why"`
 }
+
+// ReportFile is a part of a support bundle. Secrets are masked in it.
+type ReportFile struct {
+	Name    string `json:"name"`
+	About   string `json:"about"` // what it is, in a few words
+	Text    string `json:"text,omitempty"`
+	Missing string `json:"missing,omitempty"` // why there is no text
+}
+
+// Text is text of the machine, about this broker.
+type Text struct {
+	Text string `json:"text"`
+}
+
+// MaxText is how long Text may be, in bytes: as JSON it may take six times that.
+const MaxText = 8 << 10
