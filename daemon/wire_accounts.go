@@ -72,7 +72,8 @@ func addSystemServices(a *broker.AccountOptions, system string) {
 
 func accountOption(a *config.Account) broker.AccountOptions {
 	out := broker.AccountOptions{
-		Name: a.Name,
+		Name:  a.Name,
+		Trace: broker.Tracing{Dest: a.Trace.Dest, Percent: a.Trace.Sampling},
 		Limits: broker.AccountLimits{
 			Connections:   a.Limits.MaxConnections,
 			Subscriptions: a.Limits.MaxSubscriptions,
@@ -89,7 +90,7 @@ func accountOption(a *config.Account) broker.AccountOptions {
 		switch im := &a.Imports[i]; {
 		case im.Stream.Defined:
 			out.Streams = append(out.Streams, broker.StreamImport{
-				Account: im.Stream.Account, Subject: im.Stream.Subject, Local: localSubject(im),
+				Account: im.Stream.Account, Subject: im.Stream.Subject, Local: localSubject(im), AllowTrace: im.AllowTrace,
 			})
 		case im.Service.Defined:
 			out.Services = append(out.Services, broker.ServiceImport{
@@ -110,7 +111,7 @@ func accountOption(a *config.Account) broker.AccountOptions {
 func serviceExport(e *config.Export) broker.ServiceExport {
 	out := broker.ServiceExport{
 		Subject: e.Service, Streamed: e.ResponseType == config.Streamed || e.ResponseType == config.Chunked,
-		Threshold: e.ResponseThreshold,
+		Threshold: e.ResponseThreshold, AllowTrace: e.AllowTrace,
 	}
 	if e.Latency.Defined {
 		out.Latency = &broker.LatencySampling{Subject: e.Latency.Subject, Percent: e.Latency.Sampling}

@@ -85,9 +85,9 @@ func (c *claimedAccounts) Clear(id string) {
 func sharedAccount(a *auth.SharedAccount) broker.AccountOptions {
 	o := broker.AccountOptions{Name: a.ID, Limits: broker.AccountLimits{
 		Connections: coreLimit(a.Connections), Subscriptions: coreLimit(a.Subscriptions), Payload: coreLimit(a.Payload), Leafs: coreLimit(a.Leafs),
-	}}
+	}, Trace: broker.Tracing{Dest: a.TraceDest, Percent: a.TracePercent}}
 	for _, s := range a.Services {
-		e := broker.ServiceExport{Subject: s.Subject, Streamed: s.Streamed, Threshold: s.Threshold}
+		e := broker.ServiceExport{Subject: s.Subject, Streamed: s.Streamed, Threshold: s.Threshold, AllowTrace: s.Traced}
 		if s.Latency != "" {
 			e.Latency = &broker.LatencySampling{Subject: s.Latency, Percent: s.Sampling}
 		}
@@ -97,7 +97,7 @@ func sharedAccount(a *auth.SharedAccount) broker.AccountOptions {
 		if i.Service {
 			o.Services = append(o.Services, broker.ServiceImport{Account: i.Account, Subject: i.Subject, Local: i.Local, Share: i.Share})
 		} else {
-			o.Streams = append(o.Streams, broker.StreamImport{Account: i.Account, Subject: i.Subject, Local: i.Local})
+			o.Streams = append(o.Streams, broker.StreamImport{Account: i.Account, Subject: i.Subject, Local: i.Local, AllowTrace: i.Traced})
 		}
 	}
 	for _, m := range a.Mappings {

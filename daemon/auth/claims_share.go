@@ -21,6 +21,8 @@ type SharedAccount struct {
 	Services      []SharedService // exported
 	Imports       []SharedImport  // those that the exporting accounts agree to
 	Mappings      []SharedMapping
+	TraceDest     string // where reports of its messages go that are part of a trace; empty: there are none
+	TracePercent  int
 	JetStream     *SharedStorage // nil: the account has no JetStream
 }
 
@@ -40,6 +42,7 @@ type SharedService struct {
 	Threshold time.Duration // 0: the default
 	Latency   string        // subject of samples; empty: none
 	Sampling  int           // percent; 0: by header
+	Traced    bool          // reports may tell what happens behind it
 }
 
 // SharedImport is a stream or service of another account.
@@ -49,6 +52,7 @@ type SharedImport struct {
 	Subject string // there
 	Local   string // here; empty: as there
 	Share   bool
+	Traced  bool // of a stream: reports may tell who gets it
 }
 
 // SharedMapping rewrites a subject.
@@ -68,12 +72,18 @@ type SharedWay struct {
 func (a *ClaimAccount) share() *SharedAccount {
 	l := &a.claims.Limits
 	s := &SharedAccount{ID: a.ID, Connections: limitOf(l.Conn), Subscriptions: limitOf(l.Subs), Payload: limitOf(l.Payload), Leafs: limitOf(l.LeafNodeConn), JetStream: storageOf(&a.claims.Limits)}
+	if t := a.claims.Trace; t != nil && subject.ValidLiteral(t.Destination) && subject.FitsLine(t.Destination) {
+		s.TraceDest, s.TracePercent = string(t.Destination), t.Sampling
+		if t.Sampling <= 0 || t.Sampling > 100 {
+			s.TracePercent = 100
+		}
+	}
 	for _, e := range a.claims.Exports {
 		if e.Type != jwt.Service || !subject.ValidStrict(string(e.Subject), false) {
 			continue
 		}
 		out := SharedService{
-			Subject: string(e.Subject), Threshold: e.ResponseThreshold,
+			Subject: string(e.Subject), Threshold: e.ResponseThreshold, Traced: e.AllowTrace,
 			Streamed: e.ResponseType == jwt.ResponseTypeStream || e.ResponseType == jwt.ResponseTypeChunked,
 		}
 		if e.Latency != nil && !out.Streamed && subject.ValidStrict(string(e.Latency.Results), false) &&
@@ -99,7 +109,7 @@ func (a *ClaimAccount) share() *SharedAccount {
 
 // sharedImport translates an import of claims.
 func sharedImport(i *jwt.Import) SharedImport {
-	s := SharedImport{Service: i.Type == jwt.Service, Account: i.Account, Subject: string(i.Subject), Share: i.Share}
+	s := SharedImport{Service: i.Type == jwt.Service, Account: i.Account, Subject: string(i.Subject), Share: i.Share, Traced: i.AllowTrace}
 	local, to := string(i.LocalSubject), i.GetTo()
 	switch {
 	case local != "":

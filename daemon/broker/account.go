@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nats-broker/nats-broker/daemon/msgtrace"
 	"github.com/nats-broker/nats-broker/daemon/sublist"
 )
 
@@ -29,6 +30,7 @@ type Account struct {
 	interest   interestWatches
 
 	shares     shares
+	sampler    msgtrace.Sampler
 	publishers publishers
 
 	seq    atomic.Uint64 // messages of the broker's own

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
+	"github.com/nats-broker/nats-broker/daemon/msgtrace"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
@@ -27,6 +28,7 @@ type Broker struct {
 	observer atomic.Pointer[[]*observing]
 
 	lastCID   atomic.Uint64
+	reports   atomic.Pointer[func(*Account, *msgtrace.Trail)]
 	lastOwn   atomic.Uint64 // numbers the broker's own subscriptions, for tracing
 	totalConn atomic.Uint64
 	counts    counters

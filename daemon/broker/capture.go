@@ -74,6 +74,9 @@ func (a *Account) releaseCapture(sub *Subscription) {
 }
 
 func (c *capture) deliver(s *sender, subject []byte, f *proto.Frame) bool {
+	if s.trail != nil {
+		return c.traced(s, subject, f)
+	}
 	return c.sink.Stage(s.in.Batch.Lane(c.outlet), s.message(c.acc, subject, f))
 }
 
@@ -85,6 +88,13 @@ type capturedShadow struct {
 }
 
 func (c *capturedShadow) deliver(s *sender, _ []byte, f *proto.Frame) bool {
+	if s.trail != nil {
+		return c.traced(s, func() bool { return c.pass(s, f) })
+	}
+	return c.pass(s, f)
+}
+
+func (c *capturedShadow) pass(s *sender, f *proto.Frame) bool {
 	if s.entry != AsMessage || f.Hdr <= 0 {
 		return c.of.deliver(s, asBytes(c.subject), f)
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/nats-broker/nats-broker/daemon/batch"
+	"github.com/nats-broker/nats-broker/daemon/msgtrace"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 )
 
@@ -159,11 +160,12 @@ func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 			return true
 		}
 		switch {
-		case sub.client == s.self && !s.echo:
 		case sub.kind == kindShadow && !s.toShadow(sub, sub.shadow().im.in.Apply(string(subject)), f):
 		case sub.kind == kindClient && !s.to(sub, shown, f):
 		default:
-			sub.count.Add(1)
+			if !s.dry() {
+				sub.count.Add(1)
+			}
 			return true
 		}
 		if at++; at == n {
@@ -191,11 +193,21 @@ func (s *sender) draw(n uint32) uint32 {
 // either.
 func (s *sender) to(sub *Subscription, subject []byte, f *proto.Frame) bool {
 	c := sub.client
+	if c == s.self && !s.echo {
+		s.note(sub, msgtrace.NoEcho)
+		return false
+	}
 	if c.has(flagClosed) {
+		s.note(sub, msgtrace.ClientClosed)
 		return false
 	}
 	if x := sub.more.Load(); x != nil && !s.admit(sub, x, subject, f) {
 		return false
+	}
+	if s.trail != nil {
+		if s.note(sub, ""); s.trail.Only {
+			return true
+		}
 	}
 	s.frame(s.lane(c), c.has(flagHeaders), subject, sub.sidSpace(), f)
 	if s.traced {
@@ -212,7 +224,11 @@ func (s *sender) admit(sub *Subscription, x *subExtra, subject []byte, f *proto.
 		return x == nil || s.admit(of, x, subject, f)
 	}
 	if x.filter != nil && !x.filter.CanReceive(string(subject), sub.Queue()) {
+		s.note(sub, msgtrace.SubscribeDenied)
 		return false
+	}
+	if s.dry() {
+		return true
 	}
 	if x.answers != nil && len(f.Reply) > 0 {
 		x.answers.ask(f.Reply)
@@ -229,6 +245,9 @@ func (s *sender) count(sub *Subscription, x *subExtra) bool {
 	}
 	if n >= x.max {
 		sub.client.removeSubscription(sub)
+	}
+	if n > x.max {
+		s.note(sub, msgtrace.LimitExceeded)
 	}
 	return n <= x.max
 }

@@ -112,6 +112,9 @@ func (i *InternalSubscription) Unsubscribe() {
 type internalStep struct{ sub *Subscription }
 
 func (i internalStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
+	if s.dry() {
+		return true
+	}
 	i.sub.more.Load().callback(s.message(s.acc, subject, f))
 	return true
 }

@@ -132,6 +132,11 @@ func (s *sender) mayLink(p *plan, sub *Subscription) bool {
 	}
 	may, depends := l.Takes(p.seen(), s.origin())
 	p.varies = p.varies || depends
+	if !may && s.trail != nil {
+		if here, _ := l.Takes(p.seen(), ""); !here {
+			p.deny(l)
+		}
+	}
 	return may
 }
 

@@ -131,6 +131,7 @@ func (m *mappedStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 		if p == nil {
 			p = s.planOf(w.to.Apply(m.from))
 		}
+		s.mapTraced(p.subject)
 		if s.traced && s.self != nil {
 			s.self.traceMapping(m.from, p.subject)
 		}
@@ -139,6 +140,7 @@ func (m *mappedStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 		}
 		return s.within(s.hop, p, f)
 	}
+	s.mapTraced("")
 	return true // lost, as the mapping says
 }
 
@@ -172,8 +174,10 @@ func (s *sender) within(h hop, p *plan, f *proto.Frame) bool {
 	was, subject := s.hop, f.Subject
 	s.hop, f.Subject = h, asBytes(p.subject)
 	s.base = len(s.chosen)
-	for _, n := range p.nodes {
-		n.Msgs.Add(1)
+	if !s.dry() {
+		for _, n := range p.nodes {
+			n.Msgs.Add(1)
+		}
 	}
 	delivered := s.deliver(p, f)
 	s.chosen = s.chosen[:s.base]

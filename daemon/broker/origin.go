@@ -151,7 +151,9 @@ type hop struct {
 	foreign   bool  // the message lies in a nest, not in the input
 	allGroups bool  // every queue group is served, otherwise those that a peer has named
 
-	granted       bool // while a plan is made: it is of a subject where the client may answer only
+	granted bool   // while a plan is made: it is of a subject where the client may answer only
+	trail   *trail // of the message at hand; nil: it is not traced
+
 	asksJetStream bool // the reply subject of the message was one of JetStream before an import
 
 	base int // where in sender.chosen those of acc begin

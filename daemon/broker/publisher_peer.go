@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/nats-broker/nats-broker/daemon/msgtrace"
 	"github.com/nats-broker/nats-broker/daemon/proto"
 	"github.com/nats-broker/nats-broker/daemon/transport"
 )
@@ -14,8 +15,9 @@ type PeerPublisher struct {
 	last    *sender // of the message before, if it came in the same batch
 	in      *transport.Input
 	from    Origin
-	link    *Source // nil for a route
-	most    int     // bytes of a payload in Again; 0: any
+	link    *Source  // nil for a route
+	way     Waypoint // nil: reports do not name it
+	most    int      // bytes of a payload in Again; 0: any
 }
 
 // Bound sets the largest payload that [PeerPublisher.Again] passes on; 0: any. A larger one is left to who parses.
@@ -54,9 +56,21 @@ func (p *PeerPublisher) Deliver(a *Account, e Entry, f *proto.Frame, all bool, q
 	if e == Published && len(f.Reply) > len(replyPrefix) && string(f.Reply[:len(replyPrefix)]) == replyPrefix {
 		e = AsRequest // no client may ask for an answer there
 	}
+	if f.Hdr > 0 && a.mayTrace(f) {
+		return p.deliverAsked(a, e, f, all, queues)
+	}
+	return p.deliver(a, e, f, all, queues)
+}
+
+// deliver is Deliver for a message that asks for nothing.
+func (p *PeerPublisher) deliver(a *Account, e Entry, f *proto.Frame, all bool, queues []string) bool {
 	s := p.sender(a, e)
-	measured := tracked(f.Reply) && a.noteMeasured(f)
-	pl := s.plan(f.Subject)
+	return s.deliverFor(s.plan(f.Subject), f, all, queues)
+}
+
+// deliverFor delivers what a peer sends by a plan.
+func (s *sender) deliverFor(pl *plan, f *proto.Frame, all bool, queues []string) bool {
+	measured := tracked(f.Reply) && !s.dry() && s.acc.noteMeasured(f)
 	s.allGroups, s.peer.groups = all || pl.mapped && len(queues) == 0, queues
 	var delivered bool
 	if f.Shown == nil {
@@ -66,10 +80,53 @@ func (p *PeerPublisher) Deliver(a *Account, e Entry, f *proto.Frame, all bool, q
 		delivered = s.publishAll(pl, f)
 	}
 	if measured && !delivered {
-		a.shares.measured.take(string(f.Reply))
+		s.acc.shares.measured.take(string(f.Reply))
 	}
 	return delivered
 }
+
+// deliverAsked is Deliver for a message that may ask for a report.
+func (p *PeerPublisher) deliverAsked(a *Account, e Entry, f *proto.Frame, all bool, queues []string) (delivered bool) {
+	s := p.sender(a, e)
+	w, accepts := Way{Kind: msgtrace.Route}, func(string) bool { return true }
+	if p.way != nil {
+		w, accepts = p.way.Way(), p.way.Accepts
+	}
+	was, foreign := *f, s.foreign
+	t, drop := s.trailOf(f, w, accepts)
+	if drop {
+		return false
+	}
+	if t == nil {
+		s.foreign = foreign || &f.Body[0] != &was.Body[0]
+		delivered = p.deliver(a, e, f, all, queues)
+	} else {
+		p.flush() // what is given to streams comes behind it
+		s.trail = &trail{Trail: t, reports: []byte(t.Dest)}
+		delivered = s.deliverFor(s.explicit(f.Subject), f, all, queues)
+		s.endTrail(t)
+		p.flush()
+		a.broker.completed(a, t)
+	}
+	*f, s.foreign = was, foreign
+	return delivered
+}
+
+// flush hands everything staged to its destinations in the middle of a batch.
+func (p *PeerPublisher) flush() {
+	for _, s := range p.used {
+		if s.open != nil {
+			s.closeStage()
+		}
+	}
+	p.in.Batch.Flush()
+	for _, s := range p.used {
+		s.epoch++ // lanes are not valid any more
+	}
+}
+
+// Known has reports say by which way messages come.
+func (p *PeerPublisher) Known(w Waypoint) { p.way = w }
 
 // sender returns the sender for messages that came into an account in some way, ready for
 // the next one.
@@ -115,6 +172,9 @@ func (p *PeerPublisher) Again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
 		return 0, 0, 0
 	}
 	if n = proto.RouteAgain(buf, pl.head, len(s.lead), p.most, f); n == 0 {
+		return 0, 0, 0
+	}
+	if f.Hdr > 0 && s.acc.mayTrace(f) {
 		return 0, 0, 0
 	}
 	s.allGroups, s.peer.groups = pl.mapped, nil

@@ -106,7 +106,7 @@ func (c *Client) again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
 		}
 	}
 	n = proto.Again(buf, p.head, c.limits.Payload, f)
-	if n == 0 || f.Hdr >= 0 && !c.has(flagHeaders) {
+	if n == 0 || f.Hdr >= 0 && (!c.has(flagHeaders) || s.acc.mayTrace(f)) {
 		return 0, 0, 0
 	}
 	k := s.publishAgain(p, f, buf, n)
@@ -122,6 +122,9 @@ func (s *sender) publishAgain(p *plan, f *proto.Frame, buf []byte, n int) (k int
 		return k
 	}
 	k += proto.Repeats(buf, n, n-len(f.Body))
+	if f.Hdr > 0 && k > 1 {
+		k = s.silent(f, buf, n, k)
+	}
 	s.publishRun(p, f, run{k, n})
 	return k
 }
@@ -145,8 +148,15 @@ var errNoHeaders = errors.New("message headers not supported")
 
 // publish handles PUB and HPUB.
 func (c *Client) publish(f *proto.Frame) error {
+	if f.Hdr > 0 && c.sender.acc.mayTrace(f) && c.has(flagHeaders) {
+		return c.publishAsked(f)
+	}
+	return c.publishBy(c.sender.plan(f.Subject), f)
+}
+
+// publishBy publishes a message by its plan.
+func (c *Client) publishBy(p *plan, f *proto.Frame) error {
 	s := &c.sender
-	p := s.plan(f.Subject)
 	flags := c.flags.Load()
 	if flags&special != 0 || p.denied || f.Hdr >= 0 && flags&flagHeaders == 0 || len(f.Reply) > 2 && subject.IsReservedReply(f.Reply) {
 		if stop, err := c.checked(p, f, flags); stop {
@@ -172,7 +182,11 @@ func (c *Client) checked(p *plan, f *proto.Frame, flags uint32) (stop bool, err 
 		return true, nil
 	}
 	if subject.IsReservedReply(f.Reply) {
-		c.sendErr(fmt.Sprintf("Permissions Violation for Publish with Reply of %q", f.Reply))
+		text := fmt.Sprintf("Permissions Violation for Publish with Reply of %q", f.Reply)
+		if t := c.sender.trail; t != nil {
+			t.Refuse(text)
+		}
+		c.sendErr(text)
 		c.deniedLine(string(f.Reply), fmt.Sprintf("Publish Violation - Reply %q", f.Reply))
 		return true, nil
 	}
@@ -188,9 +202,18 @@ func (c *Client) refused(p *plan) bool {
 	if !p.denied || c.mayAnswer(asBytes(p.seen())) {
 		return false
 	}
-	c.sendErr(fmt.Sprintf("Permissions Violation for Publish to %q", p.seen()))
-	c.deniedLine(strings.Clone(p.seen()), fmt.Sprintf("Publish Violation - Subject %q", p.seen()))
+	c.deny(strings.Clone(p.seen()))
 	return true
+}
+
+// deny tells the client, and the log, that it may not publish to a subject.
+func (c *Client) deny(to string) {
+	text := fmt.Sprintf("Permissions Violation for Publish to %q", to)
+	if t := c.sender.trail; t != nil {
+		t.Refuse(text)
+	}
+	c.sendErr(text)
+	c.deniedLine(to, fmt.Sprintf("Publish Violation - Subject %q", to))
 }
 
 // noResponders tells the publisher that nobody gets its request.
@@ -268,6 +291,7 @@ func (c *Client) refuse(err error, f *proto.Frame, at []byte) error {
 		return &closeError{MaxControlLineExceeded, fmt.Errorf("%w: max_control_line %d (snip: %q...)",
 			err, c.limits.ControlLine, logging.RedactConnect(at[:min(len(at), 128)]))}
 	case errors.Is(err, proto.ErrPayload):
+		c.refuseTraced(f, at, err.Error())
 		c.sendErr("Maximum Payload Violation")
 		return &closeError{MaxPayloadExceeded, fmt.Errorf("%w: %d vs %d", err, f.Size, c.limits.Payload)}
 	}

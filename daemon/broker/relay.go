@@ -23,6 +23,7 @@ type remoteStep struct {
 	remote Remote
 	plain  bool // it has plain interest
 	kind   uint8
+	denied bool // messages may not go there; only in plans of messages that are traced
 
 	relay Relay
 	head  string // of messages by relay; "" if there are none
@@ -35,6 +36,12 @@ type remoteStep struct {
 func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 	queues := s.queuesOf(r.remote)
 	if !r.plain && len(queues) == 0 {
+		return false
+	}
+	if s.trail != nil {
+		return r.traced(s, subject, f, queues)
+	}
+	if r.denied {
 		return false
 	}
 	if (len(queues) == 0 || len(f.Reply) == 0) && f.Shown == nil {
@@ -182,4 +189,14 @@ func (s *sender) addRemote(p *plan, sub *Subscription) {
 		st.relay, st.head = relay, relay.Head(s.acc, s.entry, p.seen())
 	}
 	p.steps = append(p.steps, st)
+}
+
+// deny adds a peer to the plan of a message that is traced, once, which may not get it.
+func (p *plan) deny(r Remote) {
+	for _, st := range p.steps {
+		if have, ok := st.(*remoteStep); ok && have.remote == r {
+			return
+		}
+	}
+	p.steps = append(p.steps, &remoteStep{remote: r, plain: true, denied: true})
 }

@@ -210,7 +210,7 @@ func (s *sender) fillFrom(p *plan) {
 	}
 	p.nobody = !p.denied && len(p.plain)+len(p.renamed) == 0
 	switch {
-	case s.traced:
+	case s.traced || s.trail != nil:
 	case len(p.plain) == 1 && len(p.renamed) == 0:
 		s.single(p)
 	case len(p.plain) == 0 && len(p.renamed) == 1 && !p.denied && s.entry == Published:
@@ -260,7 +260,7 @@ func (s *sender) add(p *plan, n *node) {
 	}
 	if len(l.Plain) == 1 {
 		s.addPlain(p, l.Plain[0])
-	} else if s.traced {
+	} else if s.traced || s.trail != nil {
 		for _, sub := range l.Plain {
 			s.addPlain(p, sub)
 		}
@@ -285,7 +285,7 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 	}
 	switch sub.kind {
 	case kindClient:
-		if sub.client != s.self || s.echo {
+		if sub.client != s.self || s.echo || s.trail != nil {
 			p.plain = append(p.plain, sub)
 		}
 	case kindShadow:

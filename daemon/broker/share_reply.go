@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -168,6 +169,16 @@ func (t *replyTable) take(reply []byte, empty bool, to *wayBack) bool {
 	}
 	sh.mu.Unlock()
 	return true
+}
+
+// peek returns where an answer to a reply subject would go; nothing changes.
+func (t *replyTable) peek(reply []byte) (to *Account, as []byte, ok bool) {
+	sh, s := t.hold(asString(reply))
+	if s == nil {
+		return nil, nil, false
+	}
+	defer sh.mu.Unlock()
+	return s.to, bytes.Clone(s.subject), !s.done
 }
 
 // hold finds the request that has a reply subject; nil if there is none. If there is,

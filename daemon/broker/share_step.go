@@ -20,12 +20,27 @@ type serviceStep struct {
 	guard  guard
 }
 
-func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
+func (st *serviceStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 	if s.depth >= maxChain || st.guard != guardNone && st.guard.stops(s, f) {
 		return false
 	}
+	if s.trail == nil {
+		return st.send(s, f, st.sampled(f))
+	}
+	var b tracedService
+	var m *sample
+	goes := st.trace(s, subject, f, &b)
+	if !b.trail.Only {
+		m = st.sampled(f)
+	}
+	delivered := goes && st.send(s, f, m)
+	b.end(s, f)
+	return delivered
+}
+
+// send sends a request on. m measures it, unless nil.
+func (st *serviceStep) send(s *sender, f *proto.Frame, m *sample) bool {
 	n := s.nest()
-	m := st.sampled(f)
 	var r openRequest
 	switch {
 	case len(f.Reply) > 0:
@@ -48,7 +63,7 @@ func (st *serviceStep) deliver(s *sender, _ []byte, f *proto.Frame) bool {
 		return true
 	}
 	delivered := st.pass(s, e, p, n, f)
-	if !delivered && r.slot != nil {
+	if (!delivered || s.dry()) && r.slot != nil {
 		r.remove()
 		if m != nil {
 			m.failed(nobodyServes)
@@ -116,6 +131,9 @@ type replyStep struct{ of *Account }
 func (st replyStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 	if s.depth >= maxChain {
 		return false
+	}
+	if s.trail != nil {
+		return st.traced(s, subject, f)
 	}
 	n := s.nest()
 	if !st.of.shares.replies.take(subject, f.Size == 0, &n.back) {

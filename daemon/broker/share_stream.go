@@ -160,7 +160,7 @@ type renamed struct {
 
 // addShadow adds the receiver behind a shadow to a plan.
 func (s *sender) addShadow(p *plan, sub *Subscription) {
-	if sub.client != nil && sub.client == s.self && !s.echo {
+	if sub.client != nil && sub.client == s.self && !s.echo && s.trail == nil {
 		return
 	}
 	r := renamed{sub, sub.shadow().im.in.Apply(p.seen())}
@@ -176,6 +176,15 @@ func (s *sender) addShadow(p *plan, sub *Subscription) {
 func (s *sender) toShadow(sub *Subscription, as string, f *proto.Frame) bool {
 	if f.Shown != nil && sub.shadow().im.same() {
 		as = asString(f.Shown)
+	}
+	if t := s.trail; t != nil {
+		if !s.listen(sub, as) {
+			return true
+		}
+		if !sub.shadow().im.AllowTrace {
+			s.trail = nil
+			defer func() { s.trail = t }()
+		}
 	}
 	if s.entry != AsMessage || f.Hdr <= 0 {
 		return s.to(sub, asBytes(as), f)

@@ -20,6 +20,7 @@ type AccountOptions struct {
 	Streams  []StreamImport
 	Services []ServiceImport
 	Mappings []Mapping
+	Trace    Tracing
 }
 
 // ServiceExport is how requests to a subject are answered.
@@ -30,6 +31,8 @@ type ServiceExport struct {
 	Streamed  bool
 	Threshold time.Duration // for the answer; 0: two minutes
 	Latency   *LatencySampling
+	// AllowTrace lets reports of a request's way tell what happens in the exporting account.
+	AllowTrace bool
 }
 
 // LatencySampling publishes how long requests to a service take.
@@ -46,6 +49,8 @@ type StreamImport struct {
 	Account string // where they come from
 	Subject string // there
 	Local   string // here; empty: as there
+	// AllowTrace lets reports of a message's way tell who gets it here.
+	AllowTrace bool
 }
 
 // ServiceImport sends requests on a local pattern to another account.

@@ -50,12 +50,14 @@ const (
 	gossipOverride = 2
 )
 
-// routeProto is the level of the protocol we speak: that of nats-server 2.15.3 but
-// for message tracing, which 3 would promise.
-const routeProto = 1
+// routeProto is the level of the protocol we speak: that of nats-server 2.15.3.
+const routeProto = protoTraces
 
 // protoAsyncInfo is the level from which a peer takes INFO at any time.
 const protoAsyncInfo = 1
+
+// protoTraces is the level from which a peer takes part in traces of messages.
+const protoTraces = 3
 
 func (i *info) frame() []byte { return peer.JSONFrame("INFO ", i, " \r\n") }
 

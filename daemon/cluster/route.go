@@ -113,6 +113,7 @@ func (h *Hub) newRoute(nc net.Conn, t target) *Route {
 		accounts: make(map[string]*broker.Account), names: make(peer.Names),
 	}
 	r.pub = broker.NewPeerPublisher(r.lead)
+	r.pub.Known(r)
 	r.label = fmt.Sprintf("%s - rid:%d", r.remote, r.rid)
 	r.heard.Store(r.start.UnixNano())
 	name := o.ServerName

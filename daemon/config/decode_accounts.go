@@ -52,6 +52,20 @@ func finishAccount(d *decoder, at place, v *confparse.Value, block any) {
 	if a.Nkey != "" && !validNkey(a.Nkey, keyAccount) {
 		d.fail(at, d.origin(join(at.path, "nkey"), at.key), "not a valid public nkey for an account: %q", a.Nkey)
 	}
+	finishTrace(d, at, &a.Trace)
+}
+
+// finishTrace holds that reports go somewhere.
+func finishTrace(d *decoder, at place, t *MsgTrace) {
+	path := join(at.path, "msg_trace")
+	where := d.origin(join(path, "dest"), d.origin(path, at.key))
+	sampling, said := d.origins[join(path, "sampling")]
+	switch {
+	case t.Dest != "" && !(validSubject(t.Dest) && literal(t.Dest)):
+		d.fail(at, where, "trace destination %q is not valid: it must be a subject without wildcards", t.Dest)
+	case t.Dest == "" && said:
+		d.warn(sampling.Key, "sampling is ignored since there is no destination")
+	}
 }
 
 // decodeMappings reads a map from subjects to a destination: a subject, a block, or a list of blocks.

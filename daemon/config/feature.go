@@ -45,6 +45,7 @@ var built = map[Feature]bool{
 	Callouts:     true,
 	Proxies:      true,
 	WebSockets:   true,
+	Tracing:      true,
 }
 
 // Built reports whether the options of feature f do anything in this build.

@@ -31,11 +31,11 @@ func accountRows() []*Option {
 						}
 					}, bind: field(func(a *Account) *AccountLimits { return &a.Limits })},
 					{Name: "msg_trace", Aliases: []string{"trace_dest"}, Kind: Sampling, Feature: Tracing,
-						Doc: "Subject to send trace events of messages to.", fields: func() []*Option {
+						Doc: "Subject to send reports to of the ways of messages whose traceparent says that they are traced.", fields: func() []*Option {
 							return []*Option{
 								{Name: "dest", Kind: Subject, Doc: "Subject to send them to.",
 									bind: field(func(t *MsgTrace) *string { return &t.Dest })},
-								{Name: "sampling", Kind: Percent, within: &bounds{1, 100}, Default: "100", Doc: "Percentage of messages that are traced.",
+								{Name: "sampling", Kind: Percent, within: &bounds{1, 100}, Default: "100", Doc: "Percentage of those messages of which reports are sent, exactly so many of each hundred.",
 									bind: field(func(t *MsgTrace) *int { return &t.Sampling })},
 							}
 						}, bind: field(func(a *Account) *MsgTrace { return &a.Trace })},
@@ -82,7 +82,7 @@ func exportsRow() *Option {
 				}, finish: finishLatency, bind: field(func(e *Export) *Latency { return &e.Latency })},
 				{Name: "account_token_position", Kind: Integer, Doc: "Token of the subject, from 1, that must name the importing account.",
 					bind: field(func(e *Export) *int { return &e.AccountTokenPosition })},
-				{Name: "allow_trace", Kind: Boolean, Default: "false", Feature: Tracing, Doc: "Let traces of messages go on in this account.",
+				{Name: "allow_trace", Kind: Boolean, Default: "false", Feature: Tracing, Doc: "Reports of the ways of requests may tell what happens in this account.",
 					bind: field(func(e *Export) *bool { return &e.AllowTrace })},
 			}
 		},
@@ -112,7 +112,7 @@ func importsRow() *Option {
 					bind: field(func(i *Import) *string { return &i.Prefix })},
 				{Name: "share", Kind: Boolean, Default: "false", Doc: "Share information about the requester in latency samples.",
 					bind: field(func(i *Import) *bool { return &i.Share })},
-				{Name: "allow_trace", Kind: Boolean, Default: "false", Feature: Tracing, Doc: "Let traces of messages go on in this account.",
+				{Name: "allow_trace", Kind: Boolean, Default: "false", Feature: Tracing, Doc: "Reports of the ways of messages may tell who gets them in this account.",
 					bind: field(func(i *Import) *bool { return &i.AllowTrace })},
 			}
 		},

@@ -147,6 +147,9 @@ var batchID = []byte("Nats-Batch-Id")
 
 // offerBatch decides about a record of a batch, if it is of one. done is false if it has to wait until what is pending is applied.
 func (s *Stream) offerBatch(f *frame, in *intake, r *raw, now int64) (is, done bool) {
+	if in.memory.dry() {
+		return false, false // nothing of it is to be kept
+	}
 	if c, fast, ok := stream.ParseControl(r.reply); fast {
 		return true, s.offerFast(f, in, r, &c, ok, now)
 	}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-broker/nats-broker/daemon/batch"
+	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
@@ -22,8 +23,9 @@ type intake struct {
 
 // memory is released when everything in it is stored and sent.
 type memory struct {
-	segs []batch.Segment
-	uses atomic.Int32
+	segs  []batch.Segment
+	uses  atomic.Int32
+	trail *broker.StreamTrail // of the only message in it; nil: it is not traced
 }
 
 // hold has the memory be there for one use more.
@@ -45,18 +47,23 @@ func (m *memory) release() {
 
 // Put takes what a batch has for the stream.
 func (s *Stream) Put(l *batch.Lane) bool {
-	m := &memory{segs: append([]batch.Segment(nil), l.Segments()...)}
+	s.put(l, nil)
+	return false
+}
+
+func (s *Stream) put(l *batch.Lane, trail *broker.StreamTrail) {
+	m := &memory{segs: append([]batch.Segment(nil), l.Segments()...), trail: trail}
 	m.uses.Store(1)
 	in := intake{memory: m, rest: m.segs, size: int64(l.Staged())}
 	if s.queued.Add(in.size) > s.acc.srv.options().MaxBufferedBy && in.size < s.queued.Load() {
 		in.refuse()
+		s.tellRefused(trail)
 		s.queued.Add(-in.size)
 	}
 	s.inboxMu.Lock()
 	s.inbox = append(s.inbox, in)
 	s.inboxMu.Unlock()
 	s.work()
-	return false
 }
 
 // refuse keeps of a lane what is needed to say that it is refused.
@@ -161,10 +168,11 @@ func (s *Stream) offer(in *intake) (done bool) {
 				s.hand(&f)
 				return false
 			}
+			s.tellStaged(in.memory, &r)
 			in.rest, in.at = rest, at
 			continue
 		}
-		v, rec := s.offerOne(in.memory, &r, now)
+		v, rec := s.offerTraced(in.memory, &r, now)
 		switch {
 		case v.Reason == stream.Wait:
 			s.hand(&f)

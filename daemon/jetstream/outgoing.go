@@ -50,6 +50,8 @@ type outgoing struct {
 	note
 	record *stream.Record // to be published again
 	before uint64         // the sequence of the message before on its subject
+
+	decided func() // tells a report what became of a message; nil: this is something else
 }
 
 // answer notes the answer to a message that is not stored. mu is held.
@@ -327,6 +329,9 @@ func (s *Stream) sendSome() bool {
 	var ack [256]byte
 	for i := range list {
 		o := &list[i]
+		if o.decided != nil {
+			o.decided()
+		}
 		if o.record != nil {
 			s.publishAgain(o)
 		}

@@ -55,6 +55,7 @@ func (l *Link) processConnect(arg []byte) error {
 	}
 	o := l.srv.opts.Load()
 	l.acc, l.name, l.cluster, l.remoteAccount = acc, c.Name, c.Cluster, c.RemoteAccount
+	l.proto = c.Proto
 	l.toHub, l.isolated, l.headers = c.Hub, o.Isolate || c.Isolate, o.Headers && c.Headers
 	if l.mode() == "" {
 		l.setMode(orElse(c.Compression, "not supported"))
@@ -232,6 +233,7 @@ func (l *Link) presentPublisher(user string) {
 	l.pub = broker.NewLinkPublisher(l.acc, broker.Source{
 		Link: l, Hub: l.toHub, Origin: l.originOf(), About: l.about(user),
 	}, proto.LeafLead)
+	l.pub.Known(l)
 	l.pub.Bound(l.limits.Payload)
 }
 

@@ -134,7 +134,7 @@ func (l *Link) greetHub(i *info) error {
 	}
 	o := l.srv.opts.Load()
 	l.theirs = i
-	l.headers = o.Headers && i.Headers
+	l.headers, l.proto = o.Headers && i.Headers, i.Proto
 	if l.mode() == "" {
 		l.setMode("not supported")
 	}

@@ -31,8 +31,11 @@ type info struct {
 	Gateway string `json:"gateway,omitempty"` // gateways say it
 }
 
-// leafProto is the level of the protocol we speak: that of nats-server 2.15.3 but for message tracing.
-const leafProto = 1
+// leafProto is the level of the protocol we speak: that of nats-server 2.15.3.
+const leafProto = protoTraces
+
+// protoTraces is the level from which a peer takes part in traces of messages.
+const protoTraces = 3
 
 // apiLevel is that of JetStream.
 const apiLevel = 5

@@ -59,6 +59,7 @@ type Link struct {
 	toHub         bool   // the peer is the hub
 	isolated      bool   // it is not told the interest of other leaf nodes
 	headers       bool   // it takes headers
+	proto         int    // the level of its protocol
 
 	registered bool      // Server.mu
 	interest   *interest // likewise

@@ -12,37 +12,52 @@ import (
 // Accept decides about a message. If it is accepted, r has its sequence, its time and the subject that it is stored under,
 // and the change waits for [Stream.Apply]. now is the time, nanoseconds since 1970.
 func (s *Stream) Accept(r *Record, q Quota, now int64) Verdict {
+	a, v := s.judge(r, q, now)
+	if v.Reason == Accepted {
+		s.take(r, &a, now, !v.Skipped)
+		v.Seq = r.Seq
+	}
+	return v
+}
+
+// Consider says what [Stream.Accept] would say, but for the sequence. Nothing is changed but r.
+func (s *Stream) Consider(r *Record, q Quota, now int64) Verdict {
+	_, v := s.judge(r, q, now)
+	return v
+}
+
+// judge decides about a message.
+func (s *Stream) judge(r *Record, q Quota, now int64) (a accepted, v Verdict) {
 	changed := s.transform(r)
 	size := s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
 	if v := s.fits(r, size); v != Accepted {
-		return Verdict{Reason: v}
+		return a, Verdict{Reason: v}
 	}
 	var c conditions
 	conditional := len(r.Header) > 0 && c.read(r.Header)
 	if conditional {
 		s.forget(now)
 		if v := s.conditions(&c, r); v.Reason != Accepted {
-			return v
+			return a, v
 		}
 	}
 	var value string
 	if s.cfg.Counter {
 		var v Reason
 		if value, v = s.count(&c, r, q, nil); v != Accepted {
-			return Verdict{Reason: v}
+			return a, Verdict{Reason: v}
 		}
 		changed, size = true, s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
 	}
 	wanted := s.wanted == nil || s.wanted(r.Subject)
 	if v := s.room(&c, r, q, size, wanted); v != Accepted {
-		return Verdict{Reason: v}
+		return a, Verdict{Reason: v}
 	}
 	if s.log.Knows(r.Subject) != nil {
-		return Verdict{Reason: Unread}
+		return a, Verdict{Reason: Unread}
 	}
-	a := s.admit(&c, r)
-	s.take(r, &a, now, wanted)
-	return Verdict{Seq: r.Seq, Text: value, Changed: changed || a.changed, Skipped: !wanted}
+	a = s.admit(&c, r)
+	return a, Verdict{Text: value, Changed: changed || a.changed, Skipped: !wanted}
 }
 
 // accepted is what is needed of the headers of a message once it is accepted.

@@ -73,12 +73,16 @@ func compress(b []byte, encoding string) []byte {
 // accepted is the encoding that a request's header asks for; empty for none. S2 and
 // snappy go before gzip, whatever the order; what is not known is answered as it is.
 func accepted(header []byte) string {
-	value, ok := field(header, "Accept-Encoding")
-	if !ok || value == "" {
-		return ""
-	}
+	value, _ := field(header, "Accept-Encoding")
+	return encodingOf(value)
+}
+
+// encodingOf is accepted for the value of Accept-Encoding.
+func encodingOf(value string) string {
 	value = strings.ToLower(value)
 	switch {
+	case value == "":
+		return ""
 	case strings.Contains(value, "snappy"), strings.Contains(value, "s2"):
 		return snappyEncoding
 	case strings.Contains(value, "gzip"):

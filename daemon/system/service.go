@@ -109,6 +109,7 @@ func (s *Service) Start() error {
 	s.aside.Go(s.tick)
 	s.state = running
 	s.unobserve = s.broker.Observe(observer{s})
+	s.broker.ReportTo(s.reportTrace)
 	return s.settle()
 }
 
@@ -164,6 +165,7 @@ func (s *Service) Stop() {
 	was := s.state
 	if s.unobserve != nil {
 		s.unobserve()
+		s.broker.ReportTo(nil)
 	}
 	s.state = stopped
 	_ = s.handlers.Move(nil) // cannot fail
