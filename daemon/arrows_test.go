@@ -116,7 +116,7 @@ var thirdParty = []library{
 		"identities; config checks that a key is a key"},
 	{"github.com/nats-io/jwt/v2", []string{"daemon/auth", "daemon/resolver", "daemon/config"},
 		"identities; the resolver keeps whole JWTs only; config checks that a JWT is a JWT"},
-	{"github.com/klauspost/compress", []string{"daemon/transport", "daemon/system", "daemon/jetstream"}, "compressed streams, answers and snapshots"},
+	{"github.com/klauspost/compress", []string{"daemon/transport", "daemon/system", "daemon/jetstream", "daemon/segment"}, "compressed streams, answers, snapshots and pages"},
 	{"filippo.io/edwards25519", []string{"daemon/broker"}, "one multiplication, at a start"},
 	{"golang.org/x/crypto", []string{"daemon/auth", "daemon/record", "cmd/nats-broker"}, "bcrypt; ChaCha20-Poly1305"},
 	{"golang.org/x/sys", []string{"cmd/nats-broker", "daemon", "daemon/broker", "daemon/control", "daemon/handover", "daemon/internal/brokertest",

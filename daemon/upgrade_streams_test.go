@@ -217,7 +217,7 @@ func TestUpgradeToOneThatCannotReadTheStorage(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out := verb(t, socket, "upgrade")
-	if code != 1 || !strings.Contains(out, "does not start") || !strings.Contains(out, "format 7: this version reads and writes format 1") {
+	if code != 1 || !strings.Contains(out, "does not start") || !strings.Contains(out, "format 7: this version reads and writes format 2") {
 		t.Errorf("upgrade exits %d: %s", code, out)
 	}
 	request(t, nc, "S", "still here")

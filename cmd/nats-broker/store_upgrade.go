@@ -11,8 +11,9 @@ import (
 const storeUpgradeHelp = `Usage: nats-broker store upgrade [--json] DIR
 
 Bring the store in DIR, the store_dir of a broker that does not run, to the format of
-this version, and say which format a broker must know that is to read it. A store of
-the current format is left as it is.
+this version, and say which format a broker must know that is to read it. A broker
+does so by itself when something needs it, a compressed stream, say, and no earlier,
+so that versions before can read the store. There is no way back.
 
   --json           write the outcome as a JSON document
 
@@ -33,6 +34,9 @@ func storeUpgrade(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	dir, status, ok := storeArgument(rest, fs.Name(), stderr)
 	if !ok {
 		return status
+	}
+	if err := workAsOwner(dir); err != nil {
+		return failed(stderr, fs.Name(), err)
 	}
 	u, err := inspect.Upgrade(dir)
 	if err != nil {

@@ -100,7 +100,7 @@ func (c *checking) files(found *store.Found) bool {
 			at.Severity, at.Text = Refused, "it is missing: without it nothing of the store can be read"
 		case f.Missing:
 			continue
-		case f.Format != 0 && f.Format != store.Format:
+		case f.Format > store.Format:
 			at.Severity, at.Text = Refused, fmt.Sprintf("format %d: this version reads and writes format %d", f.Format, store.Format)
 		case bad == 1:
 			at.Severity, at.Text, at.Repair = Damaged, "one of two copies is damaged: "+errors.Join(f.Copies[:]...).Error(), f.Name

@@ -10,20 +10,16 @@ import (
 
 // Upgraded says what an upgrade of a store's format found.
 type Upgraded struct {
-	Format  uint32 `json:"format"`  // of the store
+	Format  uint32 `json:"format"`  // of the store, as it was
 	Current uint32 `json:"current"` // of this version
 	Oldest  uint32 `json:"oldest"`  // the format that a broker must know that is to read the store
 	Changed bool   `json:"changed"`
 }
 
-// Upgrade brings the store in a storage directory to the format of this version. A store of the current format is left as it is.
+// Upgrade brings the store in a storage directory to the format of this version. A broker does so by itself when something needs it,
+// and no earlier. A store of the current format is left as it is.
 func Upgrade(dir string) (*Upgraded, error) {
 	storeDir := storeDirOf(dir)
-	release, err := keepOut(storeDir)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
 	found, err := store.Look(vfs.OS, storeDir)
 	if err != nil {
 		return nil, err
@@ -39,5 +35,18 @@ func Upgrade(dir string) (*Upgraded, error) {
 	if !found.Known {
 		return nil, errors.New("the store cannot be read: see nats-broker store check")
 	}
-	return &Upgraded{Format: found.Files[0].Format, Current: store.Format, Oldest: store.Format}, nil
+	d, err := store.Open(vfs.OS, storeDir, store.Options{})
+	if errors.Is(err, vfs.ErrLocked) {
+		err = fmt.Errorf("%w: %w", ErrInUse, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close() //nolint:errcheck // the lock is given back with the process
+	u := &Upgraded{Format: d.Format(), Current: store.Format}
+	if err := d.Raise(store.Format); err != nil {
+		return nil, err
+	}
+	u.Changed, u.Oldest = u.Format != u.Current, d.Format()
+	return u, nil
 }

@@ -104,7 +104,9 @@ func (f *files) create(account string, c *api.StreamConfig, created int64) (*kep
 	if k.log, k.memory, err = f.openLog(id); err != nil {
 		return nil, err
 	}
-	err = f.begin(k, c)
+	if err = f.compress(k.log, c); err == nil {
+		err = f.begin(k, c)
+	}
 	if err == nil {
 		err = f.enter(store.Entry{Kind: store.Stream, Key: entryKey(account, c.Name), Value: fields.Append(nil, &k.entry)})
 	}
@@ -137,6 +139,9 @@ func (f *files) reconfigure(account string, k *kept, c *api.StreamConfig) error 
 	}
 	// What the journal holds of the stream was decided by the old configuration: none of it may be replayed by the new one.
 	if err := k.log.Sync(); err != nil {
+		return err
+	}
+	if err := f.compress(k.log, c); err != nil {
 		return err
 	}
 	e := k.entry

@@ -187,9 +187,10 @@ func powerCut(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	disk := sim.New(seed, sim.Options{JournaledNames: rng.IntN(2) == 0, Capacity: 1 << 30})
 	n := newNodeOn(t, disk, "/js")
-	s := ok(n.js.CreateStream(n.ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*"}, Storage: jetstream.FileStorage}))
+	packs := jetstream.StoreCompression(rng.IntN(2))
+	s := ok(n.js.CreateStream(n.ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*"}, Storage: jetstream.FileStorage, Compression: packs}))
 	ok(s.CreateConsumer(n.ctx, jetstream.ConsumerConfig{Durable: "c", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour}))
-	ok(n.js.CreateKeyValue(n.ctx, jetstream.KeyValueConfig{Bucket: "b", History: 2}))
+	ok(n.js.CreateKeyValue(n.ctx, jetstream.KeyValueConfig{Bucket: "b", History: 2, Compression: packs == jetstream.S2Compression}))
 	if rng.IntN(2) == 0 { // what is in the journal is on its way to the files
 		n.server.files.checkpointSoon(n.server.files.journal.Position())
 	}

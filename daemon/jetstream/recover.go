@@ -59,6 +59,7 @@ func (f *files) follow(commit uint64) error {
 		if k != nil {
 			if string(k.entry.Config) != string(en.Config) {
 				k.entry = en
+				f.compressKept(k)
 				if err := f.replayConfig(commit, k); err != nil {
 					return err
 				}
@@ -72,6 +73,7 @@ func (f *files) follow(commit uint64) error {
 		}
 		f.progress.found.Add(1)
 		f.logs[en.ID] = k
+		f.compressKept(k)
 		if err = f.readConsumers(k); err != nil {
 			return err
 		}

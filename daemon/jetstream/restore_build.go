@@ -145,6 +145,9 @@ func (b *rebuilt) begin() error {
 			return err
 		}
 		b.log, b.kept = l, &kept{id: id, log: l, memory: share}
+		if err := f.compress(l, b.config); err != nil {
+			return err
+		}
 		l.Begin(f.journal.Position() + 1)
 	} else {
 		b.log = memlog.New()

@@ -19,6 +19,7 @@ type builder struct {
 	bytes   uint64
 	durable uint64
 	scratch *scratch // nil: done
+	packs   bool     // pages are compressed
 }
 
 // unit is what no two syncs share of a file: a block under write may become anything.
@@ -35,7 +36,7 @@ func (l *Log) newBuilder(f *file) *builder {
 	if start == f.fence {
 		start = aligned(start)
 	}
-	b := &builder{l: l, f: f, start: start, durable: l.Durable(), scratch: scratches.Get().(*scratch)}
+	b := &builder{l: l, f: f, start: start, durable: l.Durable(), packs: l.compress.Load(), scratch: scratches.Get().(*scratch)}
 	b.buf, b.pw, b.iw.next, b.iw.order = b.scratch.buf, b.scratch.pw, b.scratch.next, b.scratch.order
 	return b
 }
@@ -106,7 +107,7 @@ func (b *builder) flushPage() error {
 		p.deltas = slices.Clone(w.deltas)
 	}
 	before := len(b.buf)
-	b.buf = w.appendTo(b.buf, &b.l.key, b.f.id, off, b.durable)
+	b.buf = w.appendTo(b.buf, &b.l.key, b.f.id, off, b.durable, b.packs)
 	p.size = uint32(len(b.buf) - before)
 	b.iw.pages = append(b.iw.pages, p)
 	if len(b.buf) >= spill {

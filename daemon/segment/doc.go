@@ -47,8 +47,7 @@
 //
 // A deleted record is a bit: its bytes stay until the file is written anew or removed. Erasing
 // them means to write anew at once, and not to wait for the next state, the files of what was removed: Tidy does
-// the first for any group of runs. Pages are neither compressed nor encrypted; their flags
-// are there, and a page with an unknown one is refused.
+// the first for any group of runs. Pages are not encrypted; a page with a flag that is not known is refused.
 //
 // # Locks
 //

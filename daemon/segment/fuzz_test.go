@@ -20,7 +20,12 @@ func FuzzPage(f *testing.F) {
 		b := []byte("subjectNATS/1.0\r\n\r\npayload")
 		w.add(10+i*i, int64(i), 5, 7, 12, 7, crc32.Checksum(b, castagnoli), b)
 	}
-	f.Add(w.appendTo(nil, &fuzzKey, 1, 64, 4))
+	f.Add(w.appendTo(nil, &fuzzKey, 1, 64, 4, false))
+	for i := range uint64(40) {
+		b := []byte("subjectNATS/1.0\r\n\r\npayload")
+		w.add(100+i, int64(i), 5, 7, 12, 7, crc32.Checksum(b, castagnoli), b)
+	}
+	f.Add(w.appendTo(nil, &fuzzKey, 1, 64, 4, true))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if n, err := pageSize(b); err != nil || n != len(b) {
 			return

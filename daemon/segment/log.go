@@ -64,7 +64,8 @@ type Log struct {
 	recents     recents
 	withheld    []stream.Range // what the disk did not give since the log was opened
 
-	durable atomic.Uint64
+	durable  atomic.Uint64
+	compress atomic.Bool // new pages are compressed
 }
 
 var _ stream.Log = (*Log)(nil)

@@ -46,6 +46,7 @@ func Open(v vfs.FS, dir string, o Options) (*Log, error) {
 func attach(v vfs.FS, dir string, o Options) (*Log, *found, *state, error) {
 	o.defaults()
 	l := &Log{fs: v, dir: dir, o: o, node: o.Node, nextFile: 1, complete: true, deadFiles: map[uint64]int64{}}
+	l.compress.Store(o.Compress)
 	found, err := l.look()
 	if err != nil {
 		return nil, nil, nil, err

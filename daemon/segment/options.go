@@ -23,6 +23,9 @@ type Options struct {
 	// 0.5 needs less room on the disk and more writing.
 	Rewrite float64
 
+	// Compress has pages written compressed, where that makes them smaller; see [Log.SetCompress].
+	Compress bool
+
 	// Changed is told when the bytes in memory that are not of the Node have changed: records
 	// that wait for a file, and the table of subjects. It must not call the log. nil: nobody.
 	Changed func(tail, table int64)

@@ -6,31 +6,43 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
+
+	"github.com/klauspost/compress/s2"
 
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
 
 // A page is what is read at once: records of up to 64 KiB, or a single larger one.
 //
-//	 0  magic (4), version (1), flags (1; none is known), 0 (2)
+//	 0  magic (4), version (1), flags (1), 0 (2)
 //	 8  records (4), bytes of the list (4), bytes of the data (4)
 //	20  first sequence (8), time of the first record (8), commit of the last one (8)
 //	44  the last commit known durable when it was written (8), keyed sum of all this and the list (8)
 //	60  CRC32C of file number, place, all this and the list (4)
 //	64  list: of each record CRC32C of its data (4), sequence and time as differences from the record
 //	    before, lengths of subject, header and payload; varints
-//	    data: subject, header, payload, record by record
+//	    data: subject, header, payload, record by record; with flag 1 compressed, as a block of S2
 //
 // The list says where each record is and carries its sum, so that a flipped bit costs a
 // record if it is in the data, and the page if it is before.
 //
 // A page that an index names is verified by its CRC; one that was found by searching must have the
 // keyed sum as well.
+//
+// What is compressed is the data alone: sums of records are of what it was before, so that they say whether it was unpacked
+// right. A flipped bit there may cost all that follows in the page.
 const (
 	pageMagic   = 0x6770424e // "NBpg"
 	pageHead    = 64
 	pageVersion = 1
 	pageData    = 64 << 10
+
+	// flagPacked is the flag of a page whose data is compressed.
+	flagPacked = 1
+	// Data of fewer bytes is not worth it, and of more it is not done: whoever reads must have them in memory, and a page says
+	// only how many they are.
+	leastPacked, maxPacked = 128, 8 << 20
 )
 
 var (
@@ -81,6 +93,7 @@ type pageWriter struct {
 	maxTime  int64
 	commit   uint64
 	deltas   []uint32 // sequences from the first one, for the index
+	packed   []byte   // what the data is compressed into
 }
 
 func (w *pageWriter) add(seq uint64, time int64, commit uint64, subject uint16, header, payload uint32, crc uint32, data []byte) {
@@ -108,20 +121,25 @@ func (w *pageWriter) takes(seq uint64, size int) bool {
 }
 
 // appendTo appends the page, which will stand at off in a file, and makes the writer ready for another.
-func (w *pageWriter) appendTo(b []byte, k *key, file uint64, off int64, durable uint64) []byte {
+// Its data is compressed if that is asked for and makes it smaller.
+func (w *pageWriter) appendTo(b []byte, k *key, file uint64, off int64, durable uint64, compress bool) []byte {
 	at := len(b)
+	data, flags := w.data, byte(0)
+	if compress && w.pack() {
+		data, flags = w.packed, flagPacked
+	}
 	b = binary.LittleEndian.AppendUint32(b, pageMagic)
-	b = append(b, pageVersion, 0, 0, 0)
+	b = append(b, pageVersion, flags, 0, 0)
 	b = binary.LittleEndian.AppendUint32(b, w.n)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(w.list)))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(w.data)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
 	b = binary.LittleEndian.AppendUint64(b, w.first)
 	b = binary.LittleEndian.AppendUint64(b, uint64(w.firstAt))
 	b = binary.LittleEndian.AppendUint64(b, w.commit)
 	b = binary.LittleEndian.AppendUint64(b, durable)
 	b = binary.LittleEndian.AppendUint64(b, k.sum(file, off, b[at:], w.list))
 	b = append(b, 0, 0, 0, 0)
-	b = append(append(b, w.list...), w.data...)
+	b = append(append(b, w.list...), data...)
 	binary.LittleEndian.PutUint32(b[at+pageHead-4:], pageSum(b[at:at+pageHead+len(w.list)], file, off))
 	*w = w.again()
 	return b
@@ -129,7 +147,30 @@ func (w *pageWriter) appendTo(b []byte, k *key, file uint64, off int64, durable 
 
 // again returns the writer for another page, with the memory of this one unless that was large.
 func (w *pageWriter) again() pageWriter {
-	return pageWriter{list: kept(w.list, 4*pageData), data: kept(w.data, 4*pageData), deltas: kept(w.deltas, maxTail)}
+	return pageWriter{list: kept(w.list, 4*pageData), data: kept(w.data, 4*pageData), deltas: kept(w.deltas, maxTail), packed: kept(w.packed, 4*pageData)}
+}
+
+// pack compresses the data, and reports whether that is of use.
+func (w *pageWriter) pack() bool {
+	n := len(w.data)
+	if n < leastPacked || n > maxPacked {
+		return false
+	}
+	w.packed = slices.Grow(w.packed[:0], s2.MaxEncodedLen(n))
+	w.packed = s2.Encode(w.packed[:cap(w.packed)], w.data)
+	return len(w.packed) < n-n/16
+}
+
+// unpack returns the data of a page, which takes size bytes, out of what is compressed.
+func unpack(b []byte, size int) ([]byte, error) {
+	if n, err := s2.DecodedLen(b); err != nil || n != size || n > maxPacked {
+		return nil, errPage
+	}
+	data, err := s2.Decode(make([]byte, size), b)
+	if err != nil || len(data) != size {
+		return nil, errPage
+	}
+	return data, nil
 }
 
 // pageSum is the CRC of a page's head and list.
@@ -153,7 +194,7 @@ func pageSize(b []byte) (int, error) {
 	if len(b) < pageHead || binary.LittleEndian.Uint32(b) != pageMagic {
 		return 0, errNoPage
 	}
-	if b[4] != pageVersion || b[5] != 0 {
+	if b[4] != pageVersion || b[5]&^flagPacked != 0 {
 		return 0, fmt.Errorf("page of version %d, flags %#x: %w", b[4], b[5], errUnknown)
 	}
 	n := uint64(pageHead) + uint64(binary.LittleEndian.Uint32(b[12:])) + uint64(binary.LittleEndian.Uint32(b[16:]))
@@ -172,6 +213,10 @@ func readPage(b []byte, file uint64, off int64) (*page, error) {
 	list, data := int(binary.LittleEndian.Uint32(b[12:])), int(binary.LittleEndian.Uint32(b[16:]))
 	if size != len(b) || pageSum(b[:pageHead+list], file, off) != binary.LittleEndian.Uint32(b[pageHead-4:]) {
 		return nil, errPage
+	}
+	packed := b[5]&flagPacked != 0
+	if packed {
+		data = maxPacked
 	}
 	n := int(binary.LittleEndian.Uint32(b[8:]))
 	d := decoder{b: b[pageHead : pageHead+list]}
@@ -194,10 +239,16 @@ func readPage(b []byte, file uint64, off int64) (*page, error) {
 			return nil, errPage
 		}
 	}
-	if len(d.b) != 0 || where != data {
+	if len(d.b) != 0 || where != data && !packed {
 		return nil, errPage
 	}
 	p.bytes = len(b) + 40*cap(p.entries) + 100
+	if packed {
+		if p.data, err = unpack(p.data, where); err != nil {
+			return nil, err
+		}
+		p.bytes += where
+	}
 	return p, nil
 }
 

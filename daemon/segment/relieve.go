@@ -1,5 +1,9 @@
 package segment
 
+// SetCompress says whether pages are compressed from now on. What is in files stays as it is until it is written anew. It may be
+// called beside everything.
+func (l *Log) SetCompress(on bool) { l.compress.Store(on) }
+
 // SealTail writes what waits in memory into a file early. It may be called beside everything.
 func (l *Log) SealTail() error {
 	l.writing.Lock()

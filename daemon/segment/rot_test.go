@@ -351,7 +351,7 @@ func TestForgedPage(t *testing.T) {
 				var forger key
 				copy(forger[:], k)
 				w.add(1, 1, 1, 1, 0, 1, crc32.Checksum([]byte("xy"), castagnoli), []byte("xy"))
-				copy(payload, w.appendTo(nil, &forger, 1, at, 0))
+				copy(payload, w.appendTo(nil, &forger, 1, at, 0, false))
 			}
 			disk := sim.New(1, sim.Options{})
 			var reports []Report

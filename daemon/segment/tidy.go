@@ -11,6 +11,8 @@ type fileUse struct {
 	runs []*run
 	live uint64 // bytes, by [Log.Size]
 	rate float64
+
+	records, there int // all, and the living
 }
 
 // Tidy writes anew what is mostly dead: the living of a file, and of its neighbours as far as
@@ -84,10 +86,14 @@ func (l *Log) uses() []fileUse {
 		u := &uses[len(uses)-1]
 		u.runs = append(u.runs, r)
 		u.live += r.bytes
+		u.records, u.there = u.records+r.n, u.there+r.live
 	}
 	for i := range uses {
 		u := &uses[i]
 		u.rate = float64(u.live) / float64(u.f.size)
+		if l.compress.Load() { // what lives is counted as it was before
+			u.rate = min(u.rate, float64(u.there)/float64(u.records))
+		}
 		if len(u.runs) == 1 && u.runs[0].live == u.runs[0].n {
 			u.rate = 1 // what is not the messages' has to be there
 		}

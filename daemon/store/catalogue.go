@@ -57,7 +57,7 @@ type Catalogue struct {
 // Catalogue reads the store's catalogue. A new store's is empty.
 func (d *Dir) Catalogue() (*Catalogue, error) {
 	c := &Catalogue{fs: d.fs, name: d.Path(catalogueFile), entries: map[Kind]map[string][]byte{}}
-	copies, whole, err := readTwice(d.fs, c.name, catalogueMagic, maxCatalogue)
+	copies, whole, _, err := readTwice(d.fs, c.name, catalogueMagic, maxCatalogue)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
@@ -263,7 +263,7 @@ func (c *Catalogue) Save(upTo uint64) error {
 	}
 	c.changed = false
 	c.mu.Unlock()
-	err := writeTwice(c.fs, c.name, catalogueMagic, b)
+	err := writeTwice(c.fs, c.name, catalogueMagic, FormatFirst, b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {

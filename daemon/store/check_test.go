@@ -37,8 +37,8 @@ func TestCheck(t *testing.T) {
 			change func(b []byte)
 			want   string
 		}{
-			{"a later version, both", func(b []byte) { later(b[halves[0]:]); later(b[halves[1]:]) }, "format 2: this version reads and writes format 1"},
-			{"a later version, one damaged", func(b []byte) { later(b[halves[1]:]); b[0] ^= 1 }, "format 2"},
+			{"a later version, both", func(b []byte) { later(b[halves[0]:]); later(b[halves[1]:]) }, "format 3: this version reads and writes format 2"},
+			{"a later version, one damaged", func(b []byte) { later(b[halves[1]:]); b[0] ^= 1 }, "format 3"},
 			{"one damaged", func(b []byte) { b[0] ^= 1 }, ""},
 			{"the other damaged", func(b []byte) { b[halves[1]] ^= 1 }, ""},
 			{"both damaged", func(b []byte) { b[0] ^= 1; b[halves[1]] ^= 1 }, errDamaged.Error()},

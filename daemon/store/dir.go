@@ -5,13 +5,24 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"sync"
 
 	"github.com/nats-broker/nats-broker/daemon/vfs"
 )
 
 // Format is the version of the folder: of the files of this package, of what lies where, and of the journal and the
-// streams' files in it: it rises with whatever a version before could not read, so that [Check] knows of all of it.
-const Format = 1
+// streams' files in it: it rises with whatever a version before could not read, so that [Check] knows of all of it. A store
+// keeps the lowest one that says what is in it, so that versions before can read it as long as they could: [Dir.Raise].
+//
+//	1  as it began
+//	2  pages of streams may be compressed
+const Format = FormatPacked
+
+// The formats.
+const (
+	FormatFirst  = 1
+	FormatPacked = 2
+)
 
 // Folder is the name of ours in the storage directory, Foreign that of nats-server's.
 const (
@@ -44,6 +55,9 @@ type Dir struct {
 	fs   vfs.FS
 	path string
 	lock vfs.Lock
+
+	raising sync.Mutex
+	format  uint32 // of raising
 }
 
 // Open opens the store in a storage directory and takes its lock; what is missing is made.
@@ -110,9 +124,9 @@ func (d *Dir) open(o Options) error {
 
 // identify reads who the store is, or makes it somebody.
 func (d *Dir) identify(o Options) error {
-	id, err := readIdentity(d.fs, d.Path(nodeFile))
+	id, format, err := readIdentity(d.fs, d.Path(nodeFile))
 	if err == nil {
-		d.Identity = id
+		d.Identity, d.format = id, format
 		return nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -135,8 +149,30 @@ func (d *Dir) identify(o Options) error {
 	if d.Identity, err = make(); err != nil {
 		return err
 	}
-	d.New = true
-	return writeIdentity(d.fs, d.Path(nodeFile), d.Identity)
+	d.New, d.format = true, FormatFirst
+	return writeIdentity(d.fs, d.Path(nodeFile), d.Identity, d.format)
+}
+
+// Format returns the store's format.
+func (d *Dir) Format() uint32 {
+	d.raising.Lock()
+	defer d.raising.Unlock()
+	return d.format
+}
+
+// Raise brings the store to a format, unless it has it or a later one. Once it has returned nil a version that does not know
+// the format refuses the store; only then may there be something that the format is for.
+func (d *Dir) Raise(format uint32) error {
+	d.raising.Lock()
+	defer d.raising.Unlock()
+	if d.format >= format {
+		return nil
+	}
+	if err := writeIdentity(d.fs, d.Path(nodeFile), d.Identity, format); err != nil {
+		return err
+	}
+	d.format = format
+	return nil
 }
 
 // Path returns the path of something in the store.

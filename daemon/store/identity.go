@@ -44,20 +44,22 @@ func (id *Identity) Fields(c *fields.Codec) {
 	}
 }
 
-func writeIdentity(v vfs.FS, name string, id Identity) error {
-	return writeTwice(v, name, nodeMagic, fields.Append(nil, &id))
+// writeIdentity writes the file of the identity. Its format is that of the store.
+func writeIdentity(v vfs.FS, name string, id Identity, format uint32) error {
+	return writeTwice(v, name, nodeMagic, format, fields.Append(nil, &id))
 }
 
-func readIdentity(v vfs.FS, name string) (Identity, error) {
-	copies, whole, err := readTwice(v, name, nodeMagic, 1<<20)
+// readIdentity reads it, and the store's format. It is replaced as a whole, so that both copies have the same.
+func readIdentity(v vfs.FS, name string) (Identity, uint32, error) {
+	copies, whole, format, err := readTwice(v, name, nodeMagic, 1<<20)
 	if err != nil {
-		return Identity{}, err
+		return Identity{}, 0, err
 	}
 	for i, c := range copies {
 		var id Identity
 		if whole[i] && fields.Read(c, &id) == nil {
-			return id, nil
+			return id, format, nil
 		}
 	}
-	return Identity{}, fmt.Errorf("%s: %w", name, errDamaged)
+	return Identity{}, 0, fmt.Errorf("%s: %w", name, errDamaged)
 }

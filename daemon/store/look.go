@@ -59,7 +59,7 @@ func Look(v vfs.FS, storeDir string) (*Found, error) {
 		found.Files = append(found.Files, at)
 	}
 	var err error
-	if d.Identity, err = readIdentity(v, d.Path(nodeFile)); err == nil {
+	if d.Identity, d.format, err = readIdentity(v, d.Path(nodeFile)); err == nil {
 		found.Known = true
 	}
 	return found, nil
@@ -94,7 +94,7 @@ func (f *FoundFile) look(v vfs.FS, magic uint32) error {
 }
 
 // Rewrite writes the identity anew, as it was read: both copies are whole then.
-func (d *Dir) Rewrite() error { return writeIdentity(d.fs, d.Path(nodeFile), d.Identity) }
+func (d *Dir) Rewrite() error { return writeIdentity(d.fs, d.Path(nodeFile), d.Identity, d.Format()) }
 
 // Rewrite writes the catalogue anew, as it is: both copies are whole then.
 func (c *Catalogue) Rewrite() error {

@@ -161,12 +161,12 @@ func TestBothCopiesDamaged(t *testing.T) {
 		t.Fatal(c.Damaged())
 	}
 	// A format that is not ours is no damage.
-	h := half(nodeMagic, []byte("x"))
+	h := half(nodeMagic, FormatFirst, []byte("x"))
 	h[4] = 9
 	binary.LittleEndian.PutUint32(h[28:], crc32.Checksum(h[:28], castagnoli))
 	ok(t, vfs.Replace(disk, d.Path(nodeFile), vfs.Catalogue, h, h))
 	ok(t, d.Close())
-	if _, err := Open(disk, "/data", Options{}); err == nil || !strings.Contains(err.Error(), "format 9: this version reads and writes format 1") {
+	if _, err := Open(disk, "/data", Options{}); err == nil || !strings.Contains(err.Error(), "format 9: this version reads and writes format 2") {
 		t.Fatal(err)
 	}
 }
@@ -252,7 +252,7 @@ func TestRoom(t *testing.T) {
 
 func FuzzCatalogue(f *testing.F) {
 	b := AppendChanges(make([]byte, 12), Entry{Stream, "a", []byte("b")}, Entry{Stream, "a", nil})
-	f.Add(half(catalogueMagic, b), true)
+	f.Add(half(catalogueMagic, FormatFirst, b), true)
 	f.Add(AppendChanges(nil, Entry{Account, "k", []byte("v")}), false)
 	f.Add([]byte{}, true)
 	f.Fuzz(func(t *testing.T, b []byte, file bool) {
@@ -266,7 +266,7 @@ func FuzzCatalogue(f *testing.F) {
 		}
 		disk := sim.New(1, sim.Options{})
 		ok(t, vfs.Replace(disk, "/c", vfs.Catalogue, b))
-		copies, _, err := readTwice(disk, "/c", catalogueMagic, 1<<20)
+		copies, _, _, err := readTwice(disk, "/c", catalogueMagic, 1<<20)
 		if err != nil {
 			if !strings.Contains(err.Error(), "/c: at ") {
 				t.Fatalf("an error without file and place: %v", err)
@@ -293,8 +293,38 @@ func FuzzIdentity(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		disk := sim.New(1, sim.Options{})
 		ok(t, vfs.Replace(disk, "/node", vfs.Catalogue, b))
-		if _, err := readIdentity(disk, "/node"); err != nil && !strings.Contains(err.Error(), "/node") {
+		if _, _, err := readIdentity(disk, "/node"); err != nil && !strings.Contains(err.Error(), "/node") {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestRaise: a store has the first format until something needs a later one, which then is on the disk before Raise returns, through
+// whatever cut; it does not go back.
+func TestRaise(t *testing.T) {
+	disk := sim.New(1, sim.Options{})
+	d := open(t, disk, Options{})
+	if d.Format() != FormatFirst {
+		t.Fatal(d.Format())
+	}
+	ok(t, d.Raise(FormatPacked))
+	ok(t, d.Raise(FormatFirst))
+	for _, style := range []sim.Style{sim.Lost, sim.Torn} {
+		cut := disk.Cut(1, style)
+		found, err := Look(cut, "/data")
+		ok(t, err)
+		if found.Files[0].Format != FormatPacked {
+			t.Errorf("%+v", found.Files)
+		}
+		again := open(t, cut, Options{})
+		if again.Format() != FormatPacked || again.Identity != d.Identity {
+			t.Errorf("format %d", again.Format())
+		}
+	}
+	disk.Hook(func(o sim.Op) sim.Fault { return sim.Fault{Err: syscall.EIO} })
+	other := open(t, sim.New(2, sim.Options{}), Options{})
+	other.fs = disk
+	if err := other.Raise(FormatPacked); err == nil || other.Format() != FormatFirst {
+		t.Errorf("raised to %d on a disk that fails: %v", other.Format(), err)
+	}
 }

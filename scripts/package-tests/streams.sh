@@ -61,7 +61,7 @@ pid=$(inside systemctl show -P MainPID nats-broker)
 scripts/box push "$box" "$work/node.later" /var/lib/nats-broker/nats-broker/node
 seen=$(inside apt-get -q -y -o Dpkg::Use-Pty=0 install --reinstall /var/tmp/new.deb 2>&1) && ok 'a version that cannot read the streams is installed' || bad 'a version that cannot read the streams is installed' "$seen"
 matches 'and says so' 'this version cannot read the streams of nats-broker.service, which is not restarted' "$seen"
-matches 'by the format' 'format 7: this version reads and writes format 1' "$seen"
+matches 'by the format' 'format 7: this version reads and writes format 2' "$seen"
 same 'the one that runs goes on' "$pid" "$(inside systemctl show -P MainPID nats-broker)"
 check 'messages are stored meanwhile' more
 scripts/box push "$box" "$work/node" /var/lib/nats-broker/nats-broker/node

@@ -17,6 +17,8 @@ type Config struct {
 	Streams  int   // how many
 	MaxBody  int   // bytes
 	Capacity int64 // of the disk; 0: no end
+	// Packs has bodies that can be compressed.
+	Packs bool
 	// Faults allows the disk to fail.
 	Faults bool
 	// Back reports whether a store has said that a removed message is there again, in any life;
@@ -262,7 +264,9 @@ func (r *run) filler() []byte {
 	seed := r.rng.Uint64()
 	for i := range b {
 		seed = seed*6364136223846793005 + 1442695040888963407
-		b[i] = byte(seed >> 56)
+		if b[i] = byte(seed >> 56); r.c.Packs {
+			b[i] = 'a' + b[i]>>6
+		}
 	}
 	return b
 }

@@ -41,7 +41,7 @@ var stores = map[string]func(dir string, start bool) (crashtest.Store, error){
 		return mini.Open(vfs.OS, dir, mini.Options{Start: start, Sound: true, Reused: true, Trace: trace})
 	},
 	"streams": func(dir string, start bool) (crashtest.Store, error) {
-		return whole.Open(vfs.OS, dir, whole.Options{Start: start, Sound: true, Trace: trace, Segment: segment.Options{Tail: 64 << 10, Segment: 4 << 20}})
+		return whole.Open(vfs.OS, dir, whole.Options{Start: start, Sound: true, Trace: trace, Segment: segment.Options{Tail: 64 << 10, Segment: 4 << 20, Compress: os.Getpid()%2 == 0}})
 	},
 }
 
