@@ -16,9 +16,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start starts a broker on a free port.
+// longest bounds what only a fault makes wait: a busy machine takes its time.
+const longest = 2 * time.Minute
+
+// start starts a broker. Unless the test is about PINGs none comes before two minutes are over.
 func start(t testing.TB, o Options) (*Broker, string) {
 	t.Helper()
+	o.NoShortFirstPing = o.NoShortFirstPing || o.PingInterval == 0
 	b, err := New(o, logging.Discard())
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +81,7 @@ func (p *peer) send(format string, args ...any) {
 // line reads a line.
 func (p *peer) line() string {
 	p.t.Helper()
-	p.nc.SetReadDeadline(time.Now().Add(20 * time.Second))
+	p.nc.SetReadDeadline(time.Now().Add(longest))
 	s, err := p.r.ReadString('\n')
 	if err != nil {
 		p.t.Fatalf("reading: %v after %q", err, s)
@@ -105,7 +109,7 @@ func (p *peer) sync() {
 // closed expects the connection to be closed.
 func (p *peer) closed() {
 	p.t.Helper()
-	p.nc.SetReadDeadline(time.Now().Add(20 * time.Second))
+	p.nc.SetReadDeadline(time.Now().Add(longest))
 	if rest, err := io.ReadAll(p.r); err != nil && !strings.Contains(err.Error(), "reset") || len(rest) > 0 {
 		p.t.Fatalf("expected the end, got %q, %v", rest, err)
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/certtest"
 	"github.com/nats-broker/nats-broker/daemon/logging"
@@ -44,7 +43,7 @@ func (d *doorbook) take() []string {
 // anything else is said.
 func knocking(o *Opening) error {
 	for !bytes.Contains(o.First, []byte("\n")) {
-		if err := o.Read(10 * time.Second); err != nil {
+		if err := o.Read(longest); err != nil {
 			return err
 		}
 	}

@@ -117,7 +117,7 @@ func TestPinnedCertificateIsTakenAway(t *testing.T) {
 	reload(load("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"))
 	select {
 	case <-gone:
-	case <-time.After(20 * time.Second):
+	case <-time.After(longest):
 		t.Fatal("the connection is still there")
 	}
 }

@@ -36,7 +36,7 @@ func TestHandoverOfEncrypted(t *testing.T) {
 	for what, happened := range map[string]chan struct{}{"told to go": told, "closed": closed} {
 		select {
 		case <-happened:
-		case <-time.After(20 * time.Second):
+		case <-time.After(longest):
 			t.Fatalf("it was not %s", what)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +19,7 @@ import (
 // processes: by copies of the descriptors.
 func passOver(t testing.TB, from, to *Broker) Restored {
 	t.Helper()
-	if !from.Freeze(10 * time.Second) {
+	if !from.Freeze(longest) {
 		t.Fatal("the broker does not freeze")
 	}
 	h := from.Park()
@@ -264,7 +263,7 @@ func listenOn(t *testing.T, b *Broker) string {
 func TestHandoverOfOtherDescriptors(t *testing.T) {
 	a, addr := start(t, Options{})
 	p, q := connect(t, addr), connect(t, addr)
-	a.Freeze(10 * time.Second)
+	a.Freeze(longest)
 	h := a.Park()
 	var state bytes.Buffer
 	if _, err := h.WriteTo(&state); err != nil {

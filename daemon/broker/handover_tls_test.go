@@ -47,7 +47,7 @@ func dialTLS(t testing.TB, addr string, config *tls.Config) (*peer, *keptBack) {
 	config = config.Clone()
 	config.InsecureSkipVerify = true
 	tc := tls.Client(k, config)
-	_ = p.nc.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = p.nc.SetDeadline(time.Now().Add(longest))
 	if err := tc.Handshake(); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestHandoverLeavesTLS12(t *testing.T) {
 	if n := a.Secured(); n != 1 {
 		t.Errorf("%d connections cannot be handed over", n)
 	}
-	a.Freeze(10 * time.Second)
+	a.Freeze(longest)
 	h := a.Park()
 	defer h.Release()
 	if len(h.FDs()) != 1 || h.Left()[leftEncrypted] != 1 {

@@ -24,7 +24,7 @@ import (
 // waitFor waits until cond holds; the test's deadline ends it otherwise.
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(longest)
 	for !cond() {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)

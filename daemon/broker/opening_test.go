@@ -49,7 +49,7 @@ func exchange(t *testing.T, addr string, data []byte) []byte {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := nc.SetDeadline(time.Now().Add(longest)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := nc.Write(data); err != nil {

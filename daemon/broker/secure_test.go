@@ -186,7 +186,7 @@ func TestProxyProtocol(t *testing.T) {
 			if _, err := io.WriteString(nc, send); err != nil {
 				t.Fatal(err)
 			}
-			_ = nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+			_ = nc.SetReadDeadline(time.Now().Add(longest))
 			line, err := r.ReadString('\n')
 			if c.ip == "" {
 				if strings.HasPrefix(line, "PONG") {
@@ -312,7 +312,7 @@ func TestHandoverBeforeTheFirstFrame(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer nc.Close()
-				_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+				_ = nc.SetDeadline(time.Now().Add(longest))
 				r := bufio.NewReader(nc)
 				if c.info {
 					if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "INFO") {
@@ -324,7 +324,7 @@ func TestHandoverBeforeTheFirstFrame(t *testing.T) {
 				}
 				waitFor(t, "the connection", func() bool { return b.NumClients() == 1 && (c.waits == "" || said(c.waits)) })
 				if end == "handed over" {
-					b.Freeze(10 * time.Second)
+					b.Freeze(longest)
 					h := b.Park()
 					if len(h.FDs()) > 0 {
 						t.Error("it is handed over")

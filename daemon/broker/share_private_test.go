@@ -123,11 +123,11 @@ func TestMessageByServiceImportIsExported(t *testing.T) {
 			t.Fatal(err)
 		}
 		flush(t, i)
-		if got, err := served.NextMsg(5 * time.Second); err != nil || !strings.Contains(got.Header.Get(requestInfo), `"acc":"I"`) || got.Header.Get("Of") != header || len(got.Header[requestInfo]) != 1 {
+		if got, err := served.NextMsg(longest); err != nil || !strings.Contains(got.Header.Get(requestInfo), `"acc":"I"`) || got.Header.Get("Of") != header || len(got.Header[requestInfo]) != 1 {
 			t.Errorf("the service gets %v, %v", got, err)
 		}
 		for _, sub := range heard {
-			got, err := sub.NextMsg(5 * time.Second)
+			got, err := sub.NextMsg(longest)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +164,7 @@ func TestAnswersAreNoRequests(t *testing.T) {
 		if err := i.PublishRequest("svc", c.reply, []byte("request")); err != nil {
 			t.Fatal(err)
 		}
-		m, err := atX.NextMsg(5 * time.Second)
+		m, err := atX.NextMsg(longest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -269,7 +269,7 @@ func TestAnswersOfDifferentOrigin(t *testing.T) {
 		if err := a.PublishRequest(by, "in", nil); err != nil {
 			t.Fatal(err)
 		}
-		m, err := requests.NextMsg(5 * time.Second)
+		m, err := requests.NextMsg(longest)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -258,7 +258,7 @@ func TestServiceReplies(t *testing.T) {
 	}
 	short := ask("short")
 	replies := &b.Account("A").shares.replies
-	for deadline := time.Now().Add(10 * time.Second); replies.isOpen(short.Reply); {
+	for deadline := time.Now().Add(longest); replies.isOpen(short.Reply); {
 		if time.Now().After(deadline) {
 			t.Fatal("the request is not forgotten after its threshold")
 		}
@@ -358,7 +358,7 @@ func TestSharingChanges(t *testing.T) {
 	}
 	share(t, b, AccountOptions{Name: "B"})
 	b.RemoveAccount("A")
-	for deadline := time.Now().Add(10 * time.Second); !in.IsReconnecting() && !in.IsClosed(); {
+	for deadline := time.Now().Add(longest); !in.IsReconnecting() && !in.IsClosed(); {
 		if time.Now().After(deadline) {
 			t.Fatal("a client of an account that is gone stays")
 		}

@@ -69,7 +69,7 @@ func exactStreams(t *testing.T, r *rand.Rand) {
 	}
 	pub.expect("PONG")
 	for _, s := range streams {
-		s.nc.SetReadDeadline(time.Now().Add(20 * time.Second))
+		s.nc.SetReadDeadline(time.Now().Add(longest))
 		got := make([]byte, s.want.Len())
 		if n, err := io.ReadFull(s.r, got); err != nil {
 			t.Fatalf("%s with sid %s: %v after %d bytes of %d", s.pattern, s.sid, err, n, len(got))
