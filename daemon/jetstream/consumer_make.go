@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"slices"
@@ -37,7 +38,11 @@ func (a *account) createConsumer(r *request) {
 		return
 	}
 	q.Config.Stamp()
-	cfg, err := q.Config.Check(s.consumerSurroundings(), q.Pedantic)
+	sur := s.consumerSurroundings()
+	if c := s.consumers.get(cmp.Or(q.Config.Durable, q.Config.Name)); c != nil {
+		sur.Stays = c.config.Load().InactiveThreshold == 0
+	}
+	cfg, err := q.Config.Check(sur, q.Pedantic)
 	if err != nil {
 		a.fail(r, err)
 		return
@@ -61,10 +66,7 @@ func (s *Stream) consumerSurroundings() *api.ConsumerSurroundings {
 // consumerFor makes the consumer of a checked configuration, or makes the one of its name be so, and returns its info as it
 // was before the first delivery.
 func (a *account) consumerFor(s *Stream, cfg *api.ConsumerConfig, do api.Action) (*api.ConsumerInfo, *api.Error) {
-	name := cfg.Durable
-	if name == "" {
-		name = cfg.Name
-	}
+	name := cmp.Or(cfg.Durable, cfg.Name)
 	if c := s.consumers.get(name); c != nil {
 		return c.change(cfg, do)
 	}

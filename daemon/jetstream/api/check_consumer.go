@@ -28,6 +28,7 @@ type ConsumerSurroundings struct {
 	MaxAckPending        int // of the server; 0 or less: any, here and below
 	AccountMaxAckPending int
 	MaxRequestBatch      int
+	Stays                bool // there is one of this name, which stays when nobody uses it
 }
 
 // Check returns the configuration with its defaults, or what is wrong with it first. In pedantic mode
@@ -438,9 +439,10 @@ func (k *consumerChecker) priority() *Error {
 	return nil
 }
 
-// ephemeral lets a consumer without a durable name go when nobody uses it.
+// ephemeral lets a consumer without a durable name go when nobody uses it, unless it is one that stays and is updated: nats-server
+// looks at the time only when it changes.
 func (k *consumerChecker) ephemeral() *Error {
-	if k.c.Durable == "" && k.c.InactiveThreshold == 0 {
+	if k.c.Durable == "" && k.c.InactiveThreshold == 0 && !k.sur.Stays {
 		k.c.InactiveThreshold = ephemeralThreshold
 	}
 	return nil
