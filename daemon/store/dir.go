@@ -63,6 +63,9 @@ type Dir struct {
 // Open opens the store in a storage directory and takes its lock; what is missing is made.
 func Open(v vfs.FS, storeDir string, o Options) (*Dir, error) {
 	d := &Dir{fs: v, path: filepath.Join(storeDir, Folder)}
+	if e, err := v.Stat(storeDir); err == nil && !e.Dir {
+		return nil, fmt.Errorf("store %s: storage directory is not a directory", storeDir) // in the words of nats-server
+	}
 	_, err := v.Stat(filepath.Join(d.path, nodeFile))
 	fresh := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !fresh {

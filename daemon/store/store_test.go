@@ -93,6 +93,14 @@ func TestStoreOfNatsServer(t *testing.T) {
 	}
 }
 
+func TestStoreInAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	ok(t, os.WriteFile(file, nil, 0o600))
+	if _, err := Open(vfs.OS, file, Options{}); err == nil || err.Error() != "store "+file+": storage directory is not a directory" {
+		t.Fatal(err)
+	}
+}
+
 func TestAStoreWithoutItsIdentity(t *testing.T) {
 	disk := sim.New(1, sim.Options{})
 	d := open(t, disk, Options{})
