@@ -2,6 +2,7 @@ package confparse
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -72,12 +73,9 @@ func (s *Source) guards(offset int) bool {
 	if s == nil || s.masked {
 		return s != nil
 	}
-	for _, g := range s.guarded {
-		if offset >= g.from && offset < g.to {
-			return true
-		}
-	}
-	return false
+	// They stand in the order of the text and do not overlap: in one no other begins.
+	i := sort.Search(len(s.guarded), func(i int) bool { return s.guarded[i].from > offset })
+	return i > 0 && offset < s.guarded[i-1].to
 }
 
 // Guarded reports whether s begins in what is a secret or may be a part of one: what stands there must not be shown.

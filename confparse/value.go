@@ -307,6 +307,9 @@ func (f *Fields) set(e Entry) {
 		f.entries[i] = e
 		return
 	}
+	if f.entries == nil {
+		f.entries = make([]Entry, 0, 3)
+	}
 	f.entries = append(f.entries, e)
 	switch n := len(f.entries); {
 	case f.index != nil:

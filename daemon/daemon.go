@@ -119,6 +119,7 @@ func New(p Params) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	act.cfg.Forget()
 	d.active.Store(act)
 	d.started = began
 	if err := d.makeParts(act.cfg, keys); err != nil {

@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -39,6 +41,7 @@ func (d *Daemon) apply(cause string, check, unasked bool, next *active, warnings
 		Changes: reportChanges(changes, cfg), Warnings: warningTexts(warnings),
 		File: cfg.File, Digest: cfg.Digest, Files: filesOf(cfg), Checked: check,
 	}
+	cfg.Forget() // nobody has it yet
 	if err := restartOnly(changes); err != nil {
 		resp := d.refuse(cause, check, err)
 		if check {
@@ -268,10 +271,38 @@ func (d *Daemon) watch(cfg *config.Config, since time.Time) {
 	d.watcher.Set(watchedPaths(cfg), since)
 }
 
+// unchanged reports whether the configuration in effect was made of what the files hold now, and goes on watching. It
+// costs little, and a file is reported as changed after every reload that followed a change at once.
+func (d *Daemon) unchanged(paths []string) bool {
+	act, now := d.active.Load(), time.Now()
+	if act.err != nil || act.lastGood || d.renewal != nil {
+		return false
+	}
+	known := make(map[string][sha256.Size]byte)
+	for _, f := range act.cfg.Files {
+		known[f.Path] = f.Digest
+	}
+	for _, f := range act.cfg.Certificates {
+		known[f.Path] = f.Digest
+	}
+	for _, path := range paths {
+		digest, ok := known[path]
+		text, err := os.ReadFile(path)
+		if !ok || err != nil || sha256.Sum256(text) != digest {
+			return false
+		}
+	}
+	d.watch(act.cfg, now)
+	return true
+}
+
 // onFilesChanged reloads because files did. A change that changes nothing (a
 // touched file) is not worth a line.
 func (d *Daemon) onFilesChanged(paths []string) {
 	if d.inState() != stateRunning || !d.active.Load().cfg.Options.Process.ConfigWatch {
+		return
+	}
+	if d.unchanged(paths) {
 		return
 	}
 	next, warnings, err := d.load()

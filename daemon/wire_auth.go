@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ func authOptions(o *config.Options, book *auth.Book) auth.Options {
 		opts.Users = []auth.User{}
 	}
 	add := func(users []config.User, account string) {
+		opts.Users = slices.Grow(opts.Users, len(users))
 		for i := range users {
 			opts.Users = append(opts.Users, authUser(&users[i], account))
 		}

@@ -43,10 +43,11 @@ type account struct {
 }
 
 func newDirectory(o Options) (_ *directory, err error) {
-	d := &directory{certMap: o.CertificateMap, users: map[string]*account{}, nkeys: map[string]*account{}}
+	d := &directory{certMap: o.CertificateMap, users: make(map[string]*account, len(o.Users)), nkeys: map[string]*account{}}
 	d.anyone = &Identity{Account: GlobalAccount, from: d}
+	var rules sharedRules
 	for i := range o.Users {
-		if err := d.add(&o.Users[i]); err != nil {
+		if err := d.add(&o.Users[i], &rules); err != nil {
 			return nil, err
 		}
 	}
@@ -139,7 +140,7 @@ func (d *directory) fence(all ...*account) error {
 	return nil
 }
 
-func (d *directory) add(u *User) error {
+func (d *directory) add(u *User, rules *sharedRules) error {
 	acc := &account{name: u.Name, types: u.ConnectionTypes, proxied: u.ProxyRequired}
 	table, what := d.users, "user"
 	if u.Nkey != "" {
@@ -157,7 +158,7 @@ func (d *directory) add(u *User) error {
 		acc.id.Account = GlobalAccount
 	}
 	if u.Permissions != nil {
-		p, err := NewPermissions(u.Permissions)
+		p, err := rules.permissions(u.Permissions)
 		if err != nil {
 			return fmt.Errorf("invalid permissions for %s %q: %w", what, acc.name, err)
 		}

@@ -55,7 +55,10 @@ func (d *decoder) check(o *Options) {
 }
 
 // at returns the place of the value of a path; zero if it is a default.
-func (d *decoder) at(path string) confparse.Span { return d.origins[path].Value }
+func (d *decoder) at(path string) confparse.Span {
+	o, _ := d.origins.get(path)
+	return o.Value
+}
 
 // wrong notes a mistake that is about several options.
 func (d *decoder) wrong(path, format string, args ...any) *confparse.Error {
@@ -130,7 +133,7 @@ func (d *decoder) checkAdvertised(path, addr string) {
 // said returns the first of the paths that was written, or the first.
 func (d *decoder) said(paths ...string) string {
 	for _, p := range paths {
-		if _, ok := d.origins[p]; ok {
+		if _, ok := d.origins.get(p); ok {
 			return p
 		}
 	}
@@ -260,7 +263,7 @@ func (d *decoder) checkThresholds(c *Compression) {
 // wrongRoutes: routes on the command line need a route listener. Routes of a file without one are only not used, as in
 // nats-server.
 func (d *decoder) wrongRoutes() {
-	if d.origins["cluster.routes"].Layer() == LayerFlags {
+	if d.at("cluster.routes").Layer() == LayerFlags {
 		d.wrong("cluster.routes", "solicited routes require cluster capabilities, e.g. --cluster")
 		return
 	}

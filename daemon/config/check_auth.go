@@ -8,7 +8,7 @@ import (
 // only, since flags override.
 func (d *decoder) fromFiles(paths ...string) bool {
 	for _, p := range paths {
-		switch d.origins[p].Layer() {
+		switch d.at(p).Layer() {
 		case LayerFlags, LayerEnvironment:
 			return false
 		}
@@ -50,9 +50,15 @@ func (d *decoder) checkLogins(o *Options) {
 
 // duplicates refuses a user or nkey that is there twice, in one account or in two.
 func (d *decoder) duplicates(o *Options) {
-	seen := map[string]string{}
+	type first struct {
+		base, key string
+		index     int
+	}
+	path := func(f first) string { return fmt.Sprintf("%s[%d].%s", f.base, f.index, f.key) }
+	seen := make(map[string]first, len(o.Authorization.Users))
 	look := func(list []User, base string) {
-		for i, u := range list {
+		for i := range list {
+			u := &list[i]
 			name, key, what := u.Name, "user", "user"
 			if u.Nkey != "" {
 				name, key, what = u.Nkey, "nkey", "nkey"
@@ -60,12 +66,12 @@ func (d *decoder) duplicates(o *Options) {
 			if name == "" {
 				continue
 			}
-			path := fmt.Sprintf("%s[%d].%s", base, i, key)
+			this := first{base, key, i}
 			if first, ok := seen[name]; ok {
-				d.wrong(path, "duplicate %s %q detected", what, name).WithNote(d.at(first), "first defined here")
+				d.wrong(path(this), "duplicate %s %q detected", what, name).WithNote(d.at(path(first)), "first defined here")
 				continue
 			}
-			seen[name] = path
+			seen[name] = this
 		}
 	}
 	look(o.Authorization.Users, "authorization.users")

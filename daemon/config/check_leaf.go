@@ -36,9 +36,9 @@ func leafVersion(value string) string {
 // finishLeafnodes looks at the block as a whole.
 func finishLeafnodes(d *decoder, at place, v *confparse.Value, block any) {
 	l := block.(*Leafnodes)
-	d.checkLeafMode(at, at.path+".compression", &l.Compression)
+	d.checkLeafMode(at, at.path()+".compression", &l.Compression)
 	if wrong := leafVersion(l.MinVersion); l.MinVersion != "" && wrong != "" {
-		d.fail(at, d.origin(at.path+".min_version", at.key), "%s", wrong)
+		d.fail(at, d.origin(at.path()+".min_version", at.key), "%s", wrong)
 	}
 }
 
@@ -61,7 +61,7 @@ func (d *decoder) checkLeafMode(at place, path string, c *Compression) {
 // finishLeafAuthorization refuses what cannot be meant together.
 func finishLeafAuthorization(d *decoder, at place, v *confparse.Value, block any) {
 	a := block.(*LeafAuthorization)
-	where := func(key string) confparse.Span { return d.origin(at.path+"."+key, at.key) }
+	where := func(key string) confparse.Span { return d.origin(at.path()+"."+key, at.key) }
 	if len(a.Users) > 0 && a.User != "" {
 		d.fail(at, where("users"), "can not have a single user/pass and a users array")
 	}
@@ -84,7 +84,7 @@ func finishLeafAuthorization(d *decoder, at place, v *confparse.Value, block any
 // finishRemote looks at one remote.
 func finishRemote(d *decoder, at place, v *confparse.Value, block any) {
 	r := block.(*LeafRemote)
-	where := func(key string) confparse.Span { return d.origin(at.path+"."+key, at.key) }
+	where := func(key string) confparse.Span { return d.origin(at.path()+"."+key, at.key) }
 	if len(r.URLs) == 0 {
 		d.fail(at, where("urls"), "a remote needs at least one URL")
 	}
@@ -107,7 +107,7 @@ func finishRemote(d *decoder, at place, v *confparse.Value, block any) {
 			}
 		}
 	}
-	d.checkLeafMode(at, at.path+".compression", &r.Compression)
+	d.checkLeafMode(at, at.path()+".compression", &r.Compression)
 }
 
 // checkLeafURL looks at a URL, and gives it a port.

@@ -13,7 +13,7 @@ import (
 // with the next value.
 type decoder struct {
 	problems
-	origins  map[string]Origin // nil: nobody will ask
+	origins  *origins // nil: nobody will ask
 	readFile func(string) ([]byte, error)
 	secrets  func(path string) (string, error) // reads a file that holds a secret
 }
@@ -36,11 +36,20 @@ func (o Origin) Layer() confparse.Layer { return o.Value.Layer() }
 // Pos is the place of the value.
 func (o Origin) Pos() confparse.Pos { return o.Value.Start() }
 
-// A place is the option being decoded: its row, the path with real keys and indexes, and its key in the text.
+// A place is the option being decoded: its row, the path with real keys and indexes, and its key in the text. The path
+// is in two parts, which few ask for together.
 type place struct {
 	opt  *Option
-	path string
+	base string
+	name string // behind base; empty: that is all
 	key  confparse.Span
+}
+
+func (at place) path() string {
+	if at.name == "" {
+		return at.base
+	}
+	return join(at.base, at.name)
 }
 
 // fail notes an error at span. A value of a secret is never shown.
@@ -119,7 +128,7 @@ func (d *decoder) fields(rows []*Option, f *confparse.Fields, into any, path str
 			}
 			continue
 		}
-		at := place{opt: row, path: join(path, row.Name), key: e.KeySpan}
+		at := place{opt: row, base: path, name: row.Name, key: e.KeySpan}
 		d.option(at, e.Value, into)
 	}
 }
@@ -136,8 +145,8 @@ func (d *decoder) option(at place, v *confparse.Value, block any) {
 		into = row.bind(block)
 	}
 	row.Kind.decode(d, at, v, into)
-	if into != nil && d.origins != nil && !v.Span().IsZero() {
-		d.origins[at.path] = Origin{Key: at.key, Value: v.Span()}
+	if into != nil && !v.Span().IsZero() {
+		d.origins.set(at, Origin{Key: at.key, Value: v.Span()})
 	}
 }
 

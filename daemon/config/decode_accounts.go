@@ -28,7 +28,7 @@ func decodeAccounts(d *decoder, at place, v *confparse.Value, into any) {
 			}
 			seen[name] = true
 			d.element(at, into, name)
-			d.origins[join(at.path, name)] = Origin{Key: items[i].Span(), Value: items[i].Span()}
+			d.origins.set(place{base: join(at.path(), name)}, Origin{Key: items[i].Span(), Value: items[i].Span()})
 		}
 		return
 	}
@@ -50,16 +50,16 @@ func finishAccount(d *decoder, at place, v *confparse.Value, block any) {
 		a.Users[i].Account = a.Name
 	}
 	if a.Nkey != "" && !validNkey(a.Nkey, keyAccount) {
-		d.fail(at, d.origin(join(at.path, "nkey"), at.key), "not a valid public nkey for an account: %q", a.Nkey)
+		d.fail(at, d.origin(join(at.path(), "nkey"), at.key), "not a valid public nkey for an account: %q", a.Nkey)
 	}
 	finishTrace(d, at, &a.Trace)
 }
 
 // finishTrace holds that reports go somewhere.
 func finishTrace(d *decoder, at place, t *MsgTrace) {
-	path := join(at.path, "msg_trace")
+	path := join(at.path(), "msg_trace")
 	where := d.origin(join(path, "dest"), d.origin(path, at.key))
-	sampling, said := d.origins[join(path, "sampling")]
+	sampling, said := d.origins.get(join(path, "sampling"))
 	switch {
 	case t.Dest != "" && !(validSubject(t.Dest) && literal(t.Dest)):
 		d.fail(at, where, "trace destination %q is not valid: it must be a subject without wildcards", t.Dest)
@@ -75,7 +75,7 @@ func decodeMappings(d *decoder, at place, v *confparse.Value, into any) {
 		return
 	}
 	for _, e := range v.Fields().All() {
-		sub := place{opt: at.opt, path: join(at.path, e.Key), key: e.KeySpan}
+		sub := place{opt: at.opt, base: join(at.path(), e.Key), key: e.KeySpan}
 		if !validSubject(e.Key) {
 			d.fail(sub, e.KeySpan, "subject %q is not a valid subject", e.Key)
 			continue
@@ -98,7 +98,7 @@ func decodeMappings(d *decoder, at place, v *confparse.Value, into any) {
 			m := at.opt.elem(into, e.Key).(*Mapping)
 			m.Destinations = dests
 		}
-		d.origins[sub.path] = Origin{Key: e.KeySpan, Value: e.Value.Span()}
+		d.origins.set(sub, Origin{Key: e.KeySpan, Value: e.Value.Span()})
 	}
 }
 
@@ -106,19 +106,19 @@ func (d *decoder) destinations(at place, items []*confparse.Value) []MapDestinat
 	var list []MapDestination
 	for i, item := range items {
 		sub := at
-		sub.path = fmt.Sprintf("%s[%d]", at.path, i)
+		sub.base, sub.name = fmt.Sprintf("%s[%d]", at.path(), i), ""
 		if item.Kind() != confparse.Map {
 			d.fail(sub, item.Span(), "a destination must be a block with destination and weight, found %s", found(at.opt, item))
 			continue
 		}
 		var dest MapDestination
-		d.fields(at.opt.Fields(), item.Fields(), &dest, sub.path)
-		if _, ok := d.origins[join(sub.path, "weight")]; !ok {
+		d.fields(at.opt.Fields(), item.Fields(), &dest, sub.path())
+		if _, ok := d.origins.get(join(sub.path(), "weight")); !ok {
 			d.fail(sub, item.Span(), "missing weight for mapping destination %q", dest.Subject)
 			continue
 		}
 		list = append(list, dest)
-		d.origins[sub.path] = Origin{Key: item.Span(), Value: item.Span()}
+		d.origins.set(sub, Origin{Key: item.Span(), Value: item.Span()})
 	}
 	return list
 }
@@ -137,8 +137,8 @@ func finishExport(d *decoder, at place, v *confparse.Value, block any) {
 			d.once(row, v)
 		}
 	}
-	where := func(key string) confparse.Span { return d.origin(join(at.path, key), v.Span()) }
-	has := func(key string) bool { _, ok := d.origins[join(at.path, key)]; return ok }
+	where := func(key string) confparse.Span { return d.origin(join(at.path(), key), v.Span()) }
+	has := func(key string) bool { _, ok := d.origins.get(join(at.path(), key)); return ok }
 	if has("stream") && has("service") {
 		d.fail(at, where("service"), "an export is a stream or a service, not both").
 			WithNote(where("stream"), "the stream is here")
@@ -174,7 +174,7 @@ func (d *decoder) once(row *Option, v *confparse.Value) {
 // finishImport holds what an import may combine.
 func finishImport(d *decoder, at place, v *confparse.Value, block any) {
 	im := block.(*Import)
-	where := func(key string) confparse.Span { return d.origin(join(at.path, key), v.Span()) }
+	where := func(key string) confparse.Span { return d.origin(join(at.path(), key), v.Span()) }
 	if im.Stream.Defined && im.Service.Defined {
 		d.fail(at, where("service"), "an import is a stream or a service, not both").
 			WithNote(where("stream"), "the stream is here")
@@ -183,7 +183,7 @@ func finishImport(d *decoder, at place, v *confparse.Value, block any) {
 		d.fail(at, where("to"), "stream import can not have a 'prefix' and a 'to' property").
 			WithNote(where("prefix"), "prefix is here")
 	}
-	if _, said := d.origins[join(at.path, "allow_trace")]; said && im.Service.Defined {
+	if _, said := d.origins.get(join(at.path(), "allow_trace")); said && im.Service.Defined {
 		d.fail(at, where("allow_trace"), "allow_trace belongs to a stream, this is a service")
 	}
 	if !im.Stream.Defined && !im.Service.Defined {
@@ -276,7 +276,7 @@ const maxRoutePing = 30 * time.Second
 // finishCluster refuses what an authorization block cannot say between servers.
 func finishCluster(d *decoder, at place, v *confparse.Value, block any) {
 	c := block.(*Cluster)
-	where := func(key string) confparse.Span { return d.origin(at.path+"."+key, at.key) }
+	where := func(key string) confparse.Span { return d.origin(at.path()+"."+key, at.key) }
 	a := &c.Authorization
 	if a.Users != nil {
 		d.fail(at, where("authorization.users"), "cluster authorization does not allow multiple users")

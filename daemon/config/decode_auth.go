@@ -39,10 +39,10 @@ func decodeRules(queues bool) func(*decoder, place, *confparse.Value, any) {
 				}
 				continue
 			}
-			sub := place{opt: find(at.opt.Fields(), e.Key), path: join(at.path, strings.ToLower(e.Key)), key: e.KeySpan}
+			sub := place{opt: find(at.opt.Fields(), e.Key), base: join(at.path(), strings.ToLower(e.Key)), key: e.KeySpan}
 			if list, ok := d.subjects(sub, e.Value, queues); ok {
 				*to = list
-				d.origins[sub.path] = Origin{Key: e.KeySpan, Value: e.Value.Span()}
+				d.origins.set(sub, Origin{Key: e.KeySpan, Value: e.Value.Span()})
 			}
 		}
 		put(into, rules)
@@ -94,7 +94,7 @@ func decodeResponses(d *decoder, at place, v *confparse.Value, into any) {
 		}
 	case confparse.Map:
 		var said ResponseRule
-		d.fields(at.opt.Fields(), v.Fields(), &said, at.path)
+		d.fields(at.opt.Fields(), v.Fields(), &said, at.path())
 		if said.Max != 0 {
 			rule.Max = said.Max
 		}
@@ -164,15 +164,15 @@ func finishUser(d *decoder, at place, v *confparse.Value, block any) {
 	case u.Nkey == "" && u.Name == "":
 		d.fail(at, span, "user entry requires a user")
 	case u.Nkey != "" && !validNkey(u.Nkey, keyUser):
-		d.fail(at, d.origin(join(at.path, "nkey"), span), "not a valid public nkey for a user")
+		d.fail(at, d.origin(join(at.path(), "nkey"), span), "not a valid public nkey for a user")
 	case u.Nkey != "" && (u.Name != "" || u.Password != ""):
-		d.fail(at, d.origin(join(at.path, "nkey"), span), "nkey users do not take usernames or passwords")
+		d.fail(at, d.origin(join(at.path(), "nkey"), span), "nkey users do not take usernames or passwords")
 	}
 }
 
 // origin returns the place of a value that was decoded, or else.
 func (d *decoder) origin(path string, or confparse.Span) confparse.Span {
-	if o, ok := d.origins[path]; ok {
+	if o, ok := d.origins.get(path); ok {
 		return o.Value
 	}
 	return or
@@ -202,7 +202,7 @@ func finishCallout(d *decoder, at place, v *confparse.Value, block any) {
 	if span.IsZero() {
 		span = at.key
 	}
-	where := func(key string) confparse.Span { return d.origin(join(at.path, key), span) }
+	where := func(key string) confparse.Span { return d.origin(join(at.path(), key), span) }
 	switch {
 	case c.Issuer == "":
 		d.fail(at, span, "authorization callouts require an issuer to be specified")
@@ -230,6 +230,6 @@ func (d *decoder) badKey(at place, span confparse.Span, text, key string) {
 func finishProxy(d *decoder, at place, v *confparse.Value, block any) {
 	key := block.(*Proxy).Key
 	if !nkeys.IsValidPublicKey(key) {
-		d.badKey(at, d.origin(join(at.path, "key"), v.Span()), "invalid proxy key", key)
+		d.badKey(at, d.origin(join(at.path(), "key"), v.Span()), "invalid proxy key", key)
 	}
 }

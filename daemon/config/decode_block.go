@@ -23,7 +23,7 @@ func (d *decoder) enter(at place, v *confparse.Value, into any) {
 	if b, ok := into.(definer); ok {
 		b.define()
 	}
-	d.fields(at.opt.Fields(), v.Fields(), into, at.path)
+	d.fields(at.opt.Fields(), v.Fields(), into, at.path())
 	if at.opt.finish != nil && into != nil {
 		at.opt.finish(d, at, v, into)
 	}
@@ -35,17 +35,17 @@ func decodeBlocks(d *decoder, at place, v *confparse.Value, into any) {
 		d.mistyped(at, v)
 		return
 	}
-	reset(into)
+	reset(into, len(v.Items()))
 	for i, item := range v.Items() {
 		elem := at
-		elem.path = fmt.Sprintf("%s[%d]", at.path, i)
+		elem.base, elem.name = fmt.Sprintf("%s[%d]", at.path(), i), ""
 		if item.Kind() != confparse.Map {
 			d.fail(elem, item.Span(), "every entry of %s must be a block { … }, found %s", at.label(), found(at.opt, item))
 			continue
 		}
 		elem.key = item.Span()
 		d.enter(elem, item, d.element(at, into, ""))
-		d.origins[elem.path] = Origin{Key: item.Span(), Value: item.Span()}
+		d.origins.set(elem, Origin{Key: item.Span(), Value: item.Span()})
 	}
 }
 
@@ -58,13 +58,13 @@ func decodeBlockMap(d *decoder, at place, v *confparse.Value, into any) {
 		if e.Value.UsedAsVariable() {
 			continue
 		}
-		elem := place{opt: at.opt, path: join(at.path, e.Key), key: e.KeySpan}
+		elem := place{opt: at.opt, base: join(at.path(), e.Key), key: e.KeySpan}
 		if e.Value.Kind() != confparse.Map {
 			d.fail(elem, e.Value.Span(), "%s must be a block { … }, found %s", e.Key, found(at.opt, e.Value))
 			continue
 		}
 		d.enter(elem, e.Value, d.element(at, into, e.Key))
-		d.origins[elem.path] = Origin{Key: e.KeySpan, Value: e.Value.Span()}
+		d.origins.set(elem, Origin{Key: e.KeySpan, Value: e.Value.Span()})
 	}
 }
 
@@ -75,11 +75,11 @@ func (d *decoder) element(at place, into any, key string) any {
 	return at.opt.elem(into, key)
 }
 
-// resetter is a list that can be made empty but present.
-func reset(into any) {
+// reset makes a list empty but present. Of users there may be many, so it has room for so many.
+func reset(into any, room int) {
 	switch list := into.(type) {
 	case *[]User:
-		*list = []User{}
+		*list = make([]User, 0, room)
 	case *[]Proxy:
 		*list = []Proxy{}
 	case *[]CertPair:
@@ -129,7 +129,7 @@ func decodeSubjectOrBlock(d *decoder, at place, v *confparse.Value, into any) {
 			b.define()
 		}
 		first := at.opt.Fields()[0]
-		d.option(place{opt: first, path: join(at.path, first.Name), key: at.key}, v, into)
+		d.option(place{opt: first, base: join(at.path(), first.Name), key: at.key}, v, into)
 		if at.opt.finish != nil && into != nil {
 			at.opt.finish(d, at, v, into)
 		}

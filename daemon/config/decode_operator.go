@@ -91,7 +91,7 @@ func decodeResolver(d *decoder, at place, v *confparse.Value, into any) {
 func finishResolver(d *decoder, at place, v *confparse.Value, block any) {
 	r := block.(*AccountResolver)
 	has := func(key string) bool { return v.Fields().Get(key) != nil }
-	wrong := func(key, text string) { d.fail(at, d.origin(join(at.path, key), v.Span()), "%s", text) }
+	wrong := func(key, text string) { d.fail(at, d.origin(join(at.path(), key), v.Span()), "%s", text) }
 	switch kind := strings.ToLower(r.Type); kind {
 	case "mem", ResolverMemory:
 		*r = AccountResolver{Type: ResolverMemory}

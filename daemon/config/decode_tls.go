@@ -222,12 +222,12 @@ func finishTLS(d *decoder, at place, v *confparse.Value, block any) {
 	span := at.key
 	if len(t.Certificates) > 0 && t.certFile != "" {
 		d.fail(at, span, "cannot combine 'cert_file' option with 'certs' option").
-			WithNote(d.origin(join(at.path, "certs"), span), "certs is here")
+			WithNote(d.origin(join(at.path(), "certs"), span), "certs is here")
 		return
 	}
 	for i, c := range t.Certificates {
 		if c.CertFile == "" || c.KeyFile == "" {
-			d.fail(at, d.origin(fmt.Sprintf("%s.certs[%d]", at.path, i), span), "both 'cert_file' and 'key_file' are required in certs")
+			d.fail(at, d.origin(fmt.Sprintf("%s.certs[%d]", at.path(), i), span), "both 'cert_file' and 'key_file' are required in certs")
 			return
 		}
 	}
@@ -236,10 +236,10 @@ func finishTLS(d *decoder, at place, v *confparse.Value, block any) {
 	d.authorities(at, t)
 	t.Verify, t.VerifyOptional = t.verify == verifyAlways || t.Map || t.CheckKnownURLs, t.verify == verifyIfShown
 	if t.Verify && t.VerifyOptional {
-		d.fail(at, d.origin(join(at.path, "verify"), span), "cannot combine 'verify: optional' with options requiring client certificates")
+		d.fail(at, d.origin(join(at.path(), "verify"), span), "cannot combine 'verify: optional' with options requiring client certificates")
 	}
-	if t.CheckKnownURLs && !strings.HasPrefix(at.path, "cluster") && !strings.HasPrefix(at.path, "gateway") {
-		d.fail(at, d.origin(join(at.path, "verify_cert_and_check_known_urls"), span), "verify_cert_and_check_known_urls not supported in this context")
+	if t.CheckKnownURLs && !strings.HasPrefix(at.path(), "cluster") && !strings.HasPrefix(at.path(), "gateway") {
+		d.fail(at, d.origin(join(at.path(), "verify_cert_and_check_known_urls"), span), "verify_cert_and_check_known_urls not supported in this context")
 	}
 	if t.Timeout == 0 {
 		t.Timeout = defaultTLSTimeout
@@ -256,19 +256,19 @@ func finishTLS(d *decoder, at place, v *confparse.Value, block any) {
 func (d *decoder) pair(at place, t *TLS, span confparse.Span) {
 	switch {
 	case t.certFile != "" && t.keyFile == "":
-		d.fail(at, d.origin(join(at.path, "cert_file"), span), "missing 'key_file' in TLS configuration")
+		d.fail(at, d.origin(join(at.path(), "cert_file"), span), "missing 'key_file' in TLS configuration")
 		return
 	case t.certFile == "" && t.keyFile != "":
-		d.fail(at, d.origin(join(at.path, "key_file"), span), "missing 'cert_file' in TLS configuration")
+		d.fail(at, d.origin(join(at.path(), "key_file"), span), "missing 'cert_file' in TLS configuration")
 		return
 	case t.certFile != "":
 		t.Certificates = []CertPair{{CertFile: t.certFile, KeyFile: t.keyFile}}
 	}
 	for i, c := range t.Certificates {
 		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
-			where := d.origin(join(at.path, "cert_file"), span)
+			where := d.origin(join(at.path(), "cert_file"), span)
 			if t.certFile == "" {
-				where = d.origin(fmt.Sprintf("%s.certs[%d]", at.path, i), span)
+				where = d.origin(fmt.Sprintf("%s.certs[%d]", at.path(), i), span)
 			}
 			d.fail(at, where, "error parsing X509 certificate/key pair: %v", err)
 		}
@@ -292,7 +292,7 @@ func (d *decoder) ciphers(at place, t *TLS) {
 		}
 	}
 	if len(weak) > 0 && !t.allowInsecureCiphers {
-		d.fail(at, d.origin(join(at.path, "cipher_suites"), at.key),
+		d.fail(at, d.origin(join(at.path(), "cipher_suites"), at.key),
 			"insecure cipher suites configured without 'allow_insecure_cipher_suites' option set: %s", strings.Join(weak, ", "))
 	}
 }
@@ -302,7 +302,7 @@ func (d *decoder) authorities(at place, t *TLS) {
 	if t.CAFile == "" {
 		return
 	}
-	where := d.origin(join(at.path, "ca_file"), at.key)
+	where := d.origin(join(at.path(), "ca_file"), at.key)
 	pem, err := os.ReadFile(t.CAFile)
 	if err != nil {
 		d.fail(at, where, "%v", err)

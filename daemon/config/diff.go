@@ -138,6 +138,9 @@ func (d *differ) list(r *Option, path string, a, b reflect.Value) {
 		p := join(path, name)
 		was := a.Index(i)
 		is, ok := new[name]
+		if ok && is.CanAddr() && was.CanAddr() && reflect.DeepEqual(was.Addr().Interface(), is.Addr().Interface()) {
+			continue // without copying
+		}
 		switch {
 		case !ok:
 			d.changes = append(d.changes, Change{Path: p, Old: "removed", Class: r.Class})
@@ -158,7 +161,7 @@ func (d *differ) list(r *Option, path string, a, b reflect.Value) {
 
 // named indexes a list by name; nil if its elements have none.
 func named(list reflect.Value) map[string]reflect.Value {
-	m := map[string]reflect.Value{}
+	m := make(map[string]reflect.Value, list.Len())
 	for i := range list.Len() {
 		name := nameOf(list.Index(i))
 		if name == "" {
@@ -170,6 +173,11 @@ func named(list reflect.Value) map[string]reflect.Value {
 }
 
 func nameOf(v reflect.Value) string {
+	if v.CanAddr() { // without copying
+		if u, ok := v.Addr().Interface().(*User); ok {
+			return u.Name + u.Nkey
+		}
+	}
 	switch e := v.Interface().(type) {
 	case User:
 		return e.Name + e.Nkey

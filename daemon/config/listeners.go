@@ -81,7 +81,7 @@ func certificateFiles(o *Options) (list []string) {
 
 // eachBound calls f for each row that is kept in options, with its path as a user would
 // write it and the block that it is in. It does not look into blocks in which nothing is
-// set, whose rows nobody has made yet, nor into maps of accounts.
+// set, whose rows nobody has made yet, nor into maps of accounts and lists of users.
 func eachBound(rows []*Option, path string, block any, f func(r *Option, path string, block any)) {
 	for _, r := range rows {
 		if r.bind == nil {
@@ -100,6 +100,9 @@ func eachBound(rows []*Option, path string, block any, f func(r *Option, path st
 		case Block:
 			eachBound(r.Fields(), p, v.Interface(), f)
 		case Blocks:
+			if _, users := r.bind(block).(*[]User); users { // very many, and nothing in them that anybody looks for
+				continue
+			}
 			for i := range v.Elem().Len() {
 				eachBound(r.Fields(), fmt.Sprintf("%s[%d]", p, i), v.Elem().Index(i).Addr().Interface(), f)
 			}

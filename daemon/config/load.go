@@ -50,14 +50,20 @@ type Config struct {
 	// environment and the flags say; empty without a file.
 	Digest string
 
-	origins map[string]Origin
+	origins *origins
 }
 
 // Origin returns where the effective value of an option was written; false if it is a default. The path has canonical
 // names, real account names and indexes: "accounts.A.users[0].password".
 func (c *Config) Origin(path string) (Origin, bool) {
-	o, ok := c.origins[path]
-	return o, ok
+	return c.origins.get(path)
+}
+
+// Forget drops what takes much memory and only questions about the text need: the tree, and the places of what is in lists.
+// Options stay. Nobody else may use c during the call.
+func (c *Config) Forget() {
+	c.Tree = nil
+	c.origins.forgetLists()
 }
 
 // Load reads all layers, merges, decodes, completes and checks them. On error it returns a [confparse.Errors] with every
@@ -89,7 +95,7 @@ func Load(req LoadRequest) (*Config, Warnings, error) {
 	env, found := environment(req.Environ)
 	tree := confparse.Merge(confparse.Merge(files.Tree, env), req.Invocation.Tree())
 
-	d := &decoder{problems: found, origins: map[string]Origin{}, secrets: files.secret, readFile: req.ReadFile}
+	d := &decoder{problems: found, origins: newOrigins(), secrets: files.secret, readFile: req.ReadFile}
 	d.errs = append(d.errs, errs...)
 	d.errs = append(d.errs, req.Invocation.problems...)
 	if req.File != "" && files.Tree.Fields().Len() == 0 && len(errs) == 0 {

@@ -42,6 +42,8 @@ var scenarios = []scenario{
 	{"ws-idle-deflate", "the same, compressed", "connection", map[metric]float64{perUnit: 0.05}, byWeb(true, idleWeb(2000))},
 	{"slow", "1:1 beside a subscriber that does not read", "message", atMost(1), besideSlow},
 	{"reload", "1:1 while the configuration is reloaded", "message", atMost(1), configured(login{}, text(reloadConf(0)), underReload)},
+	{"reload-5k", "a file of 5,000 users is reloaded, 10,000 messages a second", "reload",
+		map[metric]float64{cpu: 0.8, wall: 0.8, rss: 0.8, p99: 0.8}, configured(alice, text(string(largeConf(0))), largeReload)},
 	{"churn-subs", "subscribe and unsubscribe", "pair of them", atMost(1), subscriptionChurn},
 	{"churn-traffic", "1:1 beside subscription churn", "message", atMost(1), churnBesideTraffic},
 	{"churn-conns", "connect, PING, close", "connection", atMost(0.45), connectionChurn},
