@@ -15,9 +15,10 @@ var errDraining = errors.New("the broker is draining already")
 // and closed one after another; when the last is gone the daemon ends. Run's
 // goroutine.
 func (d *Daemon) drain() error {
-	if d.inState() != stateRunning {
+	if !d.serves() {
 		return errDraining
 	}
+	d.broker.EndPause()
 	d.setState(stateDraining)
 	o := d.active.Load().cfg.Options.LameDuck
 	// The manager must not kill us for taking as long as was configured.

@@ -181,6 +181,20 @@ func (p *clusterPart) lameDuck() {
 	}
 }
 
+// pause tells peers to name this server to no client until resume.
+func (p *clusterPart) pause() {
+	if p.hub != nil {
+		p.hub.Pause()
+	}
+}
+
+// resume takes pause back.
+func (p *clusterPart) resume() {
+	if p.hub != nil {
+		p.hub.Resume()
+	}
+}
+
 // figures are the servers and connections there are, and the messages that crossed.
 func (p *clusterPart) figures() (servers, connections int, t broker.Traffic) {
 	if p.hub == nil {

@@ -100,7 +100,7 @@ func (p *controlPart) Control(ctx context.Context, req control.Request, peer con
 		return d.healthTarget()
 	case control.VerbLogLevel:
 		return d.logLevels(req.Levels, peer)
-	case control.VerbReload, control.VerbStop, control.VerbDrain, control.VerbUpgrade:
+	case control.VerbReload, control.VerbStop, control.VerbDrain, control.VerbUpgrade, control.VerbPause, control.VerbResume:
 	default:
 		return control.Response{Error: "unknown verb " + req.Verb}
 	}
@@ -120,14 +120,16 @@ func (p *controlPart) Control(ctx context.Context, req control.Request, peer con
 		case resp := <-reply:
 			return resp
 		default:
-			return control.Response{OK: req.Verb != control.VerbReload, Error: endedWith(req.Verb)}
+			err := endedWith(req.Verb)
+			return control.Response{OK: err == "", Error: err}
 		}
 	}
 }
 
 func endedWith(verb string) string {
-	if verb == control.VerbReload {
-		return "the broker stopped before it could reload"
+	switch verb {
+	case control.VerbReload, control.VerbPause, control.VerbResume:
+		return "the broker stopped before it could " + verb
 	}
 	return ""
 }
@@ -143,6 +145,10 @@ func (d *Daemon) onRequest(req request) (end bool) {
 		return true
 	case control.VerbUpgrade:
 		d.beginUpgrade(req)
+	case control.VerbPause:
+		d.onPause(req)
+	case control.VerbResume:
+		req.reply <- d.resumeClients(req.peer)
 	case control.VerbDrain:
 		d.log.Info("Drain requested by " + req.peer.String())
 		if err := d.drain(); err != nil {

@@ -299,7 +299,7 @@ func (d *Daemon) unchanged(paths []string) bool {
 // onFilesChanged reloads because files did. A change that changes nothing (a
 // touched file) is not worth a line.
 func (d *Daemon) onFilesChanged(paths []string) {
-	if d.inState() != stateRunning || !d.active.Load().cfg.Options.Process.ConfigWatch {
+	if !d.serves() || !d.active.Load().cfg.Options.Process.ConfigWatch {
 		return
 	}
 	if d.unchanged(paths) {

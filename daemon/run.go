@@ -142,6 +142,7 @@ func (d *Daemon) onSignal(sig os.Signal) (end bool) {
 // successor was to go on and none does.
 func (d *Daemon) shutDown() (well bool) {
 	d.setState(stateStopping)
+	d.broker.EndPause()
 	d.abandonUpgrade()
 	d.warnOf("service manager", d.notify.Stopping("shutting down"))
 	d.log.Info("Initiating Shutdown...")

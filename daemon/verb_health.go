@@ -38,7 +38,11 @@ func healthCheck(name string) control.HealthCheck {
 
 func (d *Daemon) checkState() control.HealthCheck {
 	c := healthCheck("state")
-	if c.Detail = d.inState(); c.Detail != stateRunning {
+	switch c.Detail = d.inState(); c.Detail {
+	case stateRunning:
+	case statePaused:
+		c.Status, c.Detail = control.CheckWarning, "paused: no clients are let in until somebody resumes"
+	default:
 		c.Status = control.CheckCritical
 	}
 	return c

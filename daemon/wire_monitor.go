@@ -164,6 +164,8 @@ func (h healthSource) Ready() error {
 		return nil
 	case stateStarting:
 		return errors.New("server is starting")
+	case statePaused:
+		return errors.New("server is paused")
 	default:
 		return errors.New("server is shutting down")
 	}

@@ -33,6 +33,8 @@ var verbs = []verb{
 	{name: "reload", summary: "make the running broker read its configuration again", run: runReload},
 	{name: "stop", summary: "stop the running broker", run: runStop},
 	{name: "drain", summary: "let the running broker's clients move away, then stop it", run: runDrain},
+	{name: "pause", summary: "move the running broker's clients away, and let nobody in until it resumes", run: runPause},
+	{name: "resume", summary: "end a pause", run: runResume},
 	{name: "upgrade", summary: "let a new program take over from the running broker, with its connections", run: runUpgrade},
 	{name: "health", summary: "check that the running broker passes messages on", run: runHealth},
 	{name: "connections", summary: "list and close the running broker's clients", run: runConnections, sub: connectionsVerbs},

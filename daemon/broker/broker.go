@@ -57,6 +57,7 @@ type Broker struct {
 	restored       []restored     // not served yet, for Resume
 	toldBefore     []byte         // INFO as those know it
 	stopping       chan struct{}
+	paused         *pausing // nil: the broker is not
 }
 
 // state is where a broker is in its life.
@@ -183,6 +184,9 @@ func (b *Broker) register(c *Client) error {
 	defer b.mu.Unlock()
 	if b.state != running {
 		return errStopped
+	}
+	if b.paused != nil {
+		return errPaused
 	}
 	if max := b.opts.Load().MaxConnections; len(b.clients) >= max {
 		return errTooMany

@@ -86,7 +86,7 @@ func (b *Broker) SendAway(within time.Duration) int {
 	}
 	if len(list) > 0 {
 		b.tellLameDuck(list)
-		b.closeSpread(list, within)
+		closeSpread(list, within, b.pause)
 	}
 	return len(list)
 }

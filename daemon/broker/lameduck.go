@@ -75,11 +75,14 @@ func (b *Broker) closeSlowly(clients []*Client) {
 		return
 	}
 	b.log.Info("Closing existing clients")
-	b.closeSpread(clients, o.LameDuckDuration-o.LameDuckGrace)
+	closeSpread(clients, o.LameDuckDuration-o.LameDuckGrace, b.pause)
 }
 
-// closeSpread closes clients in random order over the time.
-func (b *Broker) closeSpread(clients []*Client, spread time.Duration) {
+// closeSpread closes clients in random order over the time. wait waits, and reports whether to go on.
+func closeSpread(clients []*Client, spread time.Duration, wait func(time.Duration) bool) {
+	if len(clients) == 0 {
+		return
+	}
 	if spread <= 0 {
 		spread = time.Second
 	}
@@ -96,7 +99,7 @@ func (b *Broker) closeSpread(clients []*Client, spread time.Duration) {
 		if i == len(clients)-1 || i%batch != 0 {
 			continue
 		}
-		if !b.pause(max(time.Duration(rand.Int64N(int64(step))), step/2)) {
+		if !wait(max(time.Duration(rand.Int64N(int64(step))), step/2)) {
 			return
 		}
 	}

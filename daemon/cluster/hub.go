@@ -356,3 +356,21 @@ func (h *Hub) LameDuck() {
 		r.Out.Send(frame)
 	}
 }
+
+// Pause tells peers to send no clients here, until Resume. Only those are told that take it back again: a nats-server
+// (2.15.3) forgets the addresses until there is a new route. Its clients find nobody here, and try the next.
+func (h *Hub) Pause() { h.tellPause(true) }
+
+// Resume takes Pause back.
+func (h *Hub) Resume() { h.tellPause(false) }
+
+func (h *Hub) tellPause(on bool) {
+	i := h.ownInfo(nil)
+	i.LameDuck = i.LameDuck || on
+	frame := i.frame()
+	for _, r := range h.registered() {
+		if r.info.SmallerPool { // the peer is one of us
+			r.Out.Send(frame)
+		}
+	}
+}

@@ -124,6 +124,20 @@ func TestAdvertise(t *testing.T) {
 		defer nc.Close()
 		return slices.Contains(nc.Servers(), c.url)
 	})
+	advertises := func(n *node, servers int) func() bool {
+		return func() bool {
+			nc := n.client(t)
+			defer nc.Close()
+			return len(nc.Servers()) == servers && slices.Contains(nc.Servers(), c.url) == (servers == 3)
+		}
+	}
+	c.hub.Pause()
+	eventually(t, "c is not advertised by one of us while it is paused", advertises(a, 2))
+	if !advertises(b, 3)() {
+		t.Error("a nats-server was told, and would not take it back")
+	}
+	c.hub.Resume()
+	eventually(t, "c is advertised again", advertises(a, 3))
 	c.hub.LameDuck()
 	for _, n := range []*node{a, b} {
 		eventually(t, "c is not advertised any more", func() bool {

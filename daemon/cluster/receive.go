@@ -195,6 +195,13 @@ func (r *Route) processNews(i *info) error {
 		h.mu.Unlock()
 		h.tellClients()
 	default:
+		h.mu.Lock()
+		back := r.peer.lameDuck // it stays after all
+		r.peer.lameDuck = false
+		h.mu.Unlock()
+		if back {
+			h.tellClients()
+		}
 		r.theirRules(i.Import, i.Export)
 		if i.SmallerPool && h.moved(r.peer, i.ConnectURLs, i.WSConnectURLs) { // one of us; a nats-server does not tell
 			h.tellClients()

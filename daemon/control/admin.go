@@ -9,6 +9,8 @@ const (
 	VerbSubscribers = "subscribers"       // SubscribersQuery, Subscribers
 	VerbMay         = "may"               // MayQuery, May
 	VerbChecks      = "health checks"     // ChecksQuery, []HealthCheck
+	VerbPause       = "pause"             // Pause, Paused; answered when clients are gone, if it waits for that
+	VerbResume      = "resume"            // no question; Paused
 	VerbReport      = "report"            // no question; ReportFile follow until the end
 	VerbMask        = "report mask"       // Text, Text: without the broker's secrets
 	VerbWatch       = "watch"             // Watch, Watching; then Watched until the end, the last with End
@@ -224,3 +226,19 @@ type Text struct {
 
 // MaxText is how long Text may be, in bytes: as JSON it may take six times that.
 const MaxText = 8 << 10
+
+// Pause says how clients are moved away.
+type Pause struct {
+	Keep bool `json:"keep,omitempty"` // those that are connected stay, though they are told
+	// Grace is how long they have until the first is closed, Spread over which time they are closed. 0: as lame duck mode
+	// is configured.
+	Grace  time.Duration `json:"grace,omitempty"`
+	Spread time.Duration `json:"spread,omitempty"`
+	Wait   bool          `json:"wait,omitempty"` // answer when they are gone
+}
+
+// Paused is the outcome of a pause, and of its end.
+type Paused struct {
+	State   string `json:"state"`
+	Clients int    `json:"clients"` // that are connected
+}

@@ -97,6 +97,7 @@ type Change struct {
 const (
 	StateStarting = "starting"
 	StateRunning  = "running"
+	StatePaused   = "paused"
 	StateDraining = "draining"
 	StateStopping = "stopping"
 )

@@ -45,6 +45,8 @@ const (
 	MessagesLost
 	ControlRefused
 	MessagesWatched
+	BrokerPaused
+	BrokerResumed
 
 	numMessageIDs
 )

@@ -339,4 +339,22 @@ var catalogue = [numMessageIDs]entry{
 		remedy: "Nothing needs to be done if that is what was meant. 'control_watch: off' in the configuration takes the " +
 			"possibility away, and ends those that look.",
 	},
+	BrokerPaused: {
+		name:    "broker-paused",
+		uuid:    "cb22e36ec1f94c8da8b8b2c6462f0eab",
+		fields:  []string{FieldUID},
+		subject: "The broker is paused",
+		explain: "User @NATS_UID@ has paused the broker for maintenance. It lets no client in, and has asked those that are " +
+			"connected to go to other servers; what else it does goes on. /healthz answers 503, 'nats-broker status' " +
+			"and 'nats-broker health' say so.",
+		remedy: "'nats-broker resume' lets clients in again. A restart does too.",
+	},
+	BrokerResumed: {
+		name:    "broker-resumed",
+		uuid:    "a040089d033f46e3b5e7f96a139415f3",
+		fields:  []string{FieldUID},
+		subject: "The broker lets clients in again",
+		explain: "User @NATS_UID@ has ended the pause.",
+		remedy:  "Nothing needs to be done.",
+	},
 }
