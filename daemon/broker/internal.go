@@ -16,6 +16,7 @@ type Message struct {
 	Reply   []byte
 	Header  []byte // with "NATS/1.0" and the blank line at its end; nil for none
 	Payload []byte
+	Shown   []byte  // the subject that clients see, if that is another one; nil otherwise
 	Client  *Client // who published; nil for others than clients
 	From    Origin
 
@@ -46,7 +47,7 @@ func (m *Message) Refer(l *batch.Lane) bool {
 func (s *sender) message(a *Account, subject []byte, f *proto.Frame) *Message {
 	m := &s.lent().message
 	body := f.Body[:len(f.Body)-2]
-	*m = Message{Account: a, Subject: subject, Reply: f.Reply, Payload: body, Client: s.self, From: s.from, body: body, in: s.in}
+	*m = Message{Account: a, Subject: subject, Reply: f.Reply, Payload: body, Shown: f.Shown, Client: s.self, From: s.from, body: body, in: s.in}
 	if f.Hdr > 0 {
 		m.Header, m.Payload = body[:f.Hdr], body[f.Hdr:]
 	}

@@ -82,8 +82,11 @@ type Config struct {
 
 func (c *Config) push() bool { return c.Subject != "" }
 
-// wait is how long an ack is waited for after the n-th delivery.
+// wait is how long an ack is waited for after the n-th delivery. Who answers to flow control says what is missing by a reset.
 func (c *Config) wait(n int) int64 {
+	if c.Ack == AckFlow {
+		return never
+	}
 	if len(c.Backoff) > 0 {
 		return c.Backoff[min(max(n-1, 0), len(c.Backoff)-1)]
 	}
@@ -92,6 +95,9 @@ func (c *Config) wait(n int) int64 {
 
 // longest is the longest wait for an ack.
 func (c *Config) longest() int64 {
+	if c.Ack == AckFlow {
+		return 0
+	}
 	if len(c.Backoff) > 0 {
 		return slices.Max(c.Backoff)
 	}

@@ -55,6 +55,9 @@ func (s *Server) newAccount(b *broker.Account, c Claim) (*account, error) {
 		}
 		a.subs = append(a.subs, sub)
 	}
+	for _, s := range a.list() {
+		s.pursue()
+	}
 	return a, nil
 }
 

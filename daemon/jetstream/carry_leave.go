@@ -23,6 +23,7 @@ func (s *Server) Rest(ctx context.Context) {
 	s.resting.Store(true)
 	s.each(func(a *account) {
 		for _, st := range a.list() {
+			st.restFollowing()
 			for _, c := range st.consumers.all() {
 				c.wake()
 			}
@@ -88,6 +89,8 @@ func (l *leaving) stream(s *Stream) {
 	}
 	st := s.log.State()
 	c := carriedStream{account: s.acc.name(), config: config, created: s.created.UnixNano(), last: st.Last, lastTime: st.LastTime, from: l.at, to: l.at}
+	c.origin = s.originIdentity
+	_, c.sourced = s.sourcedState()
 	if uint64(l.at)+st.Bytes+carriedHead*st.Msgs > MaxCarried {
 		l.srv.log.Error(fmt.Sprintf("JetStream stream '%s > %s' goes on empty: it has %d bytes in memory, and no more than %d of all streams are handed over",
 			s.acc.name(), s.Name(), st.Bytes, MaxCarried))

@@ -34,6 +34,8 @@ type carriedStream struct {
 	lastTime int64
 	msgs     uint64
 	from, to int64 // where its messages are in the file
+	origin   string
+	sourced  []byte // where it is with its sources
 }
 
 // Fields implements [fields.Record].
@@ -46,6 +48,8 @@ func (s *carriedStream) Fields(c *fields.Codec) {
 	fields.Number(c, 6, &s.msgs)
 	fields.Number(c, 7, &s.from)
 	fields.Number(c, 8, &s.to)
+	c.Text(9, &s.origin)
+	c.Bytes(10, &s.sourced)
 }
 
 // carriedConsumer is a consumer; without a configuration it is one that is kept in files.

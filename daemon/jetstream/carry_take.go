@@ -130,6 +130,8 @@ func (a *account) inheritStream(l *carriedStream, file io.ReaderAt) error {
 	if err != nil {
 		return err
 	}
+	s.originIdentity = l.origin
+	s.restoreSources(l.sourced)
 	s.inheritConsumers()
 	s.retain(c)
 	if err := s.openAll(); err != nil {

@@ -33,8 +33,7 @@ func (a *account) createConsumer(r *request) {
 		a.fail(r, api.StreamNotFound.Error())
 		return
 	}
-	if q.Config.Sourcing {
-		a.fail(r, api.BadRequest.Error())
+	if !a.sourcing(r, s, &q.Config) {
 		return
 	}
 	q.Config.Stamp()
@@ -68,7 +67,13 @@ func (s *Stream) consumerSurroundings() *api.ConsumerSurroundings {
 func (a *account) consumerFor(s *Stream, cfg *api.ConsumerConfig, do api.Action) (*api.ConsumerInfo, *api.Error) {
 	name := cmp.Or(cfg.Durable, cfg.Name)
 	if c := s.consumers.get(name); c != nil {
-		return c.change(cfg, do)
+		info, err := c.change(cfg, do)
+		if err == nil && cfg.Sourcing { // it begins behind what was stored elsewhere
+			if _, i, failed := c.beginAt(0); failed == nil {
+				info = i
+			}
+		}
+		return info, err
 	}
 	if do == api.UpdateOnly {
 		return nil, api.ConsumerMissing.Error()
@@ -85,6 +90,9 @@ func (a *account) consumerFor(s *Stream, cfg *api.ConsumerConfig, do api.Action)
 	c, err := s.makeConsumer(name, cfg)
 	if err != nil {
 		return nil, api.ConsumerCreate.Error(err)
+	}
+	if cfg.Sourcing {
+		s.retain(s.config.Load())
 	}
 	info := c.info()
 	if err := c.open(); err != nil {
@@ -120,10 +128,10 @@ func (s *Stream) mayHave(cfg *api.ConsumerConfig) *api.Error {
 	if most <= 0 {
 		most = s.acc.srv.options().MaxConsumers
 	}
-	if most > 0 && !cfg.Direct && s.consumers.count() >= most {
+	if most > 0 && !forStreams(cfg) && s.consumers.limited() >= most {
 		return api.TooManyConsumers.Error()
 	}
-	if c.Retention != api.WorkQueue || cfg.Direct || cfg.Sourcing {
+	if c.Retention != api.WorkQueue || forStreams(cfg) {
 		return nil
 	}
 	switch {
@@ -139,7 +147,7 @@ func (s *Stream) mayHave(cfg *api.ConsumerConfig) *api.Error {
 func (s *Stream) alone(name string, cfg *api.ConsumerConfig) *api.Error {
 	for _, o := range s.consumers.all() {
 		switch {
-		case o.name == name:
+		case o.name == name, forStreams(o.config.Load()):
 		case len(cfg.Filters()) == 0:
 			return api.QueueManyUnfiltered.Error()
 		case overlap(cfg.Filters(), o.config.Load().Filters()):
@@ -194,7 +202,7 @@ func (c *Consumer) change(cfg *api.ConsumerConfig, do api.Action) (*api.Consumer
 	if do == api.CreateOnly && !cfg.SameAs(old) {
 		return nil, api.ConsumerExists.Error()
 	}
-	if c.s.config.Load().Retention == api.WorkQueue {
+	if c.s.config.Load().Retention == api.WorkQueue && !forStreams(cfg) {
 		if err := c.s.alone(c.name, cfg); err != nil {
 			return nil, err
 		}
@@ -284,6 +292,10 @@ func (a *account) dropConsumer(c *Consumer) error {
 	}
 	c.close("409 Consumer Deleted")
 	c.s.regard()
+	if s := c.s; c.config.Load().Sourcing && s.config.Load().Retention == api.WorkQueue {
+		// The gate is closed until it is known what waited for it alone.
+		s.sweep(c.filter.Load(), c.reached(), func() { s.retain(s.config.Load()) })
+	}
 	c.s.abandoned(c.filter.Load(), c.reached())
 	a.adviseConsumer("DELETED", c.s.Name(), c.name, "delete")
 	return nil

@@ -10,6 +10,7 @@ import (
 
 // The file with the states of a stream's consumers holds for each: its id, the number of the last change that the state has taken
 // in, the length of the state, a sum, and the state. All of it is there twice, so that a damaged bit costs nothing.
+// With the highest id stands where the stream is with its sources (sourced.go).
 // With the id 0 stand messages that go with acks which the states have, and which the journal may not have yet (see [Stream.leaving]).
 const (
 	consumersFile    = "consumers"
@@ -67,6 +68,9 @@ func (s *Stream) consumerStates(f *files) map[uint64]consumerState {
 	}
 	if b := s.leaving(); b != nil {
 		list[leavingID] = consumerState{state: b}
+	}
+	if last, b := s.sourcedState(); b != nil {
+		list[sourcesID] = consumerState{last, b}
 	}
 	return list
 }

@@ -112,6 +112,7 @@ type keptConsumers struct {
 	states  map[uint64]consumerState
 	changes map[uint64][][]byte // behind those that the states have taken in
 	number  map[uint64]uint64   // of the last change
+	sourced bool                // the journal has more of sources than the file
 	left    bool                // the states are those in which the consumers were closed, and nothing is missing
 }
 
@@ -123,7 +124,7 @@ func (s *Stream) leaveConsumers() keptConsumers {
 // readConsumers reads the file with the states of a stream's consumers.
 func (f *files) readConsumers(k *kept) error {
 	states, err := f.readStates(k)
-	k.consumers = keptConsumers{states, map[uint64][][]byte{}, map[uint64]uint64{}, false}
+	k.consumers = keptConsumers{states: states, changes: map[uint64][][]byte{}, number: map[uint64]uint64{}}
 	return err
 }
 
@@ -168,7 +169,8 @@ func (s *Stream) restoreConsumers(f *files) error {
 		x = &left
 	}
 	// The next checkpoint writes what only the journal has, or who had the stream before has not written.
-	s.consumersChanged.Store(x.left || len(x.changes) > 0)
+	s.consumersChanged.Store(x.left || x.sourced || len(x.changes) > 0)
+	s.restoreSources(x.states[sourcesID].state)
 	for _, e := range f.catalogue.List(store.Consumer, consumersOf(s.id)) {
 		var en consumerEntry
 		if err := fields.Read(e.Value, &en); err != nil {
@@ -233,11 +235,11 @@ func (unusedWorld) NewID() string                  { return "" }
 // it. The stream's handing is held.
 func (f *files) saveUnused(k *kept) error {
 	x := &k.consumers
-	if len(x.changes) == 0 {
+	if len(x.changes) == 0 && !x.sourced {
 		return nil
 	}
 	w := unusedWorld{world{&Stream{log: k.log}}}
-	there := map[uint64]bool{leavingID: true}
+	there := map[uint64]bool{leavingID: true, sourcesID: true}
 	for _, e := range f.catalogue.List(store.Consumer, consumersOf(k.id)) {
 		var en consumerEntry
 		cfg := new(api.ConsumerConfig)
@@ -262,6 +264,7 @@ func (f *files) saveUnused(k *kept) error {
 	}
 	maps.DeleteFunc(x.changes, func(id uint64, _ [][]byte) bool { return !there[id] })
 	maps.DeleteFunc(x.states, func(id uint64, _ consumerState) bool { return !there[id] })
+	x.sourced = false
 	return f.writeStates(k.id, x.states)
 }
 

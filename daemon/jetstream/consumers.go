@@ -205,6 +205,9 @@ func (c *Consumer) reset(r *request) {
 		a.reply(r, r.op.Failed(api.ResetInvalid.Error(err)))
 	default:
 		c.s.abandoned(c.filter.Load(), 0)
+		if _, ok := api.Header(r.header, api.StreamIdentityHeader); ok {
+			r.extra = header(nil).add(api.StreamIdentityHeader, c.s.identity())
+		}
 		a.reply(r, api.ResetAnswer{Answer: r.op.Answer(), ConsumerInfo: info, Seq: seq})
 	}
 }

@@ -91,6 +91,9 @@ func (a *account) create(c *api.StreamConfig) (s *Stream, made bool, err *api.Er
 	if err := a.fits(c, reserves(c.MaxBytes), reserves(c.MaxBytes)); err != nil {
 		return nil, false, err
 	}
+	if err := c.BadFilter(); err != nil {
+		return nil, false, err
+	}
 	if a.overlaps(c, nil) {
 		return nil, false, api.SubjectsOverlap.Error()
 	}
@@ -103,6 +106,7 @@ func (a *account) create(c *api.StreamConfig) (s *Stream, made bool, err *api.Er
 		return nil, false, api.StreamCreate.Error("error creating store for stream")
 	}
 	a.adopt(s)
+	s.pursue()
 	return s, true, nil
 }
 
@@ -137,6 +141,10 @@ func (a *account) deleteStream(r *request) {
 func (a *account) remove(s *Stream) error {
 	c := s.config.Load()
 	s.consumers.close("409 Consumer Deleted")
+	s.mu.Lock()
+	tell := s.farewell()
+	s.mu.Unlock()
+	tellAll(tell)
 	s.close()
 	if err := a.destroy(s); err != nil {
 		return err

@@ -20,8 +20,9 @@ const directGroup = "_sys_"
 
 // direct is what a stream has of that.
 type direct struct {
-	s    *Stream
-	subs []*broker.InternalSubscription // guarded by the stream's mu
+	s      *Stream
+	subs   []*broker.InternalSubscription // guarded by the stream's mu, here and below
+	mirror []*broker.InternalSubscription // of gets of the stream that it is a mirror of
 
 	mu   sync.Mutex // a leaf
 	list []directGet
@@ -48,7 +49,26 @@ func (s *Stream) directly(on bool) {
 		d.subs = nil
 		return
 	}
-	name := s.Name()
+	d.subs = d.listen(s.Name())
+}
+
+// directlyFor switches answers to direct gets of the stream on or off that it is a mirror of; "": off. mu is held.
+func (s *Stream) directlyFor(origin string) {
+	d := s.direct
+	if (origin != "") == (d.mirror != nil) {
+		return
+	}
+	if origin == "" {
+		release(d.mirror)
+		d.mirror = nil
+		return
+	}
+	d.mirror = d.listen(origin)
+}
+
+// listen has gets of a stream come to this one.
+func (d *direct) listen(name string) (subs []*broker.InternalSubscription) {
+	s := d.s
 	for p, f := range map[string]broker.Callback{"DIRECT.GET." + name: d.receive, "DIRECT.GET." + name + ".>": d.receiveLast} {
 		prefixes := []string{api.Prefix + "."}
 		if dom := s.acc.srv.options().Domain; dom != "" {
@@ -60,9 +80,10 @@ func (s *Stream) directly(on bool) {
 				s.acc.srv.log.Error(fmt.Sprintf("Stream %s: direct gets: %v", name, err)) // the subject is as good as the name
 				continue
 			}
-			d.subs = append(d.subs, sub)
+			subs = append(subs, sub)
 		}
 	}
+	return subs
 }
 
 // Statuses of gets that find nothing.

@@ -14,6 +14,7 @@ type entry struct {
 	ID      uint64
 	Created int64  // nanoseconds since 1970
 	Config  []byte // as JSON, complete
+	Origin  string // of a mirror: the identity of its origin, once it is known
 }
 
 // Fields implements fields.Record.
@@ -21,6 +22,7 @@ func (e *entry) Fields(c *fields.Codec) {
 	fields.Number(c, 1, &e.ID)
 	fields.Number(c, 2, &e.Created)
 	c.Bytes(3, &e.Config)
+	c.Text(4, &e.Origin)
 }
 
 func (e *entry) config() (*api.StreamConfig, error) {

@@ -70,7 +70,8 @@ type kept struct {
 	handing   sync.Mutex
 	consumers keptConsumers // until they are made
 
-	lost uint64 // messages that the journal had, found at the start
+	sources bool   // it takes messages over from others
+	lost    uint64 // messages that the journal had, found at the start
 }
 
 // openFiles opens the storage, or makes it, and brings all streams to where they were.

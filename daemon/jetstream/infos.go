@@ -11,10 +11,12 @@ import (
 
 // info is the stream as it is; with details, the sequences of deleted messages are listed.
 func (s *Stream) info(details bool) *api.StreamInfo {
-	return &api.StreamInfo{
+	i := &api.StreamInfo{
 		Config: s.config.Load().Answered(), Created: s.created, State: s.state(details), Domain: s.acc.srv.options().Domain,
 		Cluster: &api.Cluster{Leader: s.acc.srv.serverName()}, Now: time.Now().UTC(),
 	}
+	i.Mirror, i.Sources = s.origins() // behind the state, which is not to have more
+	return i
 }
 
 // state is what the stream holds.

@@ -16,6 +16,7 @@ type intake struct {
 	at   int             // where the next record begins, in the first segment of rest
 	rest []batch.Segment // not looked at yet
 	size int64           // of all segments
+	from *follower       // the origin that it comes from; nil: it was published into the stream
 
 	// refused are the reply subjects of messages of which too many were waiting: nothing else is kept of them.
 	refused [][]byte
@@ -155,6 +156,9 @@ func (s *Stream) undecided() {
 // offer goes through the records of a lane, and hands those that were accepted to the ledger. It returns false if one has
 // to wait.
 func (s *Stream) offer(in *intake) (done bool) {
+	if in.from != nil {
+		return s.offerTaken(in)
+	}
 	var f frame
 	now := s.now()
 	for len(in.rest) > 0 {
@@ -241,6 +245,8 @@ type frame struct {
 	count int
 	time  int64
 
+	kept bool // messages keep their sequences and times
+
 	skip  stream.Change // the last of messages that are not stored, if there are any, and how many
 	skips int
 }
@@ -281,6 +287,8 @@ func follows(a, b []byte) bool { return cap(a) > len(a) && &a[:len(a)+1][len(a)]
 func (s *Stream) hand(f *frame) {
 	switch {
 	case s.ledger == nil:
+	case f.count > 0 && f.kept:
+		s.ledger.mirrored(s, f.body, f.first, f.count)
 	case f.count > 0:
 		s.ledger.record(s, f.body, f.first, f.count, f.time)
 	case f.skips > 0:

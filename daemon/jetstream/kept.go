@@ -69,7 +69,7 @@ func FrameName(k journal.Kind) string {
 	switch k {
 	case frameCatalogue:
 		return "catalogue"
-	case frameRecords:
+	case frameRecords, frameMirrored:
 		return "messages"
 	case frameChange:
 		return "change"
@@ -92,7 +92,7 @@ func FrameChanges(f *journal.Frame) (body []byte, ok bool) {
 
 // FrameMessages reports how many messages a frame holds.
 func FrameMessages(f *journal.Frame) uint64 {
-	if f.Kind != frameRecords {
+	if f.Kind != frameRecords && f.Kind != frameMirrored {
 		return 0
 	}
 	return uint64(f.Count)
@@ -100,6 +100,12 @@ func FrameMessages(f *journal.Frame) uint64 {
 
 // EachMessage calls fn with the messages that a frame holds. Their slices are the frame's.
 func EachMessage(f *journal.Frame, fn func(*stream.Record)) error {
+	if f.Kind == frameMirrored {
+		return eachMirrored(f, func(r *stream.Record) error {
+			fn(r)
+			return nil
+		})
+	}
 	body := join(f.Body)
 	for i := range FrameMessages(f) {
 		r, rest, err := parseRecord(body)

@@ -55,6 +55,13 @@ func asBits(list []bool) []byte {
 	return b
 }
 
+func (f *files) mirrored(s *Stream, body [][]byte, first uint64, count int) {
+	h := handedPool.Get().(*handed)
+	h.s, h.changes = s, count
+	h.Frame = journal.Frame{Kind: frameMirrored, Stream: s.id, First: first, Count: uint32(count), Body: body, Waiter: h}
+	f.journal.Append(&h.Frame)
+}
+
 func (f *files) change(s *Stream, c stream.Change, changes int) {
 	h := handedPool.Get().(*handed)
 	h.s, h.changes = s, changes

@@ -18,6 +18,8 @@ func (l *silent) record(_ *Stream, _ [][]byte, _ uint64, count int, _ int64) { l
 
 func (l *silent) batch(_ *Stream, body [][]byte, _ []bool, _ uint64, _ int64) { l.frames <- len(body) }
 
+func (l *silent) mirrored(_ *Stream, _ [][]byte, _ uint64, count int) { l.frames <- count }
+
 func (l *silent) change(*Stream, stream.Change, int) { l.frames <- 1 }
 
 // When the journal ends, what it was writing gets no answer, since nobody knows whether it is there; what waited behind it is

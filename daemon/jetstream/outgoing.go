@@ -22,6 +22,7 @@ type note struct {
 	err     *api.Error // instead of a verdict
 	busy    bool       // the answer carries a status
 
+	flow    []byte // a header: the answer to flow control
 	change  bool
 	answers []string             // to acks, when what they took out is gone
 	size    int64                // of an accepted message
@@ -179,6 +180,7 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 	s.bufferedBy -= n.size
 	if c.Kind == stream.Append {
 		s.appended += uint64(n.size)
+		s.noteSource(&c.Record)
 	}
 	if again != nil && c.Kind == stream.Append {
 		r := c.Record
@@ -201,7 +203,7 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 
 // later notes an error of the log. If it will be over the change waits; otherwise the stream fails.
 func (s *Stream) later(err error) bool {
-	if s.closed || !stream.Passing(err) {
+	if s.closed || s.acc.srv.over.Load() || !stream.Passing(err) { // otherwise a request would wait for it, and the end for the request
 		s.fail(err)
 		return true
 	}
@@ -335,7 +337,10 @@ func (s *Stream) sendSome() bool {
 		if o.record != nil {
 			s.publishAgain(o)
 		}
-		if len(o.reply) > 0 && (!noAck || o.loud()) {
+		switch {
+		case o.flow != nil:
+			s.sender.Send(o.reply, nil, o.flow, nil)
+		case len(o.reply) > 0 && (!noAck || o.loud()):
 			s.sendAnswer(o, ack[:0])
 		}
 		for _, to := range o.answers {

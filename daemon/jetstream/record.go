@@ -27,16 +27,16 @@ type raw struct {
 	apart                           []byte // the segment with header and payload, nil if they are in piece
 }
 
-// stage writes a message into a lane.
-func stage(l *batch.Lane, m *broker.Message) {
+// stage writes a message into a lane, under a subject.
+func stage(l *batch.Lane, m *broker.Message, subj []byte) {
 	header := withoutInfo(m.Header)
-	n := recordHead + len(m.Subject) + len(m.Reply)
+	n := recordHead + len(subj) + len(m.Reply)
 	small := len(header)+len(m.Payload) < batch.ReferFrom || len(header) != len(m.Header)
 	if small {
 		n += len(header) + len(m.Payload)
 	}
 	b := l.Reserve(n)[:0]
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(m.Subject)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(subj)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(m.Reply)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(header)))
 	size := uint32(len(m.Payload))
@@ -44,7 +44,7 @@ func stage(l *batch.Lane, m *broker.Message) {
 		size |= apart
 	}
 	b = binary.LittleEndian.AppendUint32(b, size)
-	b = append(append(b, m.Subject...), m.Reply...)
+	b = append(append(b, subj...), m.Reply...)
 	switch {
 	case small:
 		_ = append(append(b, header...), m.Payload...)

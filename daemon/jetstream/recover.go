@@ -119,6 +119,7 @@ func (k *kept) machineConfig() (stream.Config, error) {
 	if err != nil {
 		return stream.Config{}, fmt.Errorf("stream %d: its configuration cannot be read: %w", k.id, err)
 	}
+	k.sources = len(c.Sources) > 0
 	return machineConfig(c)
 }
 
@@ -157,6 +158,9 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 	if k != nil && fr.Kind == frameAcked {
 		return k.replayAcked(commit, fr, time.Now().UnixNano())
 	}
+	if k != nil && k.sources && fr.Kind == frameRecords && !fr.Lost {
+		k.noteSources(fr)
+	}
 	if k == nil || commit <= k.log.Durable() {
 		return nil // deleted later, or in its files
 	}
@@ -168,6 +172,13 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 		f.lost(account, stream, uint64(fr.Count), fmt.Sprintf("JetStream: stream %s: messages %d to %d were on the disk and cannot be read",
 			k.title(f), fr.First, fr.First+uint64(fr.Count)-1))
 		return k.log.Skip(fr.First + uint64(fr.Count) - 1)
+	case fr.Kind == frameMirrored && fr.Lost:
+		// What follows says where it stands; at the end of the stream the origin is asked for it again.
+		account, stream := f.names(k.id)
+		k.lost += uint64(fr.Count)
+		f.lost(account, stream, uint64(fr.Count), fmt.Sprintf("JetStream: stream %s: %d messages from %d on were on the disk and cannot be read",
+			k.title(f), fr.Count, fr.First))
+		return nil
 	case fr.Lost:
 		f.log.Error("JetStream: stream " + k.title(f) + ": a change was on the disk and cannot be read")
 		return nil
@@ -175,6 +186,11 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 		return k.replayRecords(fr, nil)
 	case fr.Kind == frameBatch:
 		return k.replayBatch(fr)
+	case fr.Kind == frameMirrored:
+		if err := k.replayMirrored(fr, time.Now().UnixNano()); err != nil {
+			return fmt.Errorf("stream %d: messages from %d on: %w", k.id, fr.First, err)
+		}
+		return nil
 	case fr.Kind == frameChange:
 		c, err := stream.ParseChange(join(fr.Body))
 		if err != nil {

@@ -24,6 +24,7 @@ type request struct {
 	body    []byte
 	client  *broker.Client
 	told    json.RawMessage // who asks, as an import has said; nil: nothing
+	extra   []byte          // a header of the answer; nil: none
 }
 
 // requests are those of an account that wait, and the goroutine that answers them while there are any.
@@ -250,6 +251,7 @@ func (a *account) target(r *request, token int) *Stream {
 func (a *account) fail(r *request, err *api.Error) {
 	a.failed.Add(1)
 	a.srv.errors.Add(1)
+	r.extra = nil
 	a.respond(r, r.op.Failed(err))
 }
 
@@ -268,7 +270,7 @@ func (a *account) reply(r *request, answer any) []byte {
 		panic("jetstream: an answer cannot be encoded: " + err.Error())
 	}
 	if r.reply != "" {
-		a.broker.Publish(r.reply, "", nil, b)
+		a.broker.Publish(r.reply, "", r.extra, b)
 	}
 	return b
 }

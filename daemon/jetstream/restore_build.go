@@ -273,6 +273,7 @@ func (b *rebuilt) finish() (*api.StreamInfo, error) {
 	a.streams[c.Name] = s
 	a.mu.Unlock()
 	a.srv.reserved[c.Storage].Add(max(c.MaxBytes, 0))
+	s.pursue()
 	i := s.info(false)
 	i.Domain, i.Cluster = "", nil
 	return i, nil

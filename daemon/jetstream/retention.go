@@ -96,7 +96,8 @@ func (s *Stream) retain(c *api.StreamConfig) {
 	}
 	s.mu.Unlock()
 	all := s.consumers.all()
-	if c.Retention == api.Interest {
+	shared := s.shared(c)
+	if shared {
 		s.gate.on.Store(true)
 		for _, o := range all { // nobody holds a consumer without the gate after this
 			o.mu.Lock()
@@ -110,9 +111,15 @@ func (s *Stream) retain(c *api.StreamConfig) {
 		o.m.Report(o.lets)
 		o.mu.Unlock()
 	}
-	if c.Retention != api.Interest {
+	if !shared {
 		s.gate.on.Store(false)
 	}
+}
+
+// shared reports whether several consumers have to have a message acknowledged before it goes: with interest, and in a work queue
+// that another stream takes messages over from.
+func (s *Stream) shared(c *api.StreamConfig) bool {
+	return c.Retention == api.Interest || c.Retention == api.WorkQueue && s.consumers.limited() < len(s.consumers.shown())
 }
 
 // released returns what was acknowledged since it was asked last and nobody waits for. mu is held.
@@ -165,7 +172,7 @@ func (s *Stream) forsake() {
 	case s.consumers.count() == 0:
 		s.abandoned(nil, 0)
 	default:
-		s.sweep(s.asked(), 0)
+		s.sweep(s.asked(), 0, nil)
 	}
 }
 
@@ -183,10 +190,13 @@ const sweepStep = 1024
 const sweepAtOnce = 100_000
 
 // sweep takes out the messages that nobody waits for, of those that f asks for, from a sequence on. It returns when they are gone, or,
-// if there is much to look at, goes on behind.
-func (s *Stream) sweep(f *subjects.Filter, from uint64) {
+// if there is much to look at, goes on behind. then is called in the end; nil: nothing is.
+func (s *Stream) sweep(f *subjects.Filter, from uint64, then func()) {
 	last := s.log.State().Last
 	work := func() {
+		if then != nil {
+			defer then()
+		}
 		for at := max(from, 1); at != 0 && at <= last; {
 			var gone []uint64
 			if gone, at = s.unawaited(f, at, last); len(gone) == 0 {
@@ -206,6 +216,7 @@ func (s *Stream) sweep(f *subjects.Filter, from uint64) {
 
 // unawaited looks at the next messages, and returns those that nobody waits for, and where to go on; 0: nowhere.
 func (s *Stream) unawaited(f *subjects.Filter, from, last uint64) (gone []uint64, next uint64) {
+	queue := s.config.Load().Retention == api.WorkQueue // which keeps what nobody asks for
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
 	var rec stream.Record
@@ -214,7 +225,7 @@ func (s *Stream) unawaited(f *subjects.Filter, from, last uint64) (gone []uint64
 		if !ok || seq > last {
 			return gone, 0
 		}
-		if !s.awaited(seq, &rec) && s.log.Load(seq, &rec) == nil {
+		if !s.awaited(seq, &rec) && s.log.Load(seq, &rec) == nil && (!queue || s.wanted(rec.Subject)) {
 			gone = append(gone, seq)
 		}
 		from = seq + 1
@@ -229,7 +240,7 @@ func (s *Stream) abandoned(f *subjects.Filter, from uint64) {
 		return
 	}
 	if s.consumers.count() > 0 {
-		s.sweep(f, from)
+		s.sweep(f, from, nil)
 		return
 	}
 	_, _ = s.carry(func() stream.Change { return s.machine.Purge("", 0, 0) }) // of what cannot be written is told elsewhere
@@ -263,7 +274,7 @@ func (s *Stream) resume(left []byte) error {
 	if err := s.resumeLeaving(left); err != nil {
 		return err
 	}
-	if s.config.Load().Retention == api.Interest && s.consumers.count() > 0 {
+	if s.shared(s.config.Load()) && s.consumers.count() > 0 {
 		var last uint64 // behind it whoever asks for a message has not had it
 		for _, a := range *s.askers.Load() {
 			last = max(last, a.m.Undelivered()-1)

@@ -35,6 +35,7 @@ type Server struct {
 	resumed   atomic.Bool  // clients are there
 	resting   atomic.Bool  // nothing is delivered any more
 	left      atomic.Bool  // the next process goes on
+	over      atomic.Bool  // nothing is waited for any more that a log cannot do for now
 
 	stored   [2]atomic.Int64 // bytes, by api.Storage
 	reserved [2]atomic.Int64 // the same that streams have reserved
@@ -160,6 +161,7 @@ func (s *Server) Farewell() {
 
 // Stop ends all streams: what they have accepted is committed and answered first.
 func (s *Server) Stop() {
+	s.over.Store(true)
 	s.mu.Lock()
 	s.stopped = true
 	list := make([]*account, 0, len(s.accounts))

@@ -55,6 +55,7 @@ func (a *account) takeUp(c *api.StreamConfig, k *kept, inherit func(*Stream)) (*
 		return nil, err
 	}
 	s.id, s.kept, s.ledger, s.memory = k.id, k, a.srv.files, k.memory
+	s.originIdentity = k.entry.Origin
 	return s, a.srv.files.hand(k, s, inherit)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/follow"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 	"github.com/nats-broker/nats-broker/daemon/subject"
@@ -78,6 +79,11 @@ type Stream struct {
 
 	batches batches
 
+	following []*follower // its origins
+	// originIdentity is which origin a mirror has, once it is known.
+	originIdentity string
+	sourced        map[string]follow.Position // where it is with each of its sources, of what is applied, by name
+
 	refused atomic.Uint64         // messages that were refused and had no reply subject
 	failure atomic.Pointer[error] // failed, for those who do not wait for mu
 	waits   atomic.Pointer[error] // the same of stalled
@@ -90,6 +96,8 @@ type ledger interface {
 	record(s *Stream, body [][]byte, first uint64, count int, time int64)
 	// batch hands over the changes of messages that are kept whole or not at all: records, and which of them are not stored; nil: none.
 	batch(s *Stream, body [][]byte, skipped []bool, first uint64, time int64)
+	// mirrored is record for messages that keep the sequences and times that they came with: they stand before each.
+	mirrored(s *Stream, body [][]byte, first uint64, count int)
 	// change hands over one change that is not stored, and stands for so many of the machine's.
 	change(s *Stream, c stream.Change, changes int)
 }
@@ -102,7 +110,7 @@ func (s *Stream) Outlet() *batch.Outlet { return &s.outlet }
 
 // Stage writes a message down for the stream.
 func (s *Stream) Stage(l *batch.Lane, m *broker.Message) bool {
-	stage(l, m)
+	stage(l, m, m.Subject)
 	return true
 }
 
@@ -225,6 +233,7 @@ func (s *Stream) close() {
 	release(s.captures)
 	s.captures = nil
 	s.directly(false)
+	s.unfollow()
 	if s.timer != nil {
 		s.timer.Stop()
 	}

@@ -31,7 +31,7 @@ func (s *Stream) StageTraced(m *broker.Message, t *broker.StreamTrail) bool {
 	b := batch.New(nil)
 	to := tracedLane{s: s, trail: t}
 	to.outlet.Leads(&to)
-	stage(b.Lane(&to.outlet), m)
+	stage(b.Lane(&to.outlet), m, m.Subject)
 	b.Flush()
 	b.Release()
 	return true

@@ -1,6 +1,9 @@
 package jetstream
 
-import "github.com/nats-broker/nats-broker/daemon/jetstream/api"
+import (
+	"github.com/nats-broker/nats-broker/daemon/follow"
+	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+)
 
 // updateStream changes the configuration of a stream.
 func (a *account) updateStream(r *request) {
@@ -50,9 +53,11 @@ func (a *account) update(s *Stream, asked *api.StreamConfig) *api.Error {
 	if err := s.consumers.within(&old.ConsumerLimits, &c.ConsumerLimits); err != nil {
 		return api.StreamUpdate.Error(err)
 	}
-	if err := s.reconfigure(c); err != nil {
-		return api.StreamUpdate.Error(err)
+	tell, failed := s.reconfigure(c, s.findSources(c))
+	if failed != nil {
+		return api.StreamUpdate.Error(failed)
 	}
+	tellAll(tell)
 	if c.Retention != old.Retention {
 		s.retain(c)
 		s.forsake()
@@ -62,11 +67,12 @@ func (a *account) update(s *Stream, asked *api.StreamConfig) *api.Error {
 	return nil
 }
 
-// reconfigure changes the configuration between two messages: those that come meanwhile wait.
-func (s *Stream) reconfigure(c *api.StreamConfig) error {
+// reconfigure changes the configuration between two messages: those that come meanwhile wait. found is where the stream is with
+// sources that are new to it. It returns how origins are told that it leaves.
+func (s *Stream) reconfigure(c *api.StreamConfig, found map[string]follow.Position) (tell []func(), err error) {
 	m, err := machineConfig(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.unlock()
@@ -80,27 +86,31 @@ func (s *Stream) reconfigure(c *api.StreamConfig) error {
 		s.schedule()
 	}()
 	if s.failed != nil {
-		return s.failed
+		return nil, s.failed
 	}
 	if err := s.acc.keep(s, c); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.capture(c.Subjects); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.ways(c); err != nil {
-		return err
+		return nil, err
 	}
 	s.reading.Lock()
-	err = s.machine.Configure(m)
+	unknown := s.machine.Config().Window == 0 && m.Window > 0
+	if err = s.machine.Configure(m); err == nil && unknown {
+		err = s.machine.Recall(s.now())
+	}
 	s.reading.Unlock()
 	if err != nil {
 		s.fail(err)
-		return err
+		return nil, err
 	}
 	s.config.Store(c)
 	s.endBatches(!c.AllowAtomic, !c.AllowBatched)
 	s.directly(c.AllowDirect)
+	tell = s.refollow(c, found)
 	if s.machine.Timed() {
 		s.machine.Fire((*quota)(s), s.acc.srv.ages.now(), s.now())
 		s.followAll()
@@ -112,5 +122,5 @@ func (s *Stream) reconfigure(c *api.StreamConfig) error {
 	}
 	s.count()
 	s.schedule()
-	return nil
+	return tell, nil
 }

@@ -80,6 +80,11 @@ func (s *Stream) admit(c *conditions, r *Record) accepted {
 // take gives a message that is accepted its sequence, and has the change wait.
 func (s *Stream) take(r *Record, a *accepted, now int64, wanted bool) {
 	r.Seq, r.Time = s.last+1, s.Time(now)
+	s.put(r, a, wanted)
+}
+
+// put has the change of a message wait that has its sequence.
+func (s *Stream) put(r *Record, a *accepted, wanted bool) {
 	s.last, s.lastTime, s.lastID = r.Seq, r.Time, string(a.id)
 	if len(a.id) > 0 && s.cfg.Window > 0 {
 		s.known.add(s.key.hash(a.id), r.Seq, r.Time)

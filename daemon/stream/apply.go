@@ -49,7 +49,9 @@ func (s *Stream) Replay(c Change, now int64) error {
 		if c.Record.Seq <= s.last {
 			return nil // the log has it, or had it
 		}
-		c.rollup = rollupOf(c.Record.Header)
+		if s.cfg.AllowRollup { // of a message that was taken over the header is kept, also where it may do nothing
+			c.rollup = rollupOf(c.Record.Header)
+		}
 	}
 	if _, err := s.apply(&c); err != nil {
 		return err

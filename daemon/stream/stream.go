@@ -51,11 +51,22 @@ func (s *Stream) reload(now int64) error {
 	} else if lasts(err) {
 		return err
 	}
+	return s.recall(now)
+}
+
+// Recall looks for message ids in what is stored, after none were remembered.
+func (s *Stream) Recall(now int64) error {
+	s.known = ids{}
+	return s.recall(now)
+}
+
+func (s *Stream) recall(now int64) error {
+	last := s.log.State().Last
 	if s.cfg.Window == 0 {
 		return nil
 	}
 	seq, ok := s.log.AtTime(now - int64(s.cfg.Window) + 1)
-	for ok && seq <= st.Last {
+	for ok && seq <= last {
 		switch err := s.log.Load(seq, &s.batched); {
 		case err == nil:
 			s.remember(&s.batched)

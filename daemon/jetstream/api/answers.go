@@ -57,6 +57,8 @@ type StreamInfo struct {
 	State   StreamState   `json:"state"`
 	Domain  string        `json:"domain,omitempty"`
 	Cluster *Cluster      `json:"cluster,omitempty"`
+	Mirror  *SourceInfo   `json:"mirror,omitempty"`
+	Sources []*SourceInfo `json:"sources,omitempty"`
 	Now     time.Time     `json:"ts"`
 }
 

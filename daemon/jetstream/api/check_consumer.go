@@ -225,7 +225,7 @@ func (k *consumerChecker) push() *Error {
 	switch to := c.DeliverSubject; {
 	case !subject.IsLiteral(to):
 		return DeliverWildcard.Error()
-	case !subject.Valid(to) || subject.IsReservedReply(to) || subject.HasEffect(to):
+	case !subject.Valid(to) || subject.HasEffect(to):
 		return PushDeliverInvalid.Error()
 	case k.cycle(to):
 		return DeliverCycle.Error()

@@ -104,8 +104,6 @@ func (c *StreamConfig) Unbuilt() *Error {
 		asked bool
 		what  string
 	}{
-		{c.Mirror != nil, "mirror"},
-		{len(c.Sources) > 0, "sources"},
 		{c.AllowSchedules, "allow_msg_schedules"},
 		{c.PersistMode != PersistDefault, "persist_mode " + c.PersistMode.String()},
 	} {

@@ -92,6 +92,20 @@ func (s *Source) check() *Error {
 	return nil
 }
 
+// BadFilter says which filter of an origin is no subject. It is asked after [StreamConfig.Check], and when it is known that the stream
+// is new.
+func (c *StreamConfig) BadFilter() *Error {
+	if m := c.Mirror; m != nil && m.FilterSubject != "" && !validSubject(m.FilterSubject) {
+		return StreamCreate.Error("subject filter '" + m.FilterSubject + "' for the mirror invalid subject")
+	}
+	for _, s := range c.Sources {
+		if s.FilterSubject != "" && !validSubject(s.FilterSubject) {
+			return StreamCreate.Error("subject filter '" + s.FilterSubject + "' for the source: invalid subject")
+		}
+	}
+	return nil
+}
+
 // cycles refuses a stream that would take over its own messages through others.
 func (k *checker) cycles() *Error {
 	visited := map[string]bool{}

@@ -16,6 +16,7 @@ const (
 	TooManyConsumers        Code = 10026
 	TooManyStreams          Code = 10027
 	NoMemory                Code = 10028
+	MirrorSetup             Code = 10029
 	MirrorMaxMsgSize        Code = 10030
 	MirrorWithSources       Code = 10031
 	MirrorWithSubjects      Code = 10034
@@ -23,6 +24,7 @@ const (
 	NotEmptyRequest         Code = 10038
 	NotEnabledForAccount    Code = 10039
 	SequenceNotFound        Code = 10043
+	SourceSetup             Code = 10045
 	SourceMaxMsgSize        Code = 10046
 	NoStorage               Code = 10047
 	StreamCreate            Code = 10049
@@ -105,9 +107,13 @@ const (
 	BatchTooMany            Code = 10211
 	SchedulerInvalid        Code = 10212
 	MirrorConsumerInvalid   Code = 10213
+	MirrorNeedsFlowAcks     Code = 10214
 	SourceConsumerInvalid   Code = 10215
 	SourceConsumerDuplicate Code = 10216
+	SourceNeedsFlowAcks     Code = 10217
+	IdentityMismatch        Code = 10225
 	SourceHeader            Code = 10227
+	SourceStalled           Code = 10228
 )
 
 // Row is one error of the API: what errors.json of nats-server says of it.

@@ -10,16 +10,15 @@ import (
 
 // unseen are the codes of the table that no conversation here provokes from nats-server, by reason.
 var unseen = map[string][]int{
-	"only a cluster sends them": {10005, 10006, 10007, 10008, 10009, 10040, 10041, 10044, 10048, 10063, 10075, 10118, 10119, 10123, 10124, 10129, 10158, 10202, 10224, 10226},
-	"mirrors and sources, which are not built": {10022, 10029, 10030, 10045, 10046,
-		10214, 10216, 10217, 10228},
+	"only a cluster sends them":                    {10005, 10006, 10007, 10008, 10009, 10040, 10041, 10044, 10048, 10063, 10075, 10118, 10119, 10123, 10124, 10129, 10158, 10202, 10224, 10226},
+	"infos of mirrors and sources have them":       {10029, 10045, 10214, 10217, 10228},
 	"snapshots that fail":                          {10042, 10062, 10064},
 	"schedules, and what a counter is not made of": {10172, 10189, 10190, 10191, 10192, 10203, 10223},
 	"consumers": {10012, 10013, 10016, 10017, 10018, 10020, 10078, 10079, 10080, 10081, 10082, 10083, 10086, 10087, 10088, 10089, 10090, 10091, 10094, 10095,
 		10102, 10103, 10104, 10105, 10106, 10107, 10108, 10112, 10114, 10115, 10116, 10121, 10125, 10126, 10127, 10131, 10132, 10134, 10135, 10136, 10137, 10138, 10139, 10148, 10149, 10153, 10159, 10160,
 		10161, 10162, 10178, 10181, 10182, 10183, 10184, 10196, 10197, 10204, 10218, 10219, 10220, 10221, 10222, 10225},
 	"an account is missing, or has tiers":                                    {10035, 10120},
-	"a disk or the server is full or fails, or is asked more than it can do": {10023, 10049, 10050, 10051, 10053, 10069, 10096, 10167},
+	"a disk or the server is full or fails, or is asked more than it can do": {10023, 10050, 10051, 10053, 10069, 10096, 10167},
 	"other tests have them, with accounts that have limits":                  {10002, 10026, 10027, 10028, 10039, 10113, 10122},
 	"a server of an older age":                                               {10076, 10194, 10195},
 }

@@ -20,11 +20,15 @@ var differs = []struct {
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","max_bytes":100}`, `req S one`, `req S ` + strings.Repeat("x", 200), `req $JS.API.STREAM.INFO.S`,
 	}, `"messages":0,"bytes":0,"first_seq":3,`, `{"error":{"code":503,"err_code":10077,"description":"message too large"},"stream":"S`},
 	{"a stream with features that are not in this version", []string{
-		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","sources":[{"name":"T"}]}`, `req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","mirror":{"name":"T"}}`,
-	}, `"did_create":true`, `"err_code":10052,"description":"mirror is not available in this version of nats-broker"`},
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","allow_msg_schedules":true}`,
+	}, `"did_create":true`, `"err_code":10052,"description":"allow_msg_schedules is not available in this version of nats-broker"`},
 	{"a stream, consumer, purge or reset at a sequence above 10^18", []string{
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","first_seq":1000000000000000001}`,
 	}, `"first_seq":1000000000000000001,`, `"err_code":10052,"description":"first sequence must not be above 1000000000000000000"`},
+	{"ids of messages in a mirror that becomes a stream of its own", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `head Nats-Msg-Id: a`, `req S one`, `req $JS.API.STREAM.CREATE.T {"name":"T","storage":"%kind","mirror":{"name":"S"}}`,
+		`await "last_seq":1 $JS.API.STREAM.INFO.T`, `req $JS.API.STREAM.UPDATE.T {"name":"T","storage":"%kind"}`, `head Nats-Msg-Id: a`, `req T one`,
+	}, `,"seq":2}`, `,"seq":1,"duplicate": true}`},
 	{"a consumer of a work queue that is to ask for everything, beside others", []string{
 		`req $JS.API.STREAM.CREATE.S {"name":"S","subjects":["a.>"],"storage":"%kind","retention":"workqueue"}`,
 		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"durable_name":"c","ack_policy":"explicit","filter_subject":"a.1"}}`,
@@ -62,6 +66,7 @@ var elsewhere = map[string]string{
 	"when data is synced, if nothing is said":                         "the power cuts of the journal",
 	"/healthz of a stream in memory":                                  "daemon/monitor: TestHealthOfStreamsInMemory",
 	"a header of one byte, where a line is added to it":               "TestShortHeaders in daemon/jetstream",
+	"an origin that is behind what a mirror or a source has of it":    "daemon/jetstream: TestOriginThatWentBack",
 }
 
 // TestDiffersOnPurpose holds the manual's list against what both say.

@@ -261,7 +261,7 @@ func (p *peer) until(text string, m *nats.Msg, show bool) {
 	for end := time.Now().Add(40 * p.quiet); ; time.Sleep(20 * time.Millisecond) { // there is no event to wait for
 		r, err := p.nc.RequestMsg(m, patience)
 		p.must(err)
-		if strings.Contains(string(r.Data), text) {
+		if strings.Contains(p.mask(string(r.Data)), text) {
 			if show {
 				p.show(r)
 			}
@@ -285,6 +285,8 @@ func (p *peer) show(r *nats.Msg) {
 		switch k {
 		case "Nats-Time-Stamp":
 			v = "<time>"
+		case "Nats-Stream-Source":
+			v = maskSource(k + ": " + v)
 		case "Nats-Pin-Id":
 			p.listen.pin, v = v, "<pin>"
 		case "Nats-Consumer-Stalled":
@@ -309,7 +311,7 @@ var masks = []struct {
 }{
 	{regexp.MustCompile(`"(created|ts|time|timestamp|start|first_ts|last_ts|last_active|pinned_ts)":"2[^"]*"`), `"$1":"<time>"`},
 	{regexp.MustCompile(`"(pinned_client_id|pinned_id)":"[^"]*"`), `"$1":"<pin>"`},
-	{regexp.MustCompile(`"(pause_remaining|ack_time)":\d+`), `"$1":<n>`},
+	{regexp.MustCompile(`"(pause_remaining|ack_time|active)":\d+`), `"$1":<n>`},
 	{regexp.MustCompile(`,"idle":"[^"]*"`), ``}, // ours alone
 	{regexp.MustCompile(`("stream_name":"[A-Z]\d+","name":)"[0-9A-Za-z]{8}"`), `$1"<name>"`},
 	{regexp.MustCompile(`\\"(created|ts|time|first_ts|last_ts)\\":\\"2[^"\\]*\\"`), `\"$1\":\"<time>\"`},
@@ -318,6 +320,14 @@ var masks = []struct {
 	{regexp.MustCompile(`"rtt":\d+,`), ``},
 	{regexp.MustCompile(`"(total|errors)":\d+`), `"$1":<n>`},
 	{regexp.MustCompile(`"num_deleted":1,"deleted":\[0\],`), ``}, // what nats-server says of a file stream that never had a message
+}
+
+// maskSource hides which origin the header of a message names.
+func maskSource(l string) string {
+	if f := strings.Split(l, " "); len(f) == 7 && f[0] == "Nats-Stream-Source:" {
+		return strings.Join(f[:6], " ") + " <identity>"
+	}
+	return l
 }
 
 var hdrs = regexp.MustCompile(`"hdrs":"([^"]*)"`)
@@ -334,6 +344,7 @@ func sorted(s string) string {
 			if strings.HasPrefix(l, "Nats-Time-Stamp: ") {
 				lines[i] = "Nats-Time-Stamp: <time>"
 			}
+			lines[i] = maskSource(lines[i])
 		}
 		sort.Strings(lines)
 		return fmt.Sprintf("hdrs:%q", lines)
@@ -354,8 +365,18 @@ func mask(s string) string {
 	for _, m := range masks {
 		s = m.re.ReplaceAllString(s, m.to)
 	}
-	return sorted(s)
+	return sorted(sources.ReplaceAllStringFunc(s, func(f string) string {
+		list := strings.Split(strings.TrimSuffix(strings.TrimPrefix(f, `"sources":[`), `],"ts"`), `,{"name"`)
+		for i := 1; i < len(list); i++ {
+			list[i] = `{"name"` + list[i]
+		}
+		sort.Strings(list)
+		return `"sources":[` + strings.Join(list, ",") + `],"ts"`
+	}))
 }
+
+// sources finds what an info says of sources: nats-server names them in no order.
+var sources = regexp.MustCompile(`"sources":\[\{"name":"[^"]*",("external":\{[^}]*\},)?"lag".*?\],"ts"`)
 
 // tidy shows all streams with what they hold, and deletes them.
 func (p *peer) tidy() string {
