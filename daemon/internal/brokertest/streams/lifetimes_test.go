@@ -48,15 +48,15 @@ func watched(t *testing.T, p *peer) string {
 	w := must(kv.WatchAll(ctx))
 	var out strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
-	rev, err := kv.Create(ctx, "short", []byte("a"), jetstream.KeyTTL(time.Second))
-	say("create %d %v", rev, err)
-	rev, err = kv.Create(ctx, "purged", []byte("b"))
+	rev, err := kv.Create(ctx, "purged", []byte("b"))
 	say("create %d %v", rev, err)
 	rev, err = kv.Put(ctx, "stays", []byte("c"))
 	say("put %d %v", rev, err)
 	say("purge %v", kv.Purge(ctx, "purged", jetstream.PurgeTTL(2*time.Second)))
 	_, err = kv.Create(ctx, "wrong", nil, jetstream.KeyTTL(time.Millisecond))
 	say("create %v", err)
+	rev, err = kv.Create(ctx, "short", []byte("a"), jetstream.KeyTTL(time.Second)) // last: its end comes behind all the others
+	say("create %d %v", rev, err)
 	for n := 0; n < 6; {
 		e, open := <-w.Updates()
 		if !open {
