@@ -51,7 +51,7 @@ func (l *Log) load(seq uint64, to *stream.Record) error {
 		fill(to, t.seq, t.time, l.tail.record(i), int(t.subject), int(t.header))
 		return nil
 	}
-	if c := l.recents.of(seq); c != nil {
+	if c := l.recent(seq); c != nil {
 		dead := c.dead(seq)
 		l.mu.RUnlock()
 		if dead {
@@ -132,7 +132,7 @@ func (l *Log) next(from uint64, f *subjects.Filter) (uint64, bool, error) {
 	runs, gen := l.runs, l.gen
 	from = max(from, l.first)
 	if f.All() {
-		if c := l.recents.of(from); c != nil && !c.dead(from) {
+		if c := l.recent(from); c != nil && !c.dead(from) {
 			l.mu.RUnlock()
 			return from, true, nil
 		}

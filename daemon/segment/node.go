@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-broker/nats-broker/daemon/subjects"
 	"github.com/nats-broker/nats-broker/daemon/vfs"
@@ -79,6 +80,8 @@ type cache struct {
 	told  func(int64)
 	items map[cacheKey]*list.Element
 	order list.List
+
+	shrinks atomic.Uint64 // how often it was told to forget
 }
 
 func (c *cache) get(k cacheKey) (any, bool) {
@@ -128,6 +131,7 @@ func (c *cache) shrink(to int64) int64 {
 	c.down(to)
 	freed := before - c.used
 	c.mu.Unlock()
+	c.shrinks.Add(1)
 	c.told(-freed)
 	return freed
 }

@@ -22,15 +22,17 @@ type recentPage struct {
 	first, last uint64
 	number      uint32 // of the first record in its run
 	page        weak.Pointer[page]
+	shrinks     uint64 // of the cache when it was read: what is to be forgotten is not used, though it may be in memory still
 }
 
 func (s *recents) slot(seq uint64) *atomic.Pointer[recentPage] {
 	return &s.slots[seq/recentSpan%uint64(len(s.slots))]
 }
 
-// of returns the page with a sequence, if it is remembered and its deletions are known. mu is held.
-func (s *recents) of(seq uint64) *recentPage {
-	if c := s.slot(seq).Load(); c != nil && c.first <= seq && seq <= c.last && !c.r.unread {
+// recent returns the page with a sequence, if it is remembered and its deletions are known. mu is held.
+func (l *Log) recent(seq uint64) *recentPage {
+	c := l.recents.slot(seq).Load()
+	if c != nil && c.first <= seq && seq <= c.last && !c.r.unread && c.shrinks == l.node.cache.shrinks.Load() {
 		return c
 	}
 	return nil
@@ -52,7 +54,7 @@ func (l *Log) remember(gen uint64, r *run, number uint32, pg *page, i int) {
 	if l.recents.last.Swap(seq)+1 != seq || last-first+1 != uint64(len(pg.entries)) {
 		return
 	}
-	c := &recentPage{r: r, first: first, last: last, number: number - uint32(i), page: weak.Make(pg)}
+	c := &recentPage{r: r, first: first, last: last, number: number - uint32(i), page: weak.Make(pg), shrinks: l.node.cache.shrinks.Load()}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if gen == l.gen {

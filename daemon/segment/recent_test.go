@@ -47,7 +47,7 @@ func TestReadersInOrder(t *testing.T) {
 					t.Fatalf("seed %d: Next(%d) = %d, %v; there: %v", seed, seq, next, found, ok)
 				}
 				l.mu.RLock()
-				if l.recents.of(seq) != nil {
+				if l.recent(seq) != nil {
 					remembered++
 				}
 				l.mu.RUnlock()
@@ -84,6 +84,13 @@ func TestReadersInOrder(t *testing.T) {
 				}
 			case 2:
 				l.node.Shrink(0)
+				l.mu.RLock()
+				for seq := range last + 1 {
+					if l.recent(seq) != nil {
+						t.Fatalf("seed %d: the page of message %d was to be forgotten", seed, seq)
+					}
+				}
+				l.mu.RUnlock()
 				runtime.GC()
 			case 3:
 				if err := l.Sync(); err != nil {
