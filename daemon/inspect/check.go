@@ -1,10 +1,13 @@
 package inspect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"sort"
 	"strconv"
 
 	"github.com/nats-broker/nats-broker/daemon/jetstream"
@@ -236,7 +239,20 @@ func (c *checking) stream(k *jetstream.KeptStream) {
 	s := &Stream{Account: k.Account, Name: k.Name, ID: k.ID, Created: k.Created, Consumers: len(k.Consumers)}
 	c.streams[k.ID] = s
 	dir := c.dir.Path("streams", strconv.FormatUint(k.ID, 10))
-	x, err := segment.Examine(c.v, dir, segment.Options{Report: func(r segment.Report) { c.report.find(finding(name, r)) }}, c.read)
+	var said []Finding // of messages that are lost; many may be, each told of alone
+	x, err := segment.Examine(c.v, dir, segment.Options{Report: func(r segment.Report) {
+		f := finding(name, r)
+		if f.Severity != Lost {
+			c.report.find(f)
+		} else if n := len(said); n > 0 && said[n-1].To+1 == f.From && said[n-1].File == f.File && said[n-1].Text == f.Text {
+			said[n-1].To = f.To
+		} else {
+			said = append(said, f)
+		}
+	}}, c.read)
+	for _, f := range said {
+		c.report.find(f)
+	}
 	if err != nil {
 		c.report.find(Finding{Severity: Refused, Where: "stream " + name, File: dir, Text: err.Error()})
 	}
@@ -249,7 +265,7 @@ func (c *checking) stream(k *jetstream.KeptStream) {
 		s.LostCount += r.To - r.From + 1
 		s.Lost = append(s.Lost, Range{r.From, r.To})
 	}
-	c.known(name, dir, &x)
+	c.known(name, dir, &x, said)
 	path, lost, err := jetstream.CheckConsumers(c.v, dir)
 	if err != nil {
 		f := Finding{Severity: Damaged, Where: "stream " + name, File: path, Text: "states of consumers: " + err.Error(), Repair: name}
@@ -261,13 +277,11 @@ func (c *checking) stream(k *jetstream.KeptStream) {
 }
 
 // known adds what was lost before and is written down as such, and what lies beside.
-func (c *checking) known(name, dir string, x *segment.Examined) {
+func (c *checking) known(name, dir string, x *segment.Examined, said []Finding) {
+	slices.SortFunc(said, func(a, b Finding) int { return cmp.Compare(a.From, b.From) })
 	for _, r := range x.Lost {
-		said := false
-		for _, f := range c.report.Findings {
-			said = said || f.Where == "stream "+name && f.Severity == Lost && f.From <= r.From && r.From <= f.To
-		}
-		if !said {
+		i := sort.Search(len(said), func(i int) bool { return said[i].To >= r.From })
+		if i == len(said) || said[i].From > r.From {
 			c.report.find(Finding{Severity: Lost, Where: "stream " + name, File: dir, From: r.From, To: r.To, Text: "messages were found to be lost before"})
 		}
 	}

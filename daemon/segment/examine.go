@@ -105,16 +105,24 @@ func (l *Log) examineDeletions(r *run) {
 		return // told, or there are none
 	}
 	name := l.deadName(r.deadAt.file)
-	b, err := vfs.ReadFile(l.fs, name, kindOfDead, maxState)
+	f, err := l.fs.Open(name, 0, kindOfDead)
 	if err != nil {
 		l.note("deletions cannot be read a second time", name, err)
 		return
 	}
-	for _, half := range [][]byte{b[:len(b)/2], b[len(b)/2:]} {
-		at, end := r.deadAt.off, r.deadAt.off+int64(r.deadAt.size)
-		if end > int64(len(half)) {
+	defer f.Close() //nolint:errcheck // opened for reading only
+	size, err := f.Size()
+	for _, at := range []int64{r.deadAt.off, r.deadAt.off + size/2} {
+		if at+int64(r.deadAt.size) > size {
 			err = errDead
-		} else if _, _, e := readDead(half[at:end], func(uint64) int { return r.n }); e != nil {
+			continue
+		}
+		b := make([]byte, r.deadAt.size)
+		n, e := f.ReadAt(b, at)
+		if n == len(b) {
+			_, _, e = readDead(b, func(uint64) int { return r.n })
+		}
+		if e != nil {
 			err = e
 		}
 	}
