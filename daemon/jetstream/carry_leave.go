@@ -91,6 +91,7 @@ func (l *leaving) stream(s *Stream) {
 	c := carriedStream{account: s.acc.name(), config: config, created: s.created.UnixNano(), last: st.Last, lastTime: st.LastTime, from: l.at, to: l.at}
 	c.origin = s.originIdentity
 	_, c.sourced = s.sourcedState()
+	c.schedules = s.schedules()
 	if uint64(l.at)+st.Bytes+carriedHead*st.Msgs > MaxCarried {
 		l.srv.log.Error(fmt.Sprintf("JetStream stream '%s > %s' goes on empty: it has %d bytes in memory, and no more than %d of all streams are handed over",
 			s.acc.name(), s.Name(), st.Bytes, MaxCarried))

@@ -36,6 +36,8 @@ type carriedStream struct {
 	from, to int64 // where its messages are in the file
 	origin   string
 	sourced  []byte // where it is with its sources
+
+	schedules []byte // those that repeat, as package stream keeps them
 }
 
 // Fields implements [fields.Record].
@@ -50,6 +52,7 @@ func (s *carriedStream) Fields(c *fields.Codec) {
 	fields.Number(c, 8, &s.to)
 	c.Text(9, &s.origin)
 	c.Bytes(10, &s.sourced)
+	c.Bytes(11, &s.schedules)
 }
 
 // carriedConsumer is a consumer; without a configuration it is one that is kept in files.

@@ -132,6 +132,7 @@ func (a *account) inheritStream(l *carriedStream, file io.ReaderAt) error {
 	}
 	s.originIdentity = l.origin
 	s.restoreSources(l.sourced)
+	s.machine.ResumeSchedules(l.schedules)
 	s.inheritConsumers()
 	s.retain(c)
 	if err := s.openAll(); err != nil {

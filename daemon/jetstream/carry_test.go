@@ -27,7 +27,7 @@ func carriedSample() *carried {
 	}
 	return &carried{
 		form:    carriedForm,
-		streams: []carriedStream{{"A", []byte(`{"name":"S"}`), 1, 2, 3, 4, 5, 6, "ident", []byte("sourced")}},
+		streams: []carriedStream{{"A", []byte(`{"name":"S"}`), 1, 2, 3, 4, 5, 6, "ident", []byte("sourced"), []byte("runs")}},
 		consumers: []carriedConsumer{
 			{"A", "S", "c", []byte(`{"name":"c"}`), 7, []byte("state"), carriedLive{live}, []carriedWait{{"_INBOX.a", 8, consumer.Request{
 				Batch: 9, MaxBytes: 10, NoWait: true, Heartbeat: 11, Group: "g", MinPending: 12, MinAckPending: 13, Priority: 14, ID: "pin", Delivered: 15, Plain: true,

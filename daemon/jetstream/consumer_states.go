@@ -11,6 +11,7 @@ import (
 // The file with the states of a stream's consumers holds for each: its id, the number of the last change that the state has taken
 // in, the length of the state, a sum, and the state. All of it is there twice, so that a damaged bit costs nothing.
 // With the highest id stands where the stream is with its sources (sourced.go).
+// With the one below it stand schedules that repeat, and when they are next (schedules.go).
 // With the id 0 stand messages that go with acks which the states have, and which the journal may not have yet (see [Stream.leaving]).
 const (
 	consumersFile    = "consumers"
@@ -65,6 +66,9 @@ func (s *Stream) consumerStates(f *files) map[uint64]consumerState {
 	}
 	if lacking {
 		s.oldStates(f, list)
+	}
+	if b := s.schedules(); b != nil {
+		list[schedulesID] = consumerState{state: b}
 	}
 	if b := s.leaving(); b != nil {
 		list[leavingID] = consumerState{state: b}

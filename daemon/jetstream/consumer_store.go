@@ -235,11 +235,12 @@ func (unusedWorld) NewID() string                  { return "" }
 // it. The stream's handing is held.
 func (f *files) saveUnused(k *kept) error {
 	x := &k.consumers
-	if len(x.changes) == 0 && !x.sourced {
+	if len(x.changes) == 0 && !x.sourced && !k.rescheduled {
 		return nil
 	}
+	k.keepSchedules()
 	w := unusedWorld{world{&Stream{log: k.log}}}
-	there := map[uint64]bool{leavingID: true, sourcesID: true}
+	there := map[uint64]bool{leavingID: true, sourcesID: true, schedulesID: true}
 	for _, e := range f.catalogue.List(store.Consumer, consumersOf(k.id)) {
 		var en consumerEntry
 		cfg := new(api.ConsumerConfig)

@@ -70,6 +70,9 @@ type kept struct {
 	handing   sync.Mutex
 	consumers keptConsumers // until they are made
 
+	schedules   []byte // those that repeat, as package stream keeps them, until somebody takes the stream
+	rescheduled bool   // what is written of them is older
+
 	sources bool   // it takes messages over from others
 	lost    uint64 // messages that the journal had, found at the start
 }
@@ -151,6 +154,7 @@ func (f *files) hand(k *kept, s *Stream, more func(*Stream)) error {
 	if err := s.restoreConsumers(f); err != nil {
 		return err
 	}
+	s.resumeSchedules()
 	more(s) // before it is looked for messages that nobody waits for
 	s.retain(s.config.Load())
 	if err := s.resume(left); err != nil {

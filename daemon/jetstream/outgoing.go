@@ -167,6 +167,9 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 		s.waits.Store(nil)
 	}
 	s.inform(c)
+	if c.Runs() {
+		s.consumersChanged.Store(true)
+	}
 	if c.Kind != stream.Append && c.Kind != stream.Skip {
 		if n.done != nil {
 			n.done <- res

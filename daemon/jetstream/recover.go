@@ -36,7 +36,7 @@ func (f *files) recover() error {
 		if err := k.machine.Configure(k.machine.Config()); err != nil {
 			return err
 		}
-		k.machine = nil
+		k.schedules, k.machine = k.machine.Schedules(), nil
 	}
 	for _, e := range f.catalogue.List(goneKind, "") {
 		f.finishGone(e.Key)
@@ -80,6 +80,7 @@ func (f *files) follow(commit uint64) error {
 		if k.machine, err = k.open(stream.Key{}); err != nil {
 			return err
 		}
+		k.machine.ResumeSchedules(k.consumers.states[schedulesID].state)
 	}
 	for id, k := range f.logs {
 		if !there[id] {
@@ -127,7 +128,10 @@ func (k *kept) machineConfig() (stream.Config, error) {
 // then, and what it holds now may have come after them: nothing is taken out of it.
 func (f *files) replayConfig(commit uint64, k *kept) (err error) {
 	if commit <= k.log.Durable() {
-		k.machine, err = k.open(stream.Key{})
+		before := k.machine.Schedules()
+		if k.machine, err = k.open(stream.Key{}); err == nil {
+			k.machine.ResumeSchedules(before)
+		}
 		return err
 	}
 	k.log.Begin(commit)
@@ -161,8 +165,11 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 	if k != nil && k.sources && fr.Kind == frameRecords && !fr.Lost {
 		k.noteSources(fr)
 	}
-	if k == nil || commit <= k.log.Durable() {
-		return nil // deleted later, or in its files
+	if k == nil {
+		return nil // deleted later
+	}
+	if commit <= k.log.Durable() {
+		return k.noteSchedules(fr) // the rest is in its files
 	}
 	k.log.Begin(commit)
 	switch {
@@ -182,10 +189,9 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 	case fr.Lost:
 		f.log.Error("JetStream: stream " + k.title(f) + ": a change was on the disk and cannot be read")
 		return nil
-	case fr.Kind == frameRecords:
-		return k.replayRecords(fr, nil)
-	case fr.Kind == frameBatch:
-		return k.replayBatch(fr)
+	case fr.Kind == frameRecords || fr.Kind == frameBatch:
+		k.rescheduled = k.rescheduled || k.machine.Config().Schedules
+		return k.eachRecord(fr, func(c stream.Change) error { return k.machine.Replay(c, fr.Time) })
 	case fr.Kind == frameMirrored:
 		if err := k.replayMirrored(fr, time.Now().UnixNano()); err != nil {
 			return fmt.Errorf("stream %d: messages from %d on: %w", k.id, fr.First, err)
@@ -196,6 +202,7 @@ func (f *files) replay(commit uint64, fr *journal.Frame) error {
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", k.title(f), err)
 		}
+		k.rescheduled = k.rescheduled || c.Runs()
 		return k.machine.Replay(c, time.Now().UnixNano())
 	}
 	return nil // of a later version
@@ -207,19 +214,17 @@ func (k *kept) title(f *files) string {
 	return account + " > " + stream
 }
 
-// replayBatch applies messages of which some are not stored.
-func (k *kept) replayBatch(fr *journal.Frame) error {
-	n := (int(fr.Count) + 7) / 8
-	fr.Body = [][]byte{join(fr.Body)}
-	if len(fr.Body[0]) < n {
-		return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First, errRecord)
+// eachRecord calls a function for the messages of a frame, stored or not. Their memory is the journal's.
+func (k *kept) eachRecord(fr *journal.Frame, fn func(stream.Change) error) error {
+	body := join(fr.Body)
+	var skipped []byte // bits of messages that take a sequence, and are not stored
+	if fr.Kind == frameBatch {
+		n := (int(fr.Count) + 7) / 8
+		if len(body) < n {
+			return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First, errRecord)
+		}
+		skipped, body = body[:n], body[n:]
 	}
-	return k.replayRecords(fr, fr.Body[0][:n])
-}
-
-// replayRecords applies messages, but for those whose bit in skipped is set: they take a sequence. Their memory is the journal's.
-func (k *kept) replayRecords(fr *journal.Frame, skipped []byte) error {
-	body := join(fr.Body)[len(skipped):]
 	for i := range uint64(fr.Count) {
 		r, rest, err := parseRecord(body)
 		if err != nil {
@@ -230,9 +235,9 @@ func (k *kept) replayRecords(fr *journal.Frame, skipped []byte) error {
 			Seq: fr.First + i, Time: fr.Time, Subject: r.subject, Header: r.header, Payload: r.payload,
 		}}
 		if skipped != nil && skipped[i/8]&(1<<(i%8)) != 0 {
-			c = stream.Skipping(&c.Record)
+			c = k.machine.Skipping(&c.Record)
 		}
-		if err := k.machine.Replay(c, fr.Time); err != nil {
+		if err := fn(c); err != nil {
 			return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First+i, err)
 		}
 	}

@@ -38,7 +38,19 @@ func refusal(v *stream.Verdict) *api.Error {
 		return api.MissingSubjectSequence.Error()
 	case stream.ScheduleDisabled:
 		return api.SchedulesDisabled.Error()
-	case stream.ScheduleInvalid:
+	case stream.SchedulePattern:
+		return api.SchedulePattern.Error()
+	case stream.ScheduleZone:
+		return api.ScheduleZone.Error()
+	case stream.ScheduleTarget:
+		return api.ScheduleTarget.Error()
+	case stream.ScheduleSource:
+		return api.ScheduleSource.Error()
+	case stream.ScheduleTTL:
+		return api.ScheduleTTL.Error()
+	case stream.ScheduleRollup:
+		return api.ScheduleRollup.Error()
+	case stream.SchedulerInvalid:
 		return api.SchedulerInvalid.Error()
 	case stream.SourceHeader:
 		return api.SourceHeader.Error()

@@ -124,6 +124,7 @@ func machineConfig(c *api.StreamConfig) (stream.Config, error) {
 		MaxMsgSize: int(limit(int64(c.MaxMsgSize))), MaxAge: c.MaxAge, DiscardNew: c.Discard == api.DiscardNew,
 		DiscardNewPerSubject: c.DiscardNewPer, Window: c.DuplicateWindow, Sealed: c.Sealed, AllowRollup: c.AllowRollup && !c.DenyPurge,
 		File: c.Storage == api.File, Counter: c.AllowCounter, AllowTTL: c.AllowMsgTTL, MarkerTTL: c.DeleteMarkerTTL,
+		Schedules: c.AllowSchedules, Subjects: c.Subjects,
 	}
 	if t := c.SubjectTransform; t != nil && t.Destination != "" {
 		tr, err := subject.NewTransform(t.Source, t.Destination)

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 
@@ -33,12 +32,18 @@ func (s *Stream) judge(r *Record, q Quota, now int64) (a accepted, v Verdict) {
 	if v := s.fits(r, size); v != Accepted {
 		return a, Verdict{Reason: v}
 	}
-	var c conditions
+	c := conditions{now: now}
 	conditional := len(r.Header) > 0 && c.read(r.Header)
 	if conditional {
 		s.forget(now)
 		if v := s.conditions(&c, r); v.Reason != Accepted {
 			return a, v
+		}
+	}
+	if c.changed {
+		changed, size = true, s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
+		if v := s.fits(r, size); v != Accepted {
+			return a, Verdict{Reason: v}
 		}
 	}
 	var value string
@@ -66,13 +71,20 @@ type accepted struct {
 	rollup  rollupKind
 	life    int64 // how many seconds it lives, see parseTTL
 	changed bool  // the header is another now
+	of      *conditions
 }
 
 // admit reads it, and has the header be what is stored.
 func (s *Stream) admit(c *conditions, r *Record) accepted {
-	a := accepted{id: c.id, rollup: parseRollup(c.rollup)}
+	a := accepted{id: c.id, rollup: parseRollup(c.rollup), changed: c.changed}
+	if len(c.schedule) > 0 || len(c.scheduleNext) > 0 {
+		of := *c
+		a.of = &of
+	}
 	if s.cfg.AllowTTL && len(c.ttl) > 0 {
-		a.life, a.changed = s.outlive(c, r)
+		var raised bool
+		a.life, raised = s.outlive(c, r)
+		a.changed = a.changed || raised
 	}
 	return a
 }
@@ -89,11 +101,19 @@ func (s *Stream) put(r *Record, a *accepted, wanted bool) {
 	if len(a.id) > 0 && s.cfg.Window > 0 {
 		s.known.add(s.key.hash(a.id), r.Seq, r.Time)
 	}
+	change := Change{Kind: Append, rollup: a.rollup, due: expiry(r.Time, a.life)}
 	if !wanted {
-		s.over.push(skipped(r, a.rollup), 0)
+		change = skipped(r, a.rollup)
+	}
+	if a.of != nil {
+		s.plans(&change, a.of, r.Time)
+	}
+	if !wanted {
+		s.over.push(change, 0)
 		return
 	}
-	s.over.push(Change{Kind: Append, Record: *r, rollup: a.rollup, due: expiry(r.Time, a.life)}, s.log.Size(len(r.Subject), len(r.Header), len(r.Payload)))
+	change.Record = *r
+	s.over.push(change, s.log.Size(len(r.Subject), len(r.Header), len(r.Payload)))
 }
 
 // transform gives a message the subject that it is stored under, and reports whether that is another.
@@ -109,7 +129,13 @@ func (s *Stream) transform(r *Record) bool {
 }
 
 // Skipping returns the change of a message that takes a sequence and is not stored.
-func Skipping(r *Record) Change { return skipped(r, rollupOf(r.Header)) }
+func (s *Stream) Skipping(r *Record) Change {
+	var c conditions
+	c.read(r.Header)
+	change := skipped(r, parseRollup(c.rollup))
+	s.plans(&change, &c, r.Time)
+	return change
+}
 
 func skipped(r *Record, kind rollupKind) Change {
 	c := Change{Kind: Skip, Seq: r.Seq, Time: r.Time, rollup: kind}
@@ -147,7 +173,7 @@ func (s *Stream) conditions(c *conditions, r *Record) Verdict {
 	if v := s.sequences(c, r); v.Reason != Accepted {
 		return v
 	}
-	if v := schedules(c, r); v != Accepted {
+	if v := s.schedules(c, r, nil); v != Accepted {
 		return Verdict{Reason: v}
 	}
 	if len(c.source) > 0 {
@@ -235,23 +261,6 @@ func (s *Stream) evicts() bool {
 	}
 	st := s.log.State()
 	return s.cfg.MaxMsgs > 0 && st.Msgs+s.over.msgs > s.cfg.MaxMsgs || s.cfg.MaxBytes > 0 && st.Bytes+s.over.bytes > s.cfg.MaxBytes
-}
-
-// schedules refuses what belongs to schedules, which the stream does not keep.
-func schedules(c *conditions, r *Record) Reason {
-	switch {
-	case len(c.schedule) > 0:
-		return ScheduleDisabled
-	case len(c.scheduleNext) > 0:
-		if string(c.scheduleNext) != "purge" || len(c.scheduler) == 0 || bytes.Equal(c.scheduler, r.Subject) ||
-			!subject.ValidStrict(string(c.scheduler), false) || !subject.IsLiteral(c.scheduler) {
-			return ScheduleInvalid
-		}
-		return ScheduleDisabled
-	case len(c.scheduler) > 0:
-		return ScheduleInvalid
-	}
-	return Accepted
 }
 
 // room checks what bounds the server, the account and the stream. What nobody wants takes none but the server's.

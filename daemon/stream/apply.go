@@ -49,9 +49,7 @@ func (s *Stream) Replay(c Change, now int64) error {
 		if c.Record.Seq <= s.last {
 			return nil // the log has it, or had it
 		}
-		if s.cfg.AllowRollup { // of a message that was taken over the header is kept, also where it may do nothing
-			c.rollup = rollupOf(c.Record.Header)
-		}
+		s.derive(&c)
 	}
 	if _, err := s.apply(&c); err != nil {
 		return err
@@ -113,6 +111,12 @@ func (s *Stream) skip(c *Change) error {
 	if err := s.log.Pass(c.Seq, c.Time); err != nil {
 		return err
 	}
+	s.scheduledBy(c)
+	if c.next == over {
+		if err := s.keepOf([]byte(c.scheduler), 0); err != nil {
+			return err
+		}
+	}
 	switch c.rollup {
 	case rollupAll:
 		return s.log.Truncate(c.Seq + 1)
@@ -129,6 +133,12 @@ func (s *Stream) append(c *Change) error {
 		return err
 	}
 	s.noteDue(r.Seq, c.due)
+	s.scheduledBy(c)
+	if c.next == over {
+		if err := s.keepOf([]byte(c.scheduler), 0); err != nil {
+			return err
+		}
+	}
 	switch c.rollup {
 	case rollupAll:
 		if err := s.log.Truncate(r.Seq); err != nil {

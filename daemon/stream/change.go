@@ -25,8 +25,13 @@ type Change struct {
 	Time   int64    // of Skip
 
 	rollup rollupKind // of Append and Skip
-	due    int64      // of Append: when the message is too old by what it says, nanoseconds since 1970; 0: never
-	done   uint64     // messages that were taken out by what could not be carried on for now
+	due    int64      // of Append: when the message is too old, or to be sent once, by what it says, nanoseconds since 1970; 0: never
+	runs   int64      // of Append: when the schedule that the message is, if it repeats, is next; 0: it is none
+
+	// Of Append and Skip: the schedule that the message names, and when that is next, or over; 0: none.
+	scheduler string
+	next      int64
+	done      uint64 // messages that were taken out by what could not be carried on for now
 }
 
 // Result is what applying a change did.
@@ -35,10 +40,10 @@ type Result struct {
 }
 
 // removes reports whether it takes messages out that the overlay does not know of.
-func (c *Change) removes() bool { return !c.arrives() || c.rollup != noRollup }
+func (c *Change) removes() bool { return !c.arrives() || c.rollup != noRollup || c.next == over }
 
 // Rolls reports whether a message takes out others, by its header.
-func (c *Change) Rolls() bool { return c.rollup != noRollup }
+func (c *Change) Rolls() bool { return c.rollup != noRollup || c.next != 0 }
 
 // arrives reports whether it is of a message that has come.
 func (c *Change) arrives() bool { return c.Kind == Append || c.Kind == Skip }

@@ -17,12 +17,22 @@ func AppendChange(b []byte, c Change) []byte {
 		}
 		return b
 	case Skip:
-		b = append(binary.AppendUvarint(binary.AppendUvarint(b, c.Seq), uint64(c.Time)), byte(c.rollup))
+		b = binary.AppendUvarint(binary.AppendUvarint(b, c.Seq), uint64(c.Time))
+		if c.next == 0 {
+			b = append(b, byte(c.rollup))
+			break
+		}
+		b = append(b, byte(c.rollup)|named)
+		b = binary.AppendVarint(b, c.next)
+		b = append(binary.AppendUvarint(b, uint64(len(c.scheduler))), c.scheduler...)
 	default:
 		b = binary.AppendUvarint(binary.AppendUvarint(b, c.Seq), c.Keep)
 	}
 	return append(b, c.Filter...)
 }
+
+// named, beside what a message that is not stored replaces, says that it names a schedule.
+const named = 4
 
 var errChange = errors.New("stream: a change is damaged")
 
@@ -42,10 +52,16 @@ func ParseChange(b []byte) (c Change, err error) {
 	case Skip:
 		c.Seq, c.Time = r.next(), int64(r.next())
 		kind := r.next()
-		if kind > uint64(rollupAll) {
+		if kind&^named > uint64(rollupAll) {
 			return c, errChange
 		}
-		c.rollup = rollupKind(kind)
+		c.rollup = rollupKind(kind &^ named)
+		if kind&named != 0 {
+			c.next, c.scheduler = r.signed(), r.text()
+			if c.next == 0 || c.next < over {
+				return c, errChange
+			}
+		}
 	case Purge, Delete, Truncate:
 		c.Seq, c.Keep = r.next(), r.next()
 	default:
@@ -72,6 +88,28 @@ func (r *numbers) next() uint64 {
 	}
 	r.b = r.b[n:]
 	return v
+}
+
+func (r *numbers) signed() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// text reads a text behind its length.
+func (r *numbers) text() string {
+	n := r.next()
+	if n > uint64(len(r.b)) {
+		r.bad, r.b = true, nil
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
 }
 
 // sequences reads a list. Its memory grows with the text, not with what it announces.

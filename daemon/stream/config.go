@@ -22,6 +22,9 @@ type Config struct {
 	AllowTTL  bool          // messages may say how long they live
 	MarkerTTL time.Duration // how long what is left of a subject lives when its last message is too old; 0: nothing is
 
+	Schedules bool     // messages may be schedules
+	Subjects  []string // that the stream takes; for what schedules send
+
 	Window time.Duration // how long message ids are remembered
 
 	Sealed      bool // nothing goes in or out
@@ -33,7 +36,7 @@ type Config struct {
 }
 
 // timed reports whether messages may be due by what they say themselves.
-func (c *Config) timed() bool { return c.AllowTTL }
+func (c *Config) timed() bool { return c.AllowTTL || c.Schedules }
 
 // Largest parts of a message.
 const (

@@ -112,7 +112,7 @@ func (s *Stream) decide(d *draft, c *conditions, r *Record, q Quota) Verdict {
 	} else if len(c.lastSubjectOf) > 0 {
 		return Verdict{Reason: MissingSequence}
 	}
-	if v := schedules(c, r); v != Accepted {
+	if v := s.schedules(c, r, d); v != Accepted {
 		return Verdict{Reason: v}
 	}
 	if v := s.rolls(d, c, r); v.Reason != Accepted {
@@ -228,7 +228,7 @@ func (s *Stream) AcceptBatch(list []Record, q Quota, now int64) (v Verdict, skip
 	for i := range list {
 		r := &list[i]
 		s.transform(r)
-		var c conditions
+		c := conditions{now: now}
 		c.read(r.Header)
 		if len(c.lastID) > 0 {
 			return Verdict{Reason: HeaderInBatch, Text: "Nats-Expected-Last-Msg-Id"}, nil
@@ -261,7 +261,7 @@ func (s *Stream) AcceptBatch(list []Record, q Quota, now int64) (v Verdict, skip
 // AcceptFast decides about one message that is checked as those of batches are, and stored alone.
 func (s *Stream) AcceptFast(r *Record, q Quota, now int64) Verdict {
 	changed := s.transform(r)
-	var c conditions
+	c := conditions{now: now}
 	if len(r.Header) > 0 && c.read(r.Header) {
 		s.forget(now)
 	}

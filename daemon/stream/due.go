@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 	"slices"
+
+	"github.com/nats-broker/nats-broker/daemon/schedule"
 )
 
 // A stream in which messages may say when they are due looks at each of them when the time has come, not only at how old the oldest is:
@@ -21,6 +23,11 @@ type timer struct {
 	aged       uint64
 	oldest     uint64
 	oldestTime int64
+
+	// The schedules that repeat by their subjects, and when the first one is due; 0: there is none. If unsure it may be later.
+	runs    map[string]run
+	nextRun int64
+	unsure  bool
 }
 
 // mostDue is about how many messages are taken out at one time.
@@ -28,7 +35,7 @@ const mostDue = 8192
 
 // Track has the stream note from now on when its messages are due. Those that it has are looked at by [Stream.Look].
 func (s *Stream) Track() {
-	s.timer = timer{on: true}
+	s.timer = timer{on: true, runs: s.timer.runs, unsure: true}
 	if st := s.log.State(); s.cfg.timed() && st.Msgs > 0 {
 		s.timer.at, s.timer.to = st.First, st.Last
 	}
@@ -53,17 +60,40 @@ func (s *Stream) Look(most int, now int64) {
 			s.later = now + int64(unreadableFor)
 			return
 		} else if err == nil {
-			s.noteStored(&s.batched)
+			s.noteStored(&s.batched, now)
 		}
 		t.at = seq + 1
 	}
 }
 
 // noteStored notes when a message that was there before is due.
-func (s *Stream) noteStored(r *Record) {
-	if s.cfg.AllowTTL {
-		s.noteDue(r.Seq, expiry(r.Time, lifetime(r.Header)))
+func (s *Stream) noteStored(r *Record, now int64) {
+	if len(r.Header) == 0 {
+		return
 	}
+	var c conditions
+	c.read(r.Header)
+	old, once, plan := s.dues(r, &c)
+	s.noteDue(r.Seq, earlier(old, once))
+	if plan != nil && plan.Repeats() {
+		s.noteRun(r, &c, plan, now)
+	}
+}
+
+// dues returns when a message is too old by what it says, and when it is to be sent if it is a schedule that does not repeat; 0: never.
+func (s *Stream) dues(r *Record, c *conditions) (old, once int64, plan *schedule.Schedule) {
+	if s.cfg.AllowTTL {
+		if seconds, form := parseTTL(c.ttl); form == ttlSet {
+			old = expiry(r.Time, seconds)
+		}
+	}
+	if s.cfg.Schedules && len(c.schedule) > 0 {
+		if plan, _ = c.plan(); plan != nil && !plan.Repeats() {
+			at, _ := plan.Next(0, 0)
+			once = schedule.Nanos(at)
+		}
+	}
+	return old, once, plan
 }
 
 // noteDue notes when a stored message is due; 0: it is not.
@@ -103,7 +133,7 @@ func (s *Stream) dueByAge() int64 {
 // dueAtAll returns when the first message that is known is due; 0: never.
 func (s *Stream) dueAtAll() int64 {
 	due := int64(math.MaxInt64)
-	for _, d := range []int64{s.dueByAge(), s.timer.table.next} {
+	for _, d := range []int64{s.dueByAge(), s.timer.table.next, s.dueRun()} {
 		if d != 0 {
 			due = min(due, d)
 		}
@@ -130,6 +160,7 @@ func (s *Stream) Fire(q Quota, age, now int64) {
 	f := firing{s: s, q: q, age: age, now: now}
 	f.byAge()
 	s.timer.table.pass(age, mostDue, f.byTable)
+	f.bySchedule()
 	f.finish()
 }
 
@@ -146,6 +177,7 @@ type firing struct {
 	seen  map[uint64]bool   // what goes, or is replaced
 	taken map[string]uint64 // how many of a subject do, where it may have a mark
 	marks []mark
+	sends []sending
 	rec   Record
 }
 
@@ -198,15 +230,20 @@ func (f *firing) byTable(b block) (found int, due int64) {
 		} else if err != nil {
 			continue
 		}
-		at := int64(0)
-		if s.cfg.AllowTTL {
-			at = expiry(f.rec.Time, lifetime(f.rec.Header))
-		}
-		switch {
-		case at == 0:
-		case at <= f.age:
+		var c conditions
+		c.read(f.rec.Header)
+		old, once, _ := s.dues(&f.rec, &c)
+		if old != 0 && old <= f.age {
 			f.expire(&f.rec)
-		default:
+			continue
+		}
+		if once != 0 && once <= f.age {
+			if f.mind(seq) && !s.cfg.Sealed {
+				f.sends = append(f.sends, sending{seq, once})
+			}
+			once = 0
+		}
+		if at := earlier(old, once); at != 0 {
 			next = min(next, at)
 		}
 	}
@@ -216,7 +253,7 @@ func (f *firing) byTable(b block) (found int, due int64) {
 	return f.count() - before, next
 }
 
-func (f *firing) count() int { return len(f.gone) + len(f.marks) }
+func (f *firing) count() int { return len(f.gone) + len(f.marks) + len(f.sends) }
 
 // retry has it looked again in a while.
 func (f *firing) retry() { f.s.later = f.age + int64(unreadableFor) }
@@ -285,6 +322,7 @@ func (f *firing) finish() {
 	if len(bare) > 0 {
 		s.over.push(Change{Kind: Remove, Seqs: bare}, 0)
 	}
+	f.sendAll()
 }
 
 // removal is the change that takes out what goes.
@@ -324,7 +362,7 @@ func (f *firing) produce(r *Record, replaced uint64) Reason {
 	if s.log.Knows(r.Subject) != nil {
 		return Unread
 	}
-	var c conditions
+	c := conditions{now: f.now}
 	c.read(r.Header)
 	a := s.admit(&c, r)
 	s.take(r, &a, f.now, wanted)

@@ -32,13 +32,15 @@ func FuzzHeaders(f *testing.F) {
 // FuzzChange reads any bytes as a change.
 func FuzzChange(f *testing.F) {
 	f.Add(AppendChange(nil, Change{Kind: Purge, Seq: 300, Keep: 2, Filter: "a.*"}))
+	f.Add(AppendChange(nil, Change{Kind: Skip, Seq: 3, Time: 4, Filter: "a", scheduler: "b", next: 5}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := ParseChange(b)
 		if err != nil {
 			return
 		}
 		again, err := ParseChange(AppendChange(nil, c))
-		if err != nil || again.Kind != c.Kind || again.Seq != c.Seq || again.Keep != c.Keep || again.Filter != c.Filter {
+		if err != nil || again.Kind != c.Kind || again.Seq != c.Seq || again.Keep != c.Keep || again.Filter != c.Filter ||
+			again.scheduler != c.scheduler || again.next != c.next {
 			t.Fatalf("%+v: %+v, %v", c, again, err)
 		}
 	})

@@ -18,6 +18,14 @@ type conditions struct {
 	schedule          []byte
 	scheduler         []byte
 	scheduleNext      []byte
+	zone              []byte // of the schedule
+	target, origin    []byte // subjects: where it sends to, and of what it sends the last message
+	scheduleTTL       []byte // of what it sends
+	scheduleRollup    []byte
+
+	zoned   bool  // there is a zone, if it has no name
+	now     int64 // the time, for schedules
+	changed bool  // the header has got more lines
 }
 
 var (
@@ -78,6 +86,17 @@ func (c *conditions) set(name, value []byte) bool {
 		to = &c.scheduler
 	case "Schedule-Next":
 		to = &c.scheduleNext
+	case "Schedule-Time-Zone":
+		c.zoned = true
+		to = &c.zone
+	case "Schedule-Target":
+		to = &c.target
+	case "Schedule-Source":
+		to = &c.origin
+	case "Schedule-TTL":
+		to = &c.scheduleTTL
+	case "Schedule-Rollup":
+		to = &c.scheduleRollup
 	default:
 		return false
 	}

@@ -91,6 +91,11 @@ const (
 	nameRollup = "Nats-Rollup"
 	nameMarker = "Nats-Marker-Reason"
 	nameKV     = "KV-Operation"
+	nameID     = "Nats-Msg-Id"
+
+	nameSchedule  = "Nats-Schedule"
+	nameScheduler = "Nats-Scheduler"
+	nameNext      = "Nats-Schedule-Next"
 )
 
 // markerHeader is what a marker says: that the last message of its subject was too old.

@@ -1,6 +1,9 @@
 package stream
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // lineOf returns the value of the first line of a header with a name.
 func lineOf(header []byte, name string) (value []byte, ok bool) {
@@ -55,3 +58,21 @@ func WithLine(header []byte, name string, value []byte) []byte {
 }
 
 const version = "NATS/1.0\r\n"
+
+// withoutLines returns a header without the lines that begin with one of some texts; nil if nothing is left. What there was is not
+// changed.
+func withoutLines(header []byte, begins ...string) []byte {
+	if len(header) < len(version) {
+		return nil
+	}
+	b := append(make([]byte, 0, len(header)), header[:len(version)]...)
+	for line := range bytes.SplitAfterSeq(header[len(version):], crlf) {
+		if !slices.ContainsFunc(begins, func(p string) bool { return bytes.HasPrefix(line, []byte(p)) }) {
+			b = append(b, line...)
+		}
+	}
+	if len(b) <= len(version)+len(crlf) {
+		return nil
+	}
+	return b
+}

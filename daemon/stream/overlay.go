@@ -55,7 +55,7 @@ func (o *overlay) count(c *Change, by int) {
 	if c.removes() {
 		o.removers += by
 	}
-	if !c.arrives() || c.Kind == Skip && c.rollup != noRollup {
+	if !c.arrives() || c.Kind == Skip && c.rollup != noRollup || c.next == over {
 		o.others += by
 	}
 	if c.rollup == rollupAll {

@@ -24,15 +24,21 @@ const (
 	WrongSequence    // of the subject or the stream; the verdict has the actual one
 	MissingSequence  // a subject to look at without a sequence
 	ScheduleDisabled //
-	ScheduleInvalid  // Nats-Scheduler or Nats-Schedule-Next where they may not be
-	SourceHeader     // Nats-Stream-Source comes from streams only
-	WrongLastID      // the verdict has the actual one
-	RollupDenied     //
-	RollupInvalid    // the verdict has the value
-	NotInBatch       // a sequence is expected that what the batch has before has changed
-	KnownInBatch     // the id of a message is known, or twice in the batch; the verdict has the sequence
-	HeaderInBatch    // which may not be in one; the verdict has its name
-	RollupInBatch    // of what the batch has before; the verdict has the value
+	SchedulerInvalid // Nats-Scheduler or Nats-Schedule-Next where they may not be
+	SchedulePattern
+	ScheduleZone
+	ScheduleTarget
+	ScheduleSource
+	ScheduleTTL
+	ScheduleRollup
+	SourceHeader  // Nats-Stream-Source comes from streams only
+	WrongLastID   // the verdict has the actual one
+	RollupDenied  //
+	RollupInvalid // the verdict has the value
+	NotInBatch    // a sequence is expected that what the batch has before has changed
+	KnownInBatch  // the id of a message is known, or twice in the batch; the verdict has the sequence
+	HeaderInBatch // which may not be in one; the verdict has its name
+	RollupInBatch // of what the batch has before; the verdict has the value
 	ServerFull
 	AccountFull
 	TooManyMessages // the stream is full and refuses

@@ -110,7 +110,9 @@ func (s *Stream) Pending() int { return len(s.over.pending()) }
 func (s *Stream) IDs() int { return s.known.len() }
 
 // IDBytes returns what they take in memory, and what is known of when messages are due.
-func (s *Stream) IDBytes() int64 { return s.known.bytes() + s.timer.table.bytes() }
+func (s *Stream) IDBytes() int64 {
+	return s.known.bytes() + s.timer.table.bytes() + int64(len(s.timer.runs))*runSize
+}
 
 // Next returns the change that [Stream.Apply] will apply. Something must be pending.
 func (s *Stream) Next() *Change { return &s.over.pending()[0] }
@@ -140,7 +142,7 @@ func (s *Stream) Configure(cfg Config) error {
 	if !s.over.empty() {
 		panic("stream: the configuration changes while messages are pending")
 	}
-	again := s.timer.on && cfg.timed() != s.cfg.timed()
+	again := s.timer.on && (cfg.AllowTTL != s.cfg.AllowTTL || cfg.Schedules != s.cfg.Schedules)
 	s.cfg = cfg
 	s.timer.aged, s.timer.oldest = 0, 0
 	if again {

@@ -104,7 +104,6 @@ func (c *StreamConfig) Unbuilt() *Error {
 		asked bool
 		what  string
 	}{
-		{c.AllowSchedules, "allow_msg_schedules"},
 		{c.PersistMode != PersistDefault, "persist_mode " + c.PersistMode.String()},
 	} {
 		if f.asked {

@@ -93,11 +93,16 @@ const (
 	MirrorWithSchedules     Code = 10186
 	SourceWithSchedules     Code = 10187
 	SchedulesDisabled       Code = 10188
+	SchedulePattern         Code = 10189
+	ScheduleTarget          Code = 10190
+	ScheduleTTL             Code = 10191
+	ScheduleRollup          Code = 10192
 	MissingSubjectSequence  Code = 10193
 	MirrorWithAtomic        Code = 10198
 	AtomicTooLarge          Code = 10199
 	AtomicCommit            Code = 10200
 	AtomicDuplicate         Code = 10201
+	ScheduleSource          Code = 10203
 	BatchDisabled           Code = 10205
 	BatchPattern            Code = 10206
 	BatchInvalidID          Code = 10207
@@ -106,6 +111,7 @@ const (
 	AtomicTooMany           Code = 10210
 	BatchTooMany            Code = 10211
 	SchedulerInvalid        Code = 10212
+	ScheduleZone            Code = 10223
 	MirrorConsumerInvalid   Code = 10213
 	MirrorNeedsFlowAcks     Code = 10214
 	SourceConsumerInvalid   Code = 10215

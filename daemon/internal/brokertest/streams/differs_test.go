@@ -20,8 +20,13 @@ var differs = []struct {
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","max_bytes":100}`, `req S one`, `req S ` + strings.Repeat("x", 200), `req $JS.API.STREAM.INFO.S`,
 	}, `"messages":0,"bytes":0,"first_seq":3,`, `{"error":{"code":503,"err_code":10077,"description":"message too large"},"stream":"S`},
 	{"a stream with features that are not in this version", []string{
-		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","allow_msg_schedules":true}`,
-	}, `"did_create":true`, `"err_code":10052,"description":"allow_msg_schedules is not available in this version of nats-broker"`},
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","persist_mode":"async"}`,
+	}, `"did_create":true`, `"err_code":10052,"description":"persist_mode async is not available in this version of nats-broker"`},
+	{"a schedule that sends to a subject on which something is done", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","subjects":["a","b","$JS.API.CONSUMER.MSG.NEXT.T.none"],"storage":"%kind","no_ack":true,"allow_msg_schedules":true}`,
+		`head Nats-Schedule: @at 2100-01-01T00:00:00Z`, `head Nats-Schedule-Target: $JS.API.CONSUMER.MSG.NEXT.T.none`, `pub a x`, `pub b y`,
+		`await "b":1 $JS.API.STREAM.INFO.S {"subjects_filter":"b"}`, `req $JS.API.STREAM.INFO.S`,
+	}, `"messages":2,`, `"messages":1,`},
 	{"a stream, consumer, purge or reset at a sequence above 10^18", []string{
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","first_seq":1000000000000000001}`,
 	}, `"first_seq":1000000000000000001,`, `"err_code":10052,"description":"first sequence must not be above 1000000000000000000"`},

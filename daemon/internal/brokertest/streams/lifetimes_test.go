@@ -114,3 +114,59 @@ func TestLivesEndAfterAKill(t *testing.T) {
 		t.Fatal(got)
 	}
 }
+
+// TestClientSchedules schedules messages as the Go client does, in each form, and compares what comes.
+func TestClientSchedules(t *testing.T) {
+	theirs, ours := pair(t, "")
+	said := make(chan [2]string, 2)
+	for i, p := range []*peer{theirs, ours} {
+		go func() { said <- [2]string{fmt.Sprint(i), scheduled(p)} }()
+	}
+	by := map[string]string{}
+	for range 2 {
+		s := <-said
+		by[s[0]] = s[1]
+	}
+	if by["0"] != by["1"] {
+		t.Error(diff(by["0"], by["1"]))
+	}
+}
+
+func scheduled(p *peer) string {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	js := must(jetstream.New(p.nc))
+	s := must(js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}, AllowMsgSchedules: true, AllowMsgTTL: true}))
+	var out strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
+	must(js.Publish(ctx, "s.from", []byte("source")))
+	for _, x := range []struct {
+		name string
+		o    []jetstream.PublishOpt
+	}{
+		{"at", []jetstream.PublishOpt{jetstream.WithScheduleAt(time.Now().Add(time.Second))}},
+		{"past", []jetstream.PublishOpt{jetstream.WithScheduleAt(time.Now().Add(-time.Hour)), jetstream.WithScheduleRollup()}},
+		{"source", []jetstream.PublishOpt{jetstream.WithScheduleAt(time.Now()), jetstream.WithScheduleSource("s.from"), jetstream.WithScheduleTTL(time.Hour)}},
+		{"every", []jetstream.PublishOpt{jetstream.WithScheduleEvery(time.Second), jetstream.WithScheduleTTLNever()}},
+		{"cron", []jetstream.PublishOpt{jetstream.WithScheduleCron("* * * * * *"), jetstream.WithScheduleTimeZone("Asia/Kathmandu")}},
+		{"yearly", []jetstream.PublishOpt{jetstream.WithScheduleCron("@yearly")}},
+		{"zone", []jetstream.PublishOpt{jetstream.WithScheduleCron("@yearly"), jetstream.WithScheduleTimeZone("Nowhere")}},
+		{"short", []jetstream.PublishOpt{jetstream.WithScheduleEvery(time.Millisecond)}},
+	} {
+		_, err := js.Publish(ctx, "s.when."+x.name, []byte(x.name), append(x.o, jetstream.WithScheduleTarget("s.to."+x.name))...)
+		say("%s: %v", x.name, err)
+		if err != nil || x.name == "yearly" {
+			continue
+		}
+		c := must(s.CreateConsumer(ctx, jetstream.ConsumerConfig{Name: x.name, AckPolicy: jetstream.AckNonePolicy, FilterSubject: "s.to." + x.name}))
+		m := must(c.Next(jetstream.FetchMaxWait(patience)))
+		next := m.Headers().Get("Nats-Schedule-Next")
+		if at, err := time.Parse(time.RFC3339Nano, next); err == nil {
+			_, offset := at.Zone()
+			next = fmt.Sprintf("in %d minutes or less, %d nanoseconds, %d seconds from UTC", 1+int(time.Until(at).Minutes()), at.Nanosecond(), offset)
+		}
+		say("  %s: %s by %s, next %s, ttl %s, rollup %s", m.Subject(), m.Data(), m.Headers().Get("Nats-Scheduler"), next, m.Headers().Get("Nats-TTL"), m.Headers().Get("Nats-Rollup"))
+		must(0, s.Purge(ctx, jetstream.WithPurgeSubject("s.when."+x.name)))
+	}
+	return out.String()
+}
