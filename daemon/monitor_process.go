@@ -54,6 +54,7 @@ func (s logSource) Tail(after uint64, limit int) []monitor.LogLine {
 // each configuration.
 type configSource struct {
 	active func() *config.Config
+	text   func(*config.Config) (*config.Config, bool) // see [Daemon.textOf]
 
 	mu    sync.Mutex // leaf lock
 	of    *config.Config
@@ -65,7 +66,11 @@ func (s *configSource) Settings() []monitor.Setting {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of != cfg {
-		s.of, s.shown = cfg, listSettings(cfg)
+		from := cfg
+		if again, ok := s.text(cfg); ok {
+			from = again
+		}
+		s.of, s.shown = cfg, listSettings(from)
 	}
 	return s.shown
 }

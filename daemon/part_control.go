@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"github.com/nats-broker/nats-broker/daemon/config"
@@ -97,7 +98,16 @@ func (p *controlPart) Control(ctx context.Context, req control.Request, peer con
 	case control.VerbStatus:
 		return control.Response{OK: true, Status: d.status()}
 	case control.VerbHealth:
-		return d.healthTarget()
+		return d.healthTarget(0)
+	case control.VerbLatency:
+		var q control.Latency
+		switch err := decodeQuestion(&req, &q); {
+		case err != nil:
+			return control.Response{Error: err.Error()}
+		case q.For < 0 || q.For > control.MaxLatency:
+			return control.Response{Error: fmt.Sprintf("round trips are measured for at most %s", control.MaxLatency)}
+		}
+		return d.healthTarget(q.For)
 	case control.VerbLogLevel:
 		return d.logLevels(req.Levels, peer)
 	case control.VerbReload, control.VerbStop, control.VerbDrain, control.VerbUpgrade, control.VerbPause, control.VerbResume:

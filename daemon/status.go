@@ -205,8 +205,8 @@ func (d *Daemon) listeners() []control.Listener {
 	return list
 }
 
-// healthTarget tells `nats-broker health` where to connect.
-func (d *Daemon) healthTarget() control.Response {
+// healthTarget tells `nats-broker health` where to connect. lasts is for how long, if not for a moment.
+func (d *Daemon) healthTarget(lasts time.Duration) control.Response {
 	h := &control.Health{}
 	for _, c := range d.core.current() {
 		h.Addrs = append(h.Addrs, reachable(c.addr()))
@@ -218,7 +218,7 @@ func (d *Daemon) healthTarget() control.Response {
 		h.TLS, h.First = true, t.Options().First
 	}
 	if d.gate.Requires().Auth {
-		ticket := d.gate.tickets.issue()
+		ticket := d.gate.tickets.issue(lasts)
 		h.User, h.Token, h.Subject = ticketUser, ticket.secret, ticket.subject
 	}
 	return control.Response{OK: true, Health: h}

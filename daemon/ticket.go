@@ -25,6 +25,7 @@ type ticket struct {
 	secret  string
 	subject string
 	expires time.Time
+	lasts   time.Duration // how long the connection may, beyond that
 }
 
 // tickets are those not yet used.
@@ -33,9 +34,9 @@ type tickets struct {
 	open []ticket
 }
 
-// issue makes a ticket.
-func (t *tickets) issue() ticket {
-	n := ticket{secret: rand.Text(), subject: "_HEALTH." + rand.Text(), expires: time.Now().Add(ticketLife)}
+// issue makes a ticket. lasts is how long its connection may last, beyond the life of the ticket itself.
+func (t *tickets) issue(lasts time.Duration) ticket {
+	n := ticket{secret: rand.Text(), subject: "_HEALTH." + rand.Text(), expires: time.Now().Add(ticketLife), lasts: lasts}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.open) >= maxTickets {
@@ -66,7 +67,7 @@ func (t *tickets) redeem(r *broker.AuthRequest) *broker.Identity {
 		if err != nil {
 			return nil
 		}
-		return &broker.Identity{Account: broker.GlobalAccount, User: ticketUser, Permissions: rights{rules}, Expires: n.expires}
+		return &broker.Identity{Account: broker.GlobalAccount, User: ticketUser, Permissions: rights{rules}, Expires: n.expires.Add(n.lasts)}
 	}
 	return nil
 }

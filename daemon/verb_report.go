@@ -27,11 +27,7 @@ const reportedLog = 2000 // lines
 // reportParts are the broker's files of a report.
 var reportParts = []reportPart{
 	{"version.txt", "program, build and command line", (*Daemon).reportVersion},
-	{"configuration.conf", "effective configuration with the origin of each value, secrets masked", func(d *Daemon) ([]byte, error) {
-		var b bytes.Buffer
-		err := d.active.Load().cfg.Show(&b, true, true)
-		return b.Bytes(), err
-	}},
+	{"configuration.conf", "effective configuration with the origin of each value, secrets masked", (*Daemon).effective},
 	{"status.json", "what nats-broker status --json says", func(d *Daemon) ([]byte, error) { return indented(d.status()) }},
 	{"health.json", "what nats-broker health --json says", func(d *Daemon) ([]byte, error) {
 		list, err := d.healthChecks(&control.ChecksQuery{CertWarn: 30, CertCritical: 7, LimitWarn: 80, LimitCritical: 95}, control.Peer{})

@@ -21,7 +21,7 @@ func (d *Daemon) monitorSource() monitor.Source {
 		Accounts:      accountSource{b: d.broker, label: d.accountName, detail: d.accountDetail, leafs: d.leaf.account},
 		Health:        healthSource{d},
 		Process:       processSource{d},
-		Config:        &configSource{active: func() *config.Config { return d.active.Load().cfg }},
+		Config:        &configSource{active: func() *config.Config { return d.active.Load().cfg }, text: d.textOf},
 		Log:           logSource{d.logs},
 	}
 	if d.cluster.hub != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -15,13 +16,8 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/control"
 )
 
-const healthUsage = `Usage: nats-broker health [options]
-
-Sends a message through the client port and waits for it: the check a health
-check wants. Without --server the running broker is asked where it listens, and
-where clients need credentials, lets this one connection in for one subject.
-
-    --server URL       connect here instead of asking on the control socket
+// connectFlags describes the flags of healthFlags.
+const connectFlags = `    --server URL       connect here instead of asking on the control socket
     --user USER        user to connect as; --password-file FILE holds the password
     --password-file FILE
     --token-file FILE  token to connect with
@@ -32,7 +28,15 @@ where clients need credentials, lets this one connection in for one subject.
     --tlscert FILE, --tlskey FILE
                        certificate and key to present where clients need one
     --subject SUBJECT  subject to use (default: a new inbox)
-    --quiet            print nothing when all is well
+`
+
+const healthUsage = `Usage: nats-broker health [options]
+
+Sends a message through the client port and waits for it: the check a health
+check wants. Without --server the running broker is asked where it listens, and
+where clients need credentials, lets this one connection in for one subject.
+
+` + connectFlags + `    --quiet            print nothing when all is well
 
 With one of these options the broker is asked how it is, in checks with names:
 state, listeners, certificates, cluster, leafnodes, clients, configuration, disk
@@ -62,20 +66,28 @@ type healthFlags struct {
 	quiet                                              bool
 }
 
+// define makes the flags that say how to connect.
+func (f *healthFlags) define(fs *flag.FlagSet) {
+	fs.StringVar(&f.server, "server", "", "")
+	fs.StringVar(&f.user, "user", "", "")
+	fs.StringVar(&f.passwordFile, "password-file", "", "")
+	fs.StringVar(&f.tokenFile, "token-file", "", "")
+	fs.StringVar(&f.creds, "creds", "", "")
+	fs.StringVar(&f.nkey, "nkey", "", "")
+	fs.StringVar(&f.ca, "tlsca", "", "")
+	fs.StringVar(&f.cert, "tlscert", "", "")
+	fs.StringVar(&f.key, "tlskey", "", "")
+	fs.StringVar(&f.subject, "subject", "", "")
+}
+
+// errPair is told of a certificate without its key, or the other way round.
+var errPair = errors.New("--tlscert and --tlskey belong together")
+
 // runHealth makes the round trip.
 func runHealth(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	t := newTalk("health", healthUsage, 5*time.Second, stderr)
 	var f healthFlags
-	t.fs.StringVar(&f.server, "server", "", "")
-	t.fs.StringVar(&f.user, "user", "", "")
-	t.fs.StringVar(&f.passwordFile, "password-file", "", "")
-	t.fs.StringVar(&f.tokenFile, "token-file", "", "")
-	t.fs.StringVar(&f.creds, "creds", "", "")
-	t.fs.StringVar(&f.nkey, "nkey", "", "")
-	t.fs.StringVar(&f.ca, "tlsca", "", "")
-	t.fs.StringVar(&f.cert, "tlscert", "", "")
-	t.fs.StringVar(&f.key, "tlskey", "", "")
-	t.fs.StringVar(&f.subject, "subject", "", "")
+	f.define(t.fs)
 	t.fs.BoolVar(&f.quiet, "quiet", false, "")
 	var checks checkFlags
 	checks.define(t.fs)
@@ -83,8 +95,7 @@ func runHealth(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 		return code
 	}
 	if (f.cert == "") != (f.key == "") {
-		fmt.Fprintln(stderr, "nats-broker health: --tlscert and --tlskey belong together\nTry 'nats-broker health --help'.")
-		return exitUsage
+		return misused(stderr, "health", errPair.Error())
 	}
 	if checks.wanted() {
 		return runChecks(t, &checks, f, stdout)
@@ -114,29 +125,11 @@ func runHealth(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 
 // roundTrip connects, subscribes, publishes and waits for the message.
 func roundTrip(target *control.Health, f healthFlags, timeout time.Duration) (time.Duration, error) {
-	opts, err := connectOptions(target, f, timeout)
+	nc, subject, err := dial(target, f, timeout)
 	if err != nil {
 		return 0, err
 	}
-	asked := false
-	if f.cert == "" {
-		opts = append(opts, noteAsked(&asked))
-	}
-	nc, err := nats.Connect(serverURL(target), opts...)
-	if err != nil {
-		if asked && !errors.Is(err, nats.ErrAuthorization) {
-			err = fmt.Errorf("%w; clients need a certificate here, give one with --tlscert and --tlskey", err)
-		}
-		return 0, fmt.Errorf("connecting to %s: %w", serverURL(target), err)
-	}
 	defer nc.Close()
-	subject := f.subject
-	if subject == "" {
-		subject = target.Subject
-	}
-	if subject == "" {
-		subject = nats.NewInbox()
-	}
 	began := time.Now()
 	sub, err := nc.SubscribeSync(subject)
 	if err != nil {
@@ -161,6 +154,31 @@ func roundTrip(target *control.Health, f healthFlags, timeout time.Duration) (ti
 		}
 	}
 	return 0, errors.New("the message did not come back in time")
+}
+
+// dial connects, and says on which subject messages may go round.
+func dial(target *control.Health, f healthFlags, timeout time.Duration) (nc *nats.Conn, subject string, err error) {
+	opts, err := connectOptions(target, f, timeout)
+	if err != nil {
+		return nil, "", err
+	}
+	asked := false
+	if f.cert == "" {
+		opts = append(opts, noteAsked(&asked))
+	}
+	if nc, err = nats.Connect(serverURL(target), opts...); err != nil {
+		if asked && !errors.Is(err, nats.ErrAuthorization) {
+			err = fmt.Errorf("%w; clients need a certificate here, give one with --tlscert and --tlskey", err)
+		}
+		return nil, "", fmt.Errorf("connecting to %s: %w", serverURL(target), err)
+	}
+	if subject = f.subject; subject == "" {
+		subject = target.Subject
+	}
+	if subject == "" {
+		subject = nats.NewInbox()
+	}
+	return nc, subject, nil
 }
 
 func serverURL(target *control.Health) string {

@@ -41,6 +41,7 @@ var verbs = []verb{
 	{name: "subscribers", summary: "show who would receive a message now", run: runSubscribers},
 	{name: "may", summary: "say whether a user may publish or subscribe, and why", run: runMay},
 	{name: "watch", summary: "look at messages as they go through the running broker", run: runWatch},
+	{name: "latency", summary: "measure round trips through the running broker", run: runLatency},
 	{name: "report", summary: "write a support bundle", run: runReport},
 	{name: "log-level", summary: "show or change what the running broker logs", run: runLogLevel},
 	{name: "config", summary: "check, show, compare, explain and lay out configuration", run: runConfig, sub: configVerbs},

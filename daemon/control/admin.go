@@ -11,6 +11,7 @@ const (
 	VerbChecks      = "health checks"     // ChecksQuery, []HealthCheck
 	VerbPause       = "pause"             // Pause, Paused; answered when clients are gone, if it waits for that
 	VerbResume      = "resume"            // no question; Paused
+	VerbLatency     = "latency"           // Latency; answered as VerbHealth is, for a connection that lasts so long
 	VerbReport      = "report"            // no question; ReportFile follow until the end
 	VerbMask        = "report mask"       // Text, Text: without the broker's secrets
 	VerbWatch       = "watch"             // Watch, Watching; then Watched until the end, the last with End
@@ -242,3 +243,11 @@ type Paused struct {
 	State   string `json:"state"`
 	Clients int    `json:"clients"` // that are connected
 }
+
+// Latency says for how long round trips are to be measured.
+type Latency struct {
+	For time.Duration `json:"for"`
+}
+
+// MaxLatency bounds it.
+const MaxLatency = time.Hour
