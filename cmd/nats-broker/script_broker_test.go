@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -207,36 +204,27 @@ func loggedLine(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// strangersCopy is the command where everybody may run it.
-var strangersCopy = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("/tmp", "nats-broker-stranger")
+// strangersCopy makes a copy of the command where everybody may run it, unless it is there. Another process writes it: a file that
+// this one has open for writing, a child of it that another test has just begun has open too, and then it cannot be run.
+func strangersCopy(dir string) (string, error) {
+	path := filepath.Join(dir, "stranger")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	exe, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return "", err
+	if out, err := exec.Command("install", "-m", "755", exe, path).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	in, err := os.Open("/proc/self/exe")
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	path := filepath.Join(dir, "nats-broker")
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(out, in)
-	return path, errors.Join(err, out.Close())
-})
+	return path, nil
+}
 
 func stranger(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: stranger STATUS ARG...")
 	}
-	exe, err := strangersCopy()
-	ts.Check(err)
-	ts.Defer(func() { os.RemoveAll(filepath.Dir(exe)) })
 	socket := ts.Getenv("NATS_BROKER_CONTROL_SOCKET")
 	ts.Check(os.Chmod(socket, 0o666)) // so that the broker decides, and not the file system
 	for dir := filepath.Dir(socket); dir != "/"; dir = filepath.Dir(dir) {
@@ -244,6 +232,8 @@ func stranger(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(os.Chmod(dir, 0o755))
 		}
 	}
+	exe, err := strangersCopy(filepath.Dir(socket))
+	ts.Check(err)
 	cmd := &exec.Cmd{Path: exe, Args: append([]string{"nats-broker"}, args[1:]...), Dir: "/", Env: []string{"NATS_BROKER_CONTROL_SOCKET=" + socket},
 		SysProcAttr: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}}
 	out, _ := cmd.CombinedOutput()
