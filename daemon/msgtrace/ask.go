@@ -131,15 +131,21 @@ func sampled(parent string) bool {
 // With returns a header, through its blank line, in which a field has one value in place of all it had. header may be
 // nil, and is not changed.
 func With(header []byte, name, value string) []byte {
-	b := make([]byte, 0, len(firstLine)+len(header)+len(name)+len(value)+len(": \r\n\r\n"))
+	b := make([]byte, 0, len(firstLine)+len(header)+len(name)+len(value)+len(": \r\n\r\n\r\n"))
 	if len(header) <= len("\r\n") {
-		header = []byte(firstLine + "\r\n")
+		header = []byte(firstLine)
 	}
-	for line := range bytes.Lines(header[:len(header)-len("\r\n")]) {
+	if bytes.HasSuffix(header, []byte("\r\n\r\n")) {
+		header = header[:len(header)-len("\r\n")]
+	}
+	for line := range bytes.Lines(header) {
 		if len(line) > len(name) && line[len(name)] == ':' && string(line[:len(name)]) == name {
 			continue
 		}
 		b = append(b, line...)
+	}
+	if !bytes.HasSuffix(b, []byte("\r\n")) {
+		b = append(b, "\r\n"...) // there was no blank line
 	}
 	b = append(append(append(b, name...), ": "...), value...)
 	return append(b, "\r\n\r\n"...)

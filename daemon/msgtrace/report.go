@@ -12,7 +12,8 @@ const (
 	Leaf   Kind = 4
 )
 
-// Why somebody was not given a message (nats-server 2.15.3).
+// Why somebody was not given a message (nats-server 2.15.3). That a subscription is closed, or a consumer slow, does not happen
+// here: what has ended is in no plan, and nobody is left out for being slow.
 const (
 	NotSupportedOnly = "Not delivered because remote does not support message tracing"
 	NotSupported     = "Message delivered but remote does not support message tracing so no trace event generated from there"
@@ -21,7 +22,6 @@ const (
 	SubscribeDenied  = "Not delivered because subscription denies this subject"
 	ClientClosed     = "Not delivered because client is closed"
 	LimitExceeded    = "Not delivered because auto-unsubscribe exceeded"
-	ConsumerSlow     = "Not delivered because fast producer not stalled and consumer is slow"
 )
 
 // head is what all events have.

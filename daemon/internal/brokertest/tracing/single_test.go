@@ -98,6 +98,16 @@ var single = []row{
 		w.publish("0 w w", "foo", "$JS.API.INFO", "x", dest)
 		w.collect("a reserved reply", 1)
 	}},
+	{"requests to the server", "", func(w *world) {
+		w.sub("0 - a", "inbox", "")
+		w.ask("0 - p", "$SYS.REQ.USER.INFO", 1, dest, only)
+		w.ask("0 - p", "$SYS.REQ.SERVER.PING.CONNZ", 1, dest)
+	}},
+	{"the system account", "accounts { $SYS { users: [{user: s, password: p}] } }", func(w *world) {
+		w.listen("0 s reports")
+		w.ask("0 s p", "$NRG.X", 1, dest, only)
+		w.ask("0 s p", "nobody", 1, dest)
+	}},
 	{"traceparent", "accounts { A { users: [{user: u, password: p}], msg_trace: trace } }", func(w *world) {
 		w.listen("0 u reports")
 		w.sub("0 u a", "foo", "")
