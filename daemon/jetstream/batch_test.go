@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/nats-broker/nats-broker/daemon/budget"
+	"github.com/nats-broker/nats-broker/daemon/journal"
+	"github.com/nats-broker/nats-broker/daemon/stream"
 )
 
 // batched is a message of an atomic batch.
@@ -253,5 +255,27 @@ func (n *node) lastOfEach(t *testing.T) {
 	}
 	if len(seen) > 1 {
 		t.Fatalf("messages of %v", seen)
+	}
+}
+
+// Whoever reads the journal without a server sees the messages of a batch that are stored.
+func TestFramesOfBatches(t *testing.T) {
+	var body [][]byte
+	for i := range 10 {
+		body = append(body, appendRecord(nil, &stream.Record{Subject: fmt.Append(nil, "s.", i), Payload: []byte("x")}))
+	}
+	skipped := make([]bool, 10)
+	skipped[0], skipped[8] = true, true
+	f := &journal.Frame{Kind: frameBatch, First: 5, Count: 10, Body: append([][]byte{asBits(skipped)}, body...)}
+	var seen []string
+	if err := EachMessage(f, func(r *stream.Record) { seen = append(seen, fmt.Sprintf("%d %s", r.Seq, r.Subject)) }); err != nil {
+		t.Fatal(err)
+	}
+	if n := FrameMessages(f); n != 8 || len(seen) != 8 || seen[0] != "6 s.1" || seen[7] != "14 s.9" {
+		t.Errorf("%d: %q", n, seen)
+	}
+	f.Body = [][]byte{{1}}
+	if err := EachMessage(f, func(*stream.Record) {}); err == nil {
+		t.Error("a frame that is too short is read")
 	}
 }

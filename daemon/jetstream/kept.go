@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"path/filepath"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func FrameName(k journal.Kind) string {
 	switch k {
 	case frameCatalogue:
 		return "catalogue"
-	case frameRecords, frameMirrored:
+	case frameRecords, frameMirrored, frameBatch:
 		return "messages"
 	case frameChange:
 		return "change"
@@ -92,10 +93,19 @@ func FrameChanges(f *journal.Frame) (body []byte, ok bool) {
 
 // FrameMessages reports how many messages a frame holds.
 func FrameMessages(f *journal.Frame) uint64 {
-	if f.Kind != frameRecords && f.Kind != frameMirrored {
-		return 0
+	switch f.Kind {
+	case frameRecords, frameMirrored:
+		return uint64(f.Count)
+	case frameBatch:
+		n := uint64(f.Count)
+		if skipped, err := skippedOf(f); err == nil {
+			for _, b := range skipped {
+				n -= uint64(bits.OnesCount8(b))
+			}
+		}
+		return n
 	}
-	return uint64(f.Count)
+	return 0
 }
 
 // EachMessage calls fn with the messages that a frame holds. Their slices are the frame's.
@@ -106,13 +116,23 @@ func EachMessage(f *journal.Frame, fn func(*stream.Record)) error {
 			return nil
 		})
 	}
-	body := join(f.Body)
-	for i := range FrameMessages(f) {
+	if f.Kind != frameRecords && f.Kind != frameBatch {
+		return nil
+	}
+	skipped, err := skippedOf(f)
+	if err != nil {
+		return err
+	}
+	body := join(f.Body)[len(skipped):]
+	for i := range uint64(f.Count) {
 		r, rest, err := parseRecord(body)
 		if err != nil {
 			return fmt.Errorf("message %d: %w", f.First+i, err)
 		}
 		body = rest
+		if isSkipped(skipped, i) {
+			continue
+		}
 		fn(&stream.Record{Seq: f.First + i, Time: f.Time, Subject: r.subject, Header: r.header, Payload: r.payload})
 	}
 	return nil

@@ -214,17 +214,29 @@ func (k *kept) title(f *files) string {
 	return account + " > " + stream
 }
 
+// skippedOf returns the bits in front of a frame of a batch; nil for another one.
+func skippedOf(fr *journal.Frame) ([]byte, error) {
+	if fr.Kind != frameBatch {
+		return nil, nil
+	}
+	body, n := join(fr.Body), (int(fr.Count)+7)/8
+	if len(body) < n {
+		return nil, errRecord
+	}
+	return body[:n], nil
+}
+
+// isSkipped reports whether a message of such a frame takes a sequence and is not stored.
+func isSkipped(bits []byte, i uint64) bool { return bits != nil && bits[i/8]&(1<<(i%8)) != 0 }
+
 // eachRecord calls a function for the messages of a frame, stored or not. Their memory is the journal's.
 func (k *kept) eachRecord(fr *journal.Frame, fn func(stream.Change) error) error {
-	body := join(fr.Body)
-	var skipped []byte // bits of messages that take a sequence, and are not stored
-	if fr.Kind == frameBatch {
-		n := (int(fr.Count) + 7) / 8
-		if len(body) < n {
-			return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First, errRecord)
-		}
-		skipped, body = body[:n], body[n:]
+	fr.Body = [][]byte{join(fr.Body)}
+	skipped, err := skippedOf(fr)
+	if err != nil {
+		return fmt.Errorf("stream %d: message %d: %w", k.id, fr.First, err)
 	}
+	body := fr.Body[0][len(skipped):]
 	for i := range uint64(fr.Count) {
 		r, rest, err := parseRecord(body)
 		if err != nil {
@@ -234,7 +246,7 @@ func (k *kept) eachRecord(fr *journal.Frame, fn func(stream.Change) error) error
 		c := stream.Change{Kind: stream.Append, Record: stream.Record{
 			Seq: fr.First + i, Time: fr.Time, Subject: r.subject, Header: r.header, Payload: r.payload,
 		}}
-		if skipped != nil && skipped[i/8]&(1<<(i%8)) != 0 {
+		if isSkipped(skipped, i) {
 			c = k.machine.Skipping(&c.Record)
 		}
 		if err := fn(c); err != nil {
