@@ -103,8 +103,12 @@ func (l *Lane) cut() {
 }
 
 // ReferFrom is the size from which a piece is worth to be shared: to count references
-// costs more than to copy a smaller one.
-const ReferFrom = 16 << 10
+// costs more than to copy a smaller one. KeepFrom is that for pieces that are kept for a
+// longer time than a socket takes, and all of their blocks with them.
+const (
+	ReferFrom = 8 << 10
+	KeepFrom  = 16 << 10
+)
 
 // Share appends a piece of a block without copying it. The piece must not change
 // as long as the block is shared.

@@ -50,7 +50,7 @@ func (t *tape) Stage(l *batch.Lane, m *Message) bool {
 		l.Note = "header"
 	}
 	n := 16 + len(m.Subject) + len(m.Reply)
-	large := len(m.Header)+len(m.Payload) >= batch.ReferFrom
+	large := len(m.Header)+len(m.Payload) >= batch.KeepFrom
 	if !large {
 		n += len(m.Header) + len(m.Payload)
 	}

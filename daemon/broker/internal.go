@@ -27,7 +27,7 @@ type Message struct {
 // Hold returns header and payload, the one behind the other, in counted memory, for the
 // caller to release. Large ones are not copied.
 func (m *Message) Hold() batch.Segment {
-	if m.in == nil || len(m.body) < batch.ReferFrom {
+	if m.in == nil || len(m.body) < batch.KeepFrom {
 		return batch.Copy(m.body)
 	}
 	return m.in.Hold(m.body)
@@ -36,7 +36,7 @@ func (m *Message) Hold() batch.Segment {
 // Refer appends header and payload to a lane without copying them, and reports whether it
 // did: they are small, or lie in memory that is not to be kept, otherwise.
 func (m *Message) Refer(l *batch.Lane) bool {
-	if m.in == nil || len(m.body) < batch.ReferFrom {
+	if m.in == nil || len(m.body) < batch.KeepFrom {
 		return false
 	}
 	m.in.Refer(l, m.body)

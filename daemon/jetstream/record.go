@@ -31,7 +31,7 @@ type raw struct {
 func stage(l *batch.Lane, m *broker.Message, subj []byte) {
 	header := withoutInfo(m.Header)
 	n := recordHead + len(subj) + len(m.Reply)
-	small := len(header)+len(m.Payload) < batch.ReferFrom || len(header) != len(m.Header)
+	small := len(header)+len(m.Payload) < batch.KeepFrom || len(header) != len(m.Header)
 	if small {
 		n += len(header) + len(m.Payload)
 	}
