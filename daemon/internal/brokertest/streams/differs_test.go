@@ -20,7 +20,7 @@ var differs = []struct {
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","max_bytes":100}`, `req S one`, `req S ` + strings.Repeat("x", 200), `req $JS.API.STREAM.INFO.S`,
 	}, `"messages":0,"bytes":0,"first_seq":3,`, `{"error":{"code":503,"err_code":10077,"description":"message too large"},"stream":"S`},
 	{"a stream with features that are not in this version", []string{
-		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind","persist_mode":"async"}`,
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"file","persist_mode":"async"}`,
 	}, `"did_create":true`, `"err_code":10052,"description":"persist_mode async is not available in this version of nats-broker"`},
 	{"a schedule that sends to a subject on which something is done", []string{
 		`req $JS.API.STREAM.CREATE.S {"name":"S","subjects":["a","b","$JS.API.CONSUMER.MSG.NEXT.T.none"],"storage":"%kind","no_ack":true,"allow_msg_schedules":true}`,
