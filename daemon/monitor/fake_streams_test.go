@@ -14,6 +14,7 @@ type fakeStreams struct {
 	off, unwanted      bool // not running; not configured
 	storage            Storage
 	failed, delayed    map[string]error
+	mirrored           bool          // each stream is a mirror, and has one
 	hang               chan struct{} // consumers do not answer before it is closed; nil: at once
 }
 
@@ -59,6 +60,9 @@ func (s fakeStream) Name() string { return fmt.Sprintf("S%d", s.n) }
 
 func (s fakeStream) Report() *api.StreamInfo {
 	g := s.Figures()
+	if s.f.mirrored {
+		return &api.StreamInfo{Config: &api.StreamConfig{Name: s.Name()}, Mirror: &api.SourceInfo{Name: "O", Lag: 5, Active: time.Second}}
+	}
 	return &api.StreamInfo{Config: &api.StreamConfig{Name: s.Name()}, State: api.StreamState{Msgs: g.Msgs, Bytes: g.Bytes, Consumers: g.Consumers}}
 }
 
@@ -69,6 +73,9 @@ func (s fakeStream) Figures() StreamFigures {
 func (s fakeStream) EachConsumer(visit func(*api.ConsumerInfo, time.Duration)) {
 	if s.f.hang != nil {
 		<-s.f.hang
+	}
+	if s.f.mirrored {
+		visit(&api.ConsumerInfo{Stream: s.Name(), Name: "JS_MIRROR_x", Config: &api.ConsumerConfig{Direct: true}}, 0)
 	}
 	for i := range s.f.consumers {
 		visit(&api.ConsumerInfo{Stream: s.Name(), Name: fmt.Sprintf("c%d", i), NumPending: uint64(s.n), NumAckPending: i,

@@ -15,7 +15,7 @@ type JszOptions struct {
 	Accounts         bool   `json:"accounts,omitempty"`
 	Streams          bool   `json:"streams,omitempty"`
 	Consumers        bool   `json:"consumer,omitempty"`
-	DirectConsumers  bool   `json:"direct_consumer,omitempty"` // those that servers make for themselves; there are none here
+	DirectConsumers  bool   `json:"direct_consumer,omitempty"` // those that mirrors and sources have
 	Config           bool   `json:"config,omitempty"`
 	LeaderOnly       bool   `json:"leader_only,omitempty"` // a server on its own leads
 	Offset           int    `json:"offset,omitempty"`      // in the list of accounts
@@ -60,6 +60,9 @@ type JszStream struct {
 	Config    *api.StreamConfig   `json:"config,omitempty"`
 	State     api.StreamState     `json:"state"`
 	Consumers []*api.ConsumerInfo `json:"consumer_detail,omitempty"`
+	Direct    []*api.ConsumerInfo `json:"direct_consumer_detail,omitempty"`
+	Mirror    *api.SourceInfo     `json:"mirror,omitempty"`
+	Sources   []*api.SourceInfo   `json:"sources,omitempty"`
 }
 
 // errNotLeader refuses ?leader-only= on a server that leads nothing.
@@ -134,17 +137,24 @@ func (o *JszOptions) detail(a *JetStreamAccount, pace *pacer) *JszAccount {
 	for _, s := range a.Streams {
 		pace.step()
 		i := s.Report()
-		d := JszStream{Name: s.Name(), Created: i.Created, Cluster: i.Cluster, State: i.State}
+		d := JszStream{Name: s.Name(), Created: i.Created, Cluster: i.Cluster, State: i.State, Mirror: i.Mirror, Sources: i.Sources}
 		if o.Config {
 			d.Config = i.Config
 		}
 		if o.Consumers {
 			s.EachConsumer(func(c *api.ConsumerInfo, _ time.Duration) {
 				pace.step()
+				to := &d.Consumers
+				if c.Config != nil && c.Config.Direct {
+					if !o.DirectConsumers {
+						return
+					}
+					to = &d.Direct
+				}
 				if !o.Config {
 					c.Config = nil
 				}
-				d.Consumers = append(d.Consumers, c)
+				*to = append(*to, c)
 			})
 		}
 		z.Streams = append(z.Streams, d)

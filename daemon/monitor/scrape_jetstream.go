@@ -161,6 +161,9 @@ func consumersOf(accounts []JetStreamAccount) (list []consumerRow) {
 		for _, st := range a.Streams {
 			st.EachConsumer(func(c *api.ConsumerInfo, unacked time.Duration) {
 				pace.step()
+				if c.Config != nil && c.Config.Direct {
+					return // of a mirror or a source, for as long as that listens
+				}
 				row := newConsumerRow(a, c, unacked)
 				n++
 				if n > maxConsumers && len(most.rows) == maxConsumers {
