@@ -48,11 +48,11 @@ type JetStreamLimits struct {
 	MaxRequestBatch int           `json:"max_request_batch,omitempty"`
 	MaxAckPending   int           `json:"max_ack_pending,omitempty"`
 	MaxHAAssets     int           `json:"max_ha_assets,omitempty"`
+	Duplicates      time.Duration `json:"max_duplicate_window,omitempty"`
 	BatchPerStream  int           `json:"max_batch_inflight_per_stream,omitempty"`
 	BatchTotal      int           `json:"max_batch_inflight_total,omitempty"`
 	BatchMsgs       int           `json:"max_batch_size,omitempty"`
 	BatchTimeout    time.Duration `json:"max_batch_timeout,omitempty"`
-	Duplicates      time.Duration `json:"max_duplicate_window,omitempty"`
 	MaxConsumers    int           `json:"default_max_consumers,omitempty"` // -1: any
 }
 
