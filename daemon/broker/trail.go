@@ -70,8 +70,10 @@ func (a *Account) tracing() Tracing {
 }
 
 // mayTrace reports whether a message with a header may ask for a report.
-func (a *Account) mayTrace(f *proto.Frame) bool {
-	switch msgtrace.Asks(f.Body[:f.Hdr]) {
+func (a *Account) mayTrace(f *proto.Frame) bool { return a.mayTraceBy(f.Body[:f.Hdr]) }
+
+func (a *Account) mayTraceBy(header []byte) bool {
+	switch msgtrace.Asks(header) {
 	case msgtrace.Directly:
 		return true
 	case msgtrace.ByParent:
@@ -83,10 +85,11 @@ func (a *Account) mayTrace(f *proto.Frame) bool {
 // silent returns how many of k messages that stand in the input one behind the other, each length bytes long, come before
 // one that may ask for a report. f is the first, which does not.
 func (s *sender) silent(f *proto.Frame, buf []byte, length, k int) int {
-	was, at := f.Body, length-len(f.Body)
-	defer func() { f.Body = was }()
-	for i := 1; i < k; i++ {
-		if f.Body = buf[i*length+at : (i+1)*length]; s.acc.mayTrace(f) {
+	if f.Hdr < msgtrace.Shortest {
+		return k
+	}
+	for i, at := 1, 2*length-len(f.Body); i < k; i, at = i+1, at+length {
+		if s.acc.mayTraceBy(buf[at : at+f.Hdr]) {
 			return i
 		}
 	}

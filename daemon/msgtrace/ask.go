@@ -30,15 +30,15 @@ const (
 	ByParent     // it is part of a trace that begins elsewhere: the account may want to know
 )
 
-const (
-	firstLine = "NATS/1.0\r\n"
-	shortest  = len(firstLine) + len(parentField) + len(":\r\n")
-)
+const firstLine = "NATS/1.0\r\n"
+
+// Shortest is the length below which a header asks for nothing.
+const Shortest = len(firstLine) + len(parentField) + len(":\r\n")
 
 // Asks looks for a field by which a message may ask for a report. It is quick and allocates
 // nothing; [Read] finds out whether the message does ask.
 func Asks(header []byte) (a Ask) {
-	if len(header) < shortest {
+	if len(header) < Shortest {
 		return Nothing
 	}
 	for {
