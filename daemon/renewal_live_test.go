@@ -45,7 +45,7 @@ func TestHalfRenewedPairIsWaitedFor(t *testing.T) {
 			t.Run(fmt.Sprintf("asked %t, key first %t", asked, keyFirst), func(t *testing.T) {
 				pair, next := certtest.SelfSigned(t, "old"), certtest.SelfSigned(t, "new")
 				s, head, socket := watched(t)
-				conf := head + fmt.Sprintf("config_watch: %t\nauthorization { user: a, password: b }\ntls { cert_file: %q, key_file: %q, handshake_first: true }\n",
+				conf := head + fmt.Sprintf("config_watch: %t\nauthorization { user: a, password: b }\ntls { cert_file: %q, key_file: %q, handshake_first: true, timeout: 20 }\n",
 					!asked, pair.CertFile, pair.KeyFile)
 				s.SetConfig(conf)
 				if code, out := verb(t, socket, "reload"); code != 0 {
@@ -116,7 +116,7 @@ func TestStartWithHalfRenewedPair(t *testing.T) {
 		time.Sleep(500 * time.Millisecond) // the broker has looked at the files meanwhile, most likely
 		_ = os.Rename(next.KeyFile, pair.KeyFile)
 	}()
-	s, socket := controlled(t, fmt.Sprintf("tls { cert_file: %q, key_file: %q, handshake_first: true }\n", pair.CertFile, pair.KeyFile))
+	s, socket := controlled(t, fmt.Sprintf("tls { cert_file: %q, key_file: %q, handshake_first: true, timeout: 20 }\n", pair.CertFile, pair.KeyFile))
 	t.Cleanup(func() { verb(t, socket, "stop") })
 	if name := shownBy(t, s); name != "new" {
 		t.Errorf("%q is shown", name)

@@ -67,13 +67,13 @@ func returningTo(t *testing.T, s *brokertest.Server, certs ...tls.Certificate) *
 // tls_handover off nothing that opens a ticket leaves the process.
 func TestUpgradeKeepsTickets(t *testing.T) {
 	server := certtest.SelfSigned(t, "server")
-	s, socket := controlled(t, secureConfig(server, server, ""))
+	s, socket := controlled(t, secureConfig(server, server, "timeout: 20"))
 	conf := rewriting(t, s, socket)
 	t.Cleanup(func() { verb(t, socket, "stop") })
 	r := returningTo(t, s)
 	r.comes(false)
 	stays := r.comes(true)
-	conf.set(secureConfig(server, server, "timeout: 5") + "max_payload: 1000\n")
+	conf.set(secureConfig(server, server, "timeout: 30") + "max_payload: 1000\n")
 	if code, out := verb(t, socket, "reload"); code != 0 {
 		t.Fatalf("reload exits %d: %s", code, out)
 	}
@@ -90,7 +90,7 @@ func TestUpgradeKeepsTickets(t *testing.T) {
 		}
 		r.comes(true)
 	}
-	conf.set(secureConfig(server, server, "") + "tls_handover: false\n")
+	conf.set(secureConfig(server, server, "timeout: 20") + "tls_handover: false\n")
 	if code, out := verb(t, socket, "reload"); code != 0 {
 		t.Fatalf("reload exits %d: %s", code, out)
 	}
@@ -111,7 +111,7 @@ func TestTicketsMapCertificates(t *testing.T) {
 	conf := rewriting(t, s, socket)
 	t.Cleanup(func() { verb(t, socket, "stop") })
 	users := func(authority certtest.Pair, names ...string) string {
-		return secureConfig(server, authority, "verify_and_map: true") + "authorization { users: [ {user: " + strings.Join(names, "}, {user: ") + "} ] }\n"
+		return secureConfig(server, authority, "verify_and_map: true, timeout: 20") + "authorization { users: [ {user: " + strings.Join(names, "}, {user: ") + "} ] }\n"
 	}
 	for _, c := range []struct {
 		name string

@@ -95,7 +95,7 @@ func TestTicketsResume(t *testing.T) {
 		max   uint16
 	}{{"1.3", false, 0}, {"1.3 carried", true, 0}, {"1.2", true, tls.VersionTLS12}} {
 		t.Run(c.name, func(t *testing.T) {
-			o := TLSOptions{Certificates: []KeyPair{pair}, Carry: c.carry, Tickets: NewTicketKeys()}
+			o := TLSOptions{Certificates: []KeyPair{pair}, Carry: c.carry, Tickets: NewTicketKeys(), Timeout: time.Minute}
 			v := newVisitor(t)
 			v.config.MaxVersion = c.max
 			m := loadTLS(t, o)
@@ -130,7 +130,7 @@ func TestTicketsAndCertificates(t *testing.T) {
 	}
 	client := old.Issue("client", x509.Certificate{})
 	pin := Fingerprint(client.Cert)
-	asks := TLSOptions{Certificates: []KeyPair{writePair(t, "server")}, CAFile: both, Verify: true, Carry: true, Tickets: NewTicketKeys()}
+	asks := TLSOptions{Certificates: []KeyPair{writePair(t, "server")}, CAFile: both, Verify: true, Carry: true, Tickets: NewTicketKeys(), Timeout: time.Minute}
 	with := func(f func(*TLSOptions)) *TLS {
 		o := asks
 		f(&o)
@@ -250,7 +250,7 @@ func TestTicketsTurn(t *testing.T) {
 		t.Errorf("keys of the future: %v", list)
 	}
 
-	v, m := newVisitor(t), loadTLS(t, TLSOptions{Certificates: []KeyPair{writePair(t, "server")}, Tickets: keys})
+	v, m := newVisitor(t), loadTLS(t, TLSOptions{Certificates: []KeyPair{writePair(t, "server")}, Tickets: keys, Timeout: time.Minute})
 	v.comes(m, false)
 	for range ticketLife/time.Hour - 1 {
 		now = now.Add(time.Hour)
@@ -266,7 +266,7 @@ func TestTicketsContinue(t *testing.T) {
 	pair := writePair(t, "server")
 	first, next := NewTicketKeys(), NewTicketKeys()
 	with := func(k *TicketKeys) *TLS {
-		return loadTLS(t, TLSOptions{Certificates: []KeyPair{pair}, Carry: true, Tickets: k})
+		return loadTLS(t, TLSOptions{Certificates: []KeyPair{pair}, Carry: true, Tickets: k, Timeout: time.Minute})
 	}
 	v := newVisitor(t)
 	v.comes(with(first), false)
