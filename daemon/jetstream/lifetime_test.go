@@ -167,7 +167,7 @@ func TestShortLivesEndByThemselves(t *testing.T) {
 		ok(n.js.PublishAsync("busy.2", nil))
 	}
 	n.await("a stream that is used", func() bool {
-		ok(n.js.PublishAsync("busy.2", nil))
+		ok(n.js.Publish(n.ctx, "busy.2", nil))
 		return messages("busy") == 1
 	})
 	n.await("a stream that nobody uses", func() bool { return messages("idle") == 0 })
