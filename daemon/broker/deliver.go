@@ -77,7 +77,7 @@ func (s *sender) publish(p *plan, f *proto.Frame) bool {
 
 // deliver is publish without counting.
 func (s *sender) deliver(p *plan, f *proto.Frame) bool {
-	if one := p.one; one != nil && f.Tail != nil && (f.Hdr <= 0 || one.client.has(flagHeaders)) {
+	if one := p.one; one != nil && f.Tail != nil && f.Shown == nil && (f.Hdr <= 0 || one.client.has(flagHeaders)) {
 		l, prefix := s.laneOfOne(p), p.prefixFor(f)
 		if !s.byReference(f.Size) {
 			b := l.Reserve(len(prefix) + len(f.Tail))

@@ -104,9 +104,9 @@ func TestPublisherPublishesAsAClient(t *testing.T) {
 // A message can be shown under another subject than that by which it finds its receivers.
 func TestShownSubject(t *testing.T) {
 	b, addr := shared(t,
-		AccountOptions{Name: "A", Exports: []ServiceExport{{Subject: "next"}}},
+		AccountOptions{Name: "A", Exports: []ServiceExport{{Subject: "next"}, {Subject: "more", Streamed: true}}},
 		AccountOptions{Name: "B", Streams: []StreamImport{{Account: "A", Subject: "to.*"}, {Account: "A", Subject: "to.*", Local: "here.*"}},
-			Services: []ServiceImport{{Account: "A", Subject: "next"}}})
+			Services: []ServiceImport{{Account: "A", Subject: "next"}, {Account: "A", Subject: "more"}}})
 	as := func(user, subs string) *peer {
 		p := dial(t, addr)
 		p.send(`CONNECT {"verbose":false,"headers":true,"user":%q}`+"\r\n%s", user, subs)
@@ -154,19 +154,24 @@ func TestShownSubject(t *testing.T) {
 	renamed.expect("MSG here.far 1 $JS.ACK.1 1", "x") // a renaming import shows the subject that it makes: nats-server 2.15.3
 
 	// The answer to a request of another account goes through it as any answer does.
-	asker := as("B", "SUB in.* 9\r\n")
+	asker := as("B", "SUB in.1 9\r\n") // a literal inbox has its line made beforehand
 	replies := make(chan string, 1)
-	sub, err := a.SubscribeService("next", "", func(m *Message) { replies <- string(m.Reply) })
-	if err != nil {
-		t.Fatal(err)
+	for service, answers := range map[string]int{"next": 1, "more": 3} {
+		sub, err := a.SubscribeService(service, "", func(m *Message) { replies <- string(m.Reply) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sub.Unsubscribe()
+		asker.send("PUB %s in.1 0\r\n\r\n", service)
+		asker.sync()
+		reply := []byte(<-replies)
+		for range answers {
+			p.Begin()
+			p.SendAs(reply, []byte("orders.new"), []byte("$JS.ACK.2"), nil, []byte("z"))
+			p.End()
+			asker.expect("MSG orders.new 9 $JS.ACK.2 1", "z")
+		}
 	}
-	defer sub.Unsubscribe()
-	asker.send("PUB next in.1 0\r\n\r\n")
-	asker.sync()
-	p.Begin()
-	p.SendAs([]byte(<-replies), []byte("orders.new"), []byte("$JS.ACK.2"), nil, []byte("z"))
-	p.End()
-	asker.expect("MSG orders.new 9 $JS.ACK.2 1", "z")
 }
 
 // far is another server: it notes what it is sent.
