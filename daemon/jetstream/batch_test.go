@@ -152,8 +152,9 @@ func TestBatchesTimeOut(t *testing.T) {
 	fast("x", 1, 0, `"type":"ack"`)
 	fast("y", 1, 0, `"type":"ack"`)
 	fast("z", 1, 0, `"err_code":10211`)
-	o.Batches.Idle = 50 * time.Millisecond
-	n.server.opts.Store(&o)
+	later := o
+	later.Batches.Idle = 50 * time.Millisecond
+	n.server.opts.Store(&later)
 	n.server.lookup("$G").stream("S").tireOfBatches() // it would have looked in 10 seconds
 	left := map[string]bool{"a": true, "b": true}
 	for len(left) > 0 {
