@@ -153,6 +153,8 @@ var provoked = map[logging.MessageID]func(t *testing.T) *brokertest.Server{
 		s.Restart()
 		return s
 	},
+	logging.BrokerPaused:    paused,
+	logging.BrokerResumed:   paused,
 	logging.ControlRefused:  func(t *testing.T) *brokertest.Server { return watched(t, "off", 1) },
 	logging.MessagesWatched: func(t *testing.T) *brokertest.Server { return watched(t, "on", 0) },
 	logging.HandoverFailed:  failedUpgrade,
@@ -181,6 +183,18 @@ func watched(t *testing.T, allowed string, code int) *brokertest.Server {
 	cmd := exec.Command(brokertest.Ours(t), "watch", "--socket", socket, "--for", "1ms", "x")
 	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != code {
 		t.Errorf("watch: %s\n%s", cmd.ProcessState, out)
+	}
+	return s
+}
+
+// paused has a broker send its clients away, and let them in again.
+func paused(t *testing.T) *brokertest.Server {
+	socket := filepath.Join(t.TempDir(), "control.sock")
+	s := start(t, fmt.Sprintf("control_socket: %q\n", socket))
+	for _, verb := range []string{"pause", "resume"} {
+		if out, err := exec.Command(brokertest.Ours(t), verb, "--socket", socket).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", verb, err, out)
+		}
 	}
 	return s
 }
