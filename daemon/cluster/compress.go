@@ -44,6 +44,7 @@ func (r *Route) negotiate(theirs string) (again bool, err error) {
 	}
 	own := r.hub.ownInfo(r)
 	own.Compression, own.Gossip = c.Told(mode), gossipDefault
+	r.toldPool = own.PoolSize
 	if r.solicited {
 		r.Out.Send(own.frame())
 	}

@@ -40,6 +40,11 @@ func (h *Hub) register(r *Route, i *info) error {
 			return &refusal{reason: "Missing Account", tell: text, log: text}
 		}
 	}
+	if !r.delayed && r.account == "" && r.toldPool != h.pool() {
+		// A reload has changed it since, and did not find this one. The peer goes by what it was told: it would look for
+		// accounts elsewhere than we. Whoever has dialled dials again.
+		return &refusal{reason: "Route Removed", quiet: true}
+	}
 	p := h.peers[i.ServerID]
 	if p == nil {
 		p = &server{id: i.ServerID, name: i.ServerName, info: i, accounts: make(map[string]*Route)}

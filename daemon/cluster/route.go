@@ -25,7 +25,9 @@ type Route struct {
 
 	hs      handshake
 	delayed bool // INFO waits for the peer's
-	greeted time.Time
+	// toldPool is the size of our pool that the peer was told before it is registered; where nothing was, it does not count.
+	toldPool int
+	greeted  time.Time
 
 	told       *Compression // what the first INFO from here says of it; nil: none was sent
 	negotiated bool         // compression is settled
@@ -199,6 +201,7 @@ func (r *Route) greet(o *Options) {
 	if !r.solicited {
 		own := r.hub.ownInfo(nil)
 		own.Compression = o.Compression.Told(o.Compression.Mode)
+		r.toldPool = own.PoolSize
 		r.Out.Send(own.frame())
 		return
 	}
@@ -217,6 +220,7 @@ func (r *Route) greet(o *Options) {
 	if r.delayed = o.Compression.Wanted() || r.account == "" && r.hub.pool() > 0; !r.delayed {
 		own := r.hub.ownInfo(r)
 		own.Compression = o.Compression.Told(o.Compression.Mode)
+		r.toldPool = own.PoolSize
 		r.Out.Send(own.frame())
 	}
 }
