@@ -56,15 +56,17 @@ func (l *Log) scrubRun(r *run, from uint64, bytes int64) (n int64, next uint64, 
 	if err != nil {
 		return n, r.last + 1, l.skipped(r, err)
 	}
+	pages := 0
 	for i := range x.pages {
 		p := &x.pages[i]
 		if p.last < from {
 			continue
 		}
-		if n >= bytes {
+		if n >= bytes && pages > 0 { // one is read at least, else an index larger than that would be read for ever
 			return n, p.first, nil
 		}
 		n += int64(p.size)
+		pages++
 		b, err := r.file.read(p.off, int(p.size))
 		var pg *page
 		if err == nil {
