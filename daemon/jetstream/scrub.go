@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-broker/nats-broker/daemon/segment"
+	"github.com/nats-broker/nats-broker/daemon/stream"
 )
 
 // A scrub reads everything that streams have in files, at a bounded rate, so that what has rotted is found before a reader needs
@@ -59,7 +59,7 @@ func (s *Server) Scrub(ctx context.Context, rate int64) (r Scrubbed, err error) 
 	began := time.Now()
 	pace := pacer{rate: rate, began: began}
 	for _, k := range f.all() {
-		before := lostIn(k.log)
+		before := k.log.Lost()
 		for from, more := uint64(0), true; more; {
 			var n int64
 			from, n, more = k.log.ScrubStep(from, scrubStep)
@@ -70,7 +70,7 @@ func (s *Server) Scrub(ctx context.Context, rate int64) (r Scrubbed, err error) 
 			}
 		}
 		r.Streams++
-		r.Lost += lostIn(k.log) - before
+		r.Lost += found(before, k.log.Lost())
 	}
 	now := time.Now()
 	r.Took = now.Sub(began)
@@ -96,9 +96,15 @@ func (f *files) all() []*kept {
 	return list
 }
 
-func lostIn(l *segment.Log) (n uint64) {
-	for _, g := range l.Lost() {
+// found counts the messages that are lost and were not before. What was lost then may be gone by now, with the beginning of its stream.
+func found(before, now []stream.Range) (n uint64) {
+	for _, g := range now {
 		n += g.To - g.From + 1
+		for _, b := range before {
+			if from, to := max(b.From, g.From), min(b.To, g.To); from <= to {
+				n -= to - from + 1
+			}
+		}
 	}
 	return n
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/nats-broker/nats-broker/daemon/stream"
 )
 
 // A scrub finds what has rotted: it is lost from then on, and found once. One runs at a time, and none when the storage ends.
@@ -57,5 +59,24 @@ func TestScrub(t *testing.T) {
 	n.stop()
 	if err := <-ended; !errors.Is(err, errEnding) {
 		t.Error(err)
+	}
+}
+
+// What was lost before a scrub may go while it runs, and more may be found: what is found is counted, and never less than nothing.
+func TestFoundByScrub(t *testing.T) {
+	type ranges = []stream.Range
+	for _, c := range []struct {
+		before, now ranges
+		want        uint64
+	}{
+		{nil, nil, 0},
+		{nil, ranges{{From: 5, To: 6}}, 2},
+		{ranges{{From: 1, To: 9}}, nil, 0},
+		{ranges{{From: 1, To: 9}}, ranges{{From: 5, To: 9}}, 0},
+		{ranges{{From: 1, To: 9}, {From: 20, To: 20}}, ranges{{From: 5, To: 21}, {From: 30, To: 39}}, 21},
+	} {
+		if got := found(c.before, c.now); got != c.want {
+			t.Errorf("before %v, now %v: %d, want %d", c.before, c.now, got, c.want)
+		}
 	}
 }
