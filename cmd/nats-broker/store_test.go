@@ -23,27 +23,42 @@ func unpack(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: unpack FOLDER")
 	}
+	ts.Check(unpackStore(ts.MkAbs(args[0])))
+}
+
+func unpackStore(folder string) error {
 	name, err := goldenStore()
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	f, err := os.Open(name)
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	defer f.Close()
 	z, err := gzip.NewReader(f)
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	for r := tar.NewReader(z); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return
+			return nil
 		}
-		ts.Check(err)
+		if err != nil {
+			return err
+		}
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
 		b, err := io.ReadAll(r)
-		ts.Check(err)
-		path := filepath.Join(ts.MkAbs(args[0]), h.Name)
-		ts.Check(os.MkdirAll(filepath.Dir(path), 0o750))
-		ts.Check(os.WriteFile(path, b, 0o640))
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(folder, h.Name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, b, 0o640)); err != nil {
+			return err
+		}
 	}
 }
 
