@@ -77,7 +77,7 @@ func (f *FoundFile) look(v vfs.FS, magic uint32) error {
 	}
 	le := binary.LittleEndian
 	for i, at := range []int{0, len(b) / 2} {
-		half := b[at : at+len(b)/2]
+		half := b[at:] // as a start takes it: of a file that was cut off the first copy may be whole
 		if len(half) < headSize || le.Uint32(half) != magic || le.Uint32(half[28:]) != crc32.Checksum(half[:28], castagnoli) {
 			f.Copies[i] = fmt.Errorf("at %d: its head is damaged", at)
 			continue
