@@ -60,6 +60,9 @@ func storeRepair(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 			fmt.Fprintln(stdout, done)
 		}
 		fmt.Fprintf(stdout, "the original is in %s\n", r.Saved)
+		if r.Unread > 0 {
+			fmt.Fprintf(stdout, "the disk did not give %d bytes of it, which are zeros there\n", r.Unread)
+		}
 	}
 	if err != nil {
 		return storeFailed(stderr, fs.Name(), err)

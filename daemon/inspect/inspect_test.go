@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -167,6 +168,7 @@ func TestCheckDamaged(t *testing.T) {
 		{"node, both", func(d string) { flip(t, 40, d, "node"); flip(t, 4096+40, d, "node") }, Refused, "node", "in both of its copies", "", 0, ""},
 		{"node, gone", func(d string) { ok(t, os.Remove(filepath.Join(d, "node"))) }, Refused, "node", "it is missing", "", 0, ""},
 		{"catalogue, one copy", func(d string) { flip(t, 4096+300, d, "catalogue") }, Damaged, "catalogue", "one of two copies", "catalogue", 0, Note},
+		{"catalogue, cut off", func(d string) { ok(t, os.Truncate(filepath.Join(d, "catalogue"), 4096)) }, Damaged, "catalogue", "one of two copies", "catalogue", 0, Note},
 		{"catalogue, an entry in both", func(d string) { flip(t, 100, d, "catalogue"); flip(t, 4096+100, d, "catalogue") }, Lost, "catalogue", "an entry is damaged", "catalogue", 0, ""},
 		{"a message", func(d string) { flip(t, 10000, d, "streams/1/0000000000000001.seg") }, Lost, "stream $G > ORDERS", "messages cannot be read: record damaged", "", 1, Lost},
 		{"a segment", func(d string) { ok(t, os.Remove(filepath.Join(d, "streams/1/0000000000000001.seg"))) }, Lost, "stream $G > ORDERS", "file does not exist", "", 200, Lost},
@@ -323,16 +325,10 @@ func TestDump(t *testing.T) {
 
 // FuzzCheck changes a store at some places and looks at it: it says that something is wrong, or nothing is, and never more than that.
 func FuzzCheck(f *testing.F) {
-	disk := sim.New(1, sim.Options{Capacity: 64 << 20})
 	var files []string
 	var sizes []int64
-	eachFile(f, golden, func(path string, b []byte) {
-		if path = "/" + path; len(b) == 0 {
-			return
-		}
+	disk := simulated(f, func(path string, b []byte) {
 		files, sizes = append(files, path), append(sizes, int64(len(b)))
-		ok(f, vfs.MkdirAll(disk, filepath.Dir(path)))
-		ok(f, vfs.Replace(disk, path, vfs.Other, b))
 	})
 	f.Add([]byte{})
 	f.Add([]byte{0, 100, 0, 0, 1, 3, 16, 39, 0, 2})
@@ -351,4 +347,49 @@ func FuzzCheck(f *testing.F) {
 			t.Fatalf("%+v", r)
 		}
 	})
+}
+
+// simulated puts the store of testdata on a simulated disk.
+func simulated(t testing.TB, fn func(path string, content []byte)) *sim.Disk {
+	t.Helper()
+	disk := sim.New(1, sim.Options{Capacity: 64 << 20})
+	eachFile(t, golden, func(path string, b []byte) {
+		if path = "/" + path; len(b) == 0 {
+			return
+		}
+		fn(path, b)
+		ok(t, vfs.MkdirAll(disk, filepath.Dir(path)))
+		ok(t, vfs.Replace(disk, path, vfs.Other, b))
+	})
+	return disk
+}
+
+// TestRepairOnAFailingDisk: what the disk does not give of the original is zeros in the copy, and is said; nothing is lost by the repair
+// that comes back when the disk gives it again.
+func TestRepairOnAFailingDisk(t *testing.T) {
+	disk := simulated(t, func(string, []byte) {})
+	segment := "/nats-broker/streams/1/0000000000000001.seg"
+	whole, err := vfs.ReadFile(disk, segment, vfs.Other, 1<<20)
+	ok(t, err)
+	disk.Hook(func(o sim.Op) sim.Fault {
+		if o.Call == sim.Read && o.Name == segment && o.Off < 12288 && o.Off+o.Len > 8192 {
+			return sim.Fault{Err: syscall.EIO}
+		}
+		return sim.Fault{}
+	})
+	done, err := repair(disk, "/", []string{"ORDERS", "ORDERS"}, time.Unix(1, 0), nil)
+	ok(t, err)
+	if done.Unread != 4096 || len(done.Done) != 1 || strings.Contains(done.Done[0], "messages lost: 0") {
+		t.Errorf("%+v", done)
+	}
+	disk.Hook(nil)
+	saved, err := vfs.ReadFile(disk, filepath.Join(done.Saved, "streams/1/0000000000000001.seg"), vfs.Other, 1<<20)
+	ok(t, err)
+	clear(whole[8192:12288])
+	if !bytes.Equal(saved, whole) {
+		t.Error("the copy is not what the disk gave")
+	}
+	if r, err := check(disk, "/", nil); err != nil || r.Verdict != Note {
+		t.Errorf("%+v, %v", r, err)
+	}
 }

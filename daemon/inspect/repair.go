@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,8 +20,9 @@ const savedFolder = "saved"
 
 // Repaired says what a repair did.
 type Repaired struct {
-	Saved string   `json:"saved"` // where the originals are
-	Done  []string `json:"done"`  // what was done, a sentence each
+	Saved  string   `json:"saved"`            // where the originals are
+	Unread int64    `json:"unread,omitempty"` // bytes of the originals that the disk did not give: zeros in the copies
+	Done   []string `json:"done"`             // what was done, a sentence each
 }
 
 // Repair repairs what of the store in a storage directory is named: "node", "catalogue", "journal", or a stream by its title or
@@ -31,14 +33,17 @@ type Repaired struct {
 //   - a stream: all of it is read; its state, its deletions and damaged indexes are written anew. Where the state is lost the stream
 //     is made anew from its messages. What is lost stays lost, and stays where it is.
 func Repair(dir string, what []string, now time.Time, p Progress) (*Repaired, error) {
-	storeDir := storeDirOf(dir)
-	if _, err := store.Look(vfs.OS, storeDir); err != nil {
+	return repair(vfs.OS, storeDirOf(dir), what, now, p)
+}
+
+func repair(v vfs.FS, storeDir string, what []string, now time.Time, p Progress) (*Repaired, error) {
+	if _, err := store.Look(v, storeDir); err != nil {
 		return nil, err
 	}
 	if p == nil {
 		p = func(int64, int64) {}
 	}
-	r := &repairing{v: vfs.OS, storeDir: storeDir, progress: p}
+	r := &repairing{v: v, storeDir: storeDir, progress: p}
 	d, err := store.Open(r.v, storeDir, store.Options{})
 	if errors.Is(err, vfs.ErrLocked) {
 		err = fmt.Errorf("%w: %w", ErrInUse, err)
@@ -83,7 +88,10 @@ type step struct {
 
 // plan finds out what is meant, before anything is done.
 func (r *repairing) plan(what []string) (steps []step, err error) {
-	for _, name := range what {
+	for i, name := range what {
+		if slices.Contains(what[:i], name) {
+			continue
+		}
 		switch name {
 		case repairNode:
 			steps = append(steps, step{name, store.NodeFile, func() (string, error) {
@@ -214,7 +222,7 @@ func (r *repairing) size(name string) (n int64, err error) {
 	return n, err
 }
 
-// copy copies what can be read: what the disk does not give stands in the copy as zeros, since a repair is for such disks.
+// copy copies what can be read: what the disk does not give stands in the copy as zeros, which is said, since a repair is for such disks.
 func (r *repairing) copy(from, to string, did func(int64)) error {
 	e, err := r.v.Stat(from)
 	if err != nil {
@@ -263,6 +271,7 @@ func (r *repairing) copyFile(from, to string, size int64, did func(int64)) error
 				p := b[i:min(i+4096, len(b))]
 				if m, _ := in.ReadAt(p, at+int64(i)); m < len(p) {
 					clear(p[m:])
+					r.out.Unread += int64(len(p) - m)
 				}
 			}
 		}
