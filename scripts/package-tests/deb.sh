@@ -145,8 +145,10 @@ stream() { # PORT: makes a stream in files there
 
 removed() {
 	local seen
+	check 'the timer of an instance that has ended' inside systemctl start nats-broker-scrub@north.timer
 	check 'remove' apt_in remove nats-broker
 	refuse 'the broker is gone' inside pgrep -x nats-broker
+	refuse 'no unit runs on' inside_sh 'systemctl list-units --plain --no-legend "nats-broker*" | grep .'
 	check 'the configuration stays' inside test -f $conf
 	check 'what an instance has stays' inside test -d /var/lib/nats-broker-east
 	check 'as what somebody else has' inside mkdir /var/lib/nats-broker-of-somebody

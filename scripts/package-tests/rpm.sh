@@ -102,7 +102,9 @@ inside pkill -TERM -f 'probe stranger'
 wait "$stranger_pid"
 matches 'a stranger tried' '"attempts":[1-9]' "$(cat "$work/stranger.json")"
 matches 'and was never let in' '"let_in":0' "$(cat "$work/stranger.json")"
+check 'the timer of an instance that has ended' inside systemctl start nats-broker-scrub@north.timer
 check 'remove' dnf_in remove nats-broker
+refuse 'no unit runs on' inside_sh 'systemctl list-units --plain --no-legend "nats-broker*" | grep .'
 refuse 'no broker is left, nor an instance' inside pgrep -x nats-broker
 for dir in /usr/lib/nats-broker /usr/share/nats-broker /usr/share/doc/nats-broker /usr/share/licenses/nats-broker; do
 	refuse "$dir is gone" inside test -e "$dir"
