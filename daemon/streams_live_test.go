@@ -379,3 +379,119 @@ func TestLostMessagesAreSeen(t *testing.T) {
 	}
 	until(t, "systemctl status says so", func() bool { return strings.HasPrefix(status.get(), text) })
 }
+
+// TestStoppedOnAFullDisk: a broker that is told to stop while its journal waits for room ends in order, says what could not be
+// written, and has lost nothing that it acknowledged.
+func TestStoppedOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := brokertest.Start(t, brokertest.Options{
+		Binary: smallDisk(t, dir, "64m"), Config: fmt.Sprintf("log_format: json\nconfig_watch: off\njetstream { store_dir: %q, max_file: 1TB }\n", dir),
+	})
+	disk, err := os.Open(fmt.Sprintf("/proc/%d/root%s", s.PID(), dir)) // it is there as long as somebody has it open
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disk.Close()
+	nc := connect(t, s.URL())
+	defer nc.Close()
+	js, err := nc.JetStream(nats.MaxWait(brokertest.Patience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.AddStream(&nats.StreamConfig{Name: "S", Subjects: []string{"s"}, AllowDirect: true}); err != nil {
+		t.Fatal(err)
+	}
+	const messages = 3000
+	for range messages {
+		if _, err := js.PublishAsync("s", []byte("acknowledged")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	f, err := os.Create(fmt.Sprintf("/proc/%d/root%s/filler", s.PID(), dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for piece := make([]byte, 64<<10); err == nil; { // the broker may take some meanwhile
+		_, err = f.Write(piece)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.WaitLog(`"event":"storage-full"`)
+
+	// What removes something is taken on a full disk, until the journal has no room for it.
+	deleted := map[uint64]bool{}
+	answers := make(chan uint64, messages)
+	sub, err := nc.Subscribe("deleted.*", func(m *nats.Msg) {
+		if strings.Contains(string(m.Data), `"success":true`) {
+			var seq uint64
+			if _, err := fmt.Sscanf(m.Subject, "deleted.%d", &seq); err == nil {
+				answers <- seq
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Unsubscribe()
+	full := false
+	for seq := uint64(1); seq <= messages && !full; seq++ {
+		if err := nc.PublishRequest("$JS.API.STREAM.MSG.DELETE.S", fmt.Sprintf("deleted.%d", seq), fmt.Appendf(nil, `{"seq":%d,"no_erase":true}`, seq)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "it is answered, or waits for room", func() bool {
+			select {
+			case n := <-answers:
+				deleted[n] = true
+				return true
+			case <-time.After(20 * time.Millisecond): // most are answered sooner; the log is long
+				full = strings.Contains(s.Logs(), "the journal is full")
+				return full
+			}
+		})
+	}
+	if !full {
+		t.Fatalf("%d messages are deleted, and the journal does not fill: %s", len(deleted), s.Logs())
+	}
+	s.Signal(syscall.SIGTERM)
+	if code := s.Wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	for len(answers) > 0 {
+		deleted[<-answers] = true
+	}
+	if logs := s.Logs(); !strings.Contains(logs, "the journal has no room while the storage is closed") || !strings.Contains(logs, "Server Exiting") {
+		t.Errorf("it does not say that something could not be written: %s", logs)
+	}
+
+	// On another disk everything is there that was acknowledged.
+	larger := t.TempDir()
+	if err := os.CopyFS(filepath.Join(larger, "nats-broker"), os.DirFS(fmt.Sprintf("/proc/self/fd/%d/nats-broker", disk.Fd()))); err != nil {
+		t.Fatal(err)
+	}
+	s = brokertest.Start(t, brokertest.Options{Config: fmt.Sprintf("log_format: json\njetstream { store_dir: %q }\n", larger)})
+	nc = connect(t, s.URL())
+	defer nc.Close()
+	if js, err = nc.JetStream(nats.MaxWait(brokertest.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := js.StreamInfo("S", &nats.StreamInfoRequest{DeletedDetails: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, gone := info.State.FirstSeq, map[uint64]bool{}
+	for _, seq := range info.State.Deleted {
+		gone[seq] = true
+	}
+	for seq := uint64(1); seq <= messages; seq++ {
+		if is := seq < first || gone[seq]; deleted[seq] && !is {
+			t.Errorf("message %d is back, though its end was acknowledged", seq)
+		} else if is && seq > uint64(len(deleted))+1 {
+			t.Errorf("message %d was acknowledged and is gone", seq)
+		}
+	}
+	if info.State.LastSeq != messages || len(deleted) == 0 {
+		t.Errorf("%+v, %d deleted", info.State, len(deleted))
+	}
+}

@@ -45,6 +45,8 @@ type files struct {
 	progress    *progress
 	closing     atomic.Bool
 	scrubber    scrubber
+	patience    sync.WaitGroup // of [files.endWithoutRoom]
+	noneWaits   chan struct{}  // closed when nobody waits for the journal any more
 }
 
 // Kinds of frames. Their numbers are on disks.
@@ -97,7 +99,7 @@ func openFiles(v vfs.FS, o *Options, log *logging.Logger, p *progress, m *memory
 	if err := f.prepareFolder(); err != nil {
 		return nil, err
 	}
-	f.room, f.ended = f.dir.Room(), make(chan struct{})
+	f.room, f.ended, f.noneWaits = f.dir.Room(), make(chan struct{}), make(chan struct{})
 	jo := journal.Options{Checkpoint: f.checkpointSoon, Committed: f.told, Report: f.report}
 	if o.SyncInterval > 0 {
 		jo.Mode, jo.Interval = journal.Interval, o.SyncInterval
@@ -216,11 +218,15 @@ func (f *files) close() error {
 	close(f.ended)
 	f.scrubber.one.Lock() // for good
 	f.behind.Wait()
+	close(f.noneWaits)
+	f.patience.Wait()
 	err := f.journal.Sync()
 	if err == nil {
 		err = f.checkpoint(f.journal.Position())
 	}
-	err = errors.Join(err, f.journal.Close())
+	if e := f.journal.Close(); err == nil || e != nil && e.Error() != err.Error() {
+		err = errors.Join(err, e)
+	}
 	for _, k := range f.logs {
 		err = errors.Join(err, k.log.Close())
 	}

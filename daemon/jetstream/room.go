@@ -112,3 +112,39 @@ func (s *Server) systemName() string {
 
 // crowded reports whether streams in files take no messages for want of room.
 func (s *Server) crowded() bool { return s.files != nil && !s.files.room.Enough() }
+
+// While the storage ends it is looked so often whether the journal waits for room, and so often it may go on waiting though what it
+// holds was brought to the disk.
+const (
+	endLook  = 100 * time.Millisecond
+	endLooks = 20
+)
+
+// endWithoutRoom sees to it that the storage ends though the journal waits for room that there is not: whoever waits for the
+// journal is told that what he wants is not stored. Nothing of that was acknowledged.
+func (f *files) endWithoutRoom() {
+	f.patience.Go(func() { // ends with the storage
+		tick := time.NewTicker(endLook)
+		defer tick.Stop()
+		for looks := 0; ; {
+			if !f.journal.Stats().Blocked {
+				looks = 0
+			} else if err := f.checkpoint(f.journal.Position()); err != nil || looks == endLooks {
+				if f.journal.GiveUp() {
+					text := "JetStream: the journal has no room while the storage is closed: what it waits with, and was not acknowledged, is not stored"
+					if err != nil {
+						text += ": " + err.Error()
+					}
+					f.log.Error(text)
+				}
+			} else {
+				looks++
+			}
+			select {
+			case <-f.noneWaits:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}

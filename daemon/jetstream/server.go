@@ -162,6 +162,9 @@ func (s *Server) Farewell() {
 // Stop ends all streams: what they have accepted is committed and answered first.
 func (s *Server) Stop() {
 	s.over.Store(true)
+	if s.files != nil {
+		s.files.endWithoutRoom()
+	}
 	s.mu.Lock()
 	s.stopped = true
 	list := make([]*account, 0, len(s.accounts))

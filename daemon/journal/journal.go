@@ -100,6 +100,7 @@ type Journal struct {
 	busy     bool  // somebody is the committer
 	turn     *sync.Cond
 	blocked  bool              // no file is free
+	givenUp  bool              // nothing is taken any more, since none was
 	live     []*file           // ascending; the last one is being written
 	spare    []*file           // ready for use
 	retired  []*file           // not to be used again
@@ -243,6 +244,9 @@ const maxFrame = 1 << 30
 func (j *Journal) refuse() error {
 	switch j.state {
 	case running:
+		if j.givenUp {
+			return fmt.Errorf("%w: %w", ErrReadOnly, errFull)
+		}
 		return nil
 	case readOnly:
 		return fmt.Errorf("%w: %w", ErrReadOnly, j.err)
@@ -314,7 +318,7 @@ func (j *Journal) standing() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
-	case j.state == readOnly || j.state == closed:
+	case j.state == readOnly || j.state == closed || j.givenUp:
 		return j.refuse()
 	case j.blocked && j.queue.frames > 0:
 		return errors.New("journal: full until what it holds is released")
@@ -327,6 +331,23 @@ func (j *Journal) Position() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.done
+}
+
+// GiveUp ends the wait for a file, if the journal waits for one: what has not been committed ends with an error, and nothing is taken
+// any more. It is for an end of the process that cannot wait for room on the disk. It reports whether anything was given up.
+func (j *Journal) GiveUp() bool {
+	var waiting []*Frame
+	j.mu.Lock()
+	if !j.blocked || j.state != running || j.givenUp {
+		j.mu.Unlock()
+		return false
+	}
+	j.givenUp = true
+	err := j.refuse()
+	j.queue.clear(func(f *Frame) { waiting = append(waiting, f) })
+	j.mu.Unlock()
+	tell(waiting, err)
+	return true
 }
 
 // Release says that everything up to a commit is durable elsewhere, so that the files that hold
@@ -387,7 +408,11 @@ func (j *Journal) Close() error {
 	case running:
 		for j.round() {
 		}
-		j.vouch(flagClean)
+		flags := uint32(0)
+		if j.standing() == nil { // everything that was appended is there
+			flags = flagClean
+		}
+		j.vouch(flags)
 		err = j.standing()
 	case readOnly:
 		err = j.standing()
