@@ -142,17 +142,19 @@ func (f *Flow) Refuse(c *Control, say func(Say)) (ended bool) {
 	return f.end(say)
 }
 
-// Stored notes that a message that was accepted is stored, as seq of the stream.
+// Stored notes that a message that was accepted is stored, as seq of the stream. What came after it and was refused counts as
+// stored then, but is no occasion for an ack: there would be none had this message been stored before they came.
 func (f *Flow) Stored(of, seq uint64, open int, say func(Say)) {
 	f.pending--
 	f.seq = seq
 	f.stored = of
-	f.pass()
-	if f.ending && !f.closing && f.last == f.stored {
+	if f.ending && !f.closing && (f.pending == 0 || of == f.last) {
+		f.pass()
 		say(f.Close())
 		return
 	}
 	f.ack(open, say)
+	f.pass()
 }
 
 // ack tells how far the batch is, if it is time to, and lets more or fewer messages pass up to the next time: all batches of the

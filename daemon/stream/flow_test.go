@@ -95,3 +95,35 @@ func TestFlow(t *testing.T) {
 		}
 	})
 }
+
+// TestFlowAcksTheSameBeforeAndAfter: what a publisher is told does not depend on whether a message was stored before those that
+// were refused behind it came.
+func TestFlowAcksTheSameBeforeAndAfter(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		var said []stream.Say
+		say := func(x stream.Say) { said = append(said, x) }
+		c := stream.Control{Flow: 10, GapsOK: true, Seq: 1, Op: stream.Start}
+		f := stream.NewFlow(&c, 1)
+		f.Arrive(&c, true, say)
+		f.Accept()
+		if !late {
+			f.Stored(1, 1, 1, say)
+		}
+		for c.Seq, c.Op = 2, stream.Add; c.Seq < 15; c.Seq++ {
+			f.Arrive(&c, true, say)
+			f.Refuse(&c, say)
+		}
+		if late {
+			f.Stored(1, 1, 1, say)
+		}
+		if len(said) != 1 {
+			t.Errorf("late %v: said %+v where there is no occasion", late, said)
+		}
+		f.Arrive(&c, true, say)
+		f.Accept()
+		f.Stored(15, 2, 1, say)
+		if len(said) != 2 || said[1] != (stream.Say{Kind: stream.SayAck, A: 10, B: 10}) {
+			t.Errorf("late %v: said %+v", late, said)
+		}
+	}
+}
