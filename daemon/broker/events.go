@@ -118,39 +118,29 @@ type interestWatches struct {
 
 type interestWatch struct {
 	subject string
-	queue   string // only members of this group count; "": everybody
 	named   bool   // only those count who name the subject
+	queue   string // of those, the members of this group; "": of none
 	f       func(interested bool)
 	was     bool
 }
 
 func (w *interestWatch) now(a *Account) bool {
-	switch {
-	case w.named:
-		return a.named(w.subject)
-	case w.queue == "":
-		return a.Interested(w.subject)
+	if w.named {
+		return a.Named(w.subject, w.queue)
 	}
-	return a.InterestedIn(w.subject, w.queue)
+	return a.Interested(w.subject)
 }
 
 // WatchInterest has f called whenever interest in a literal subject comes or goes, as
 // [Account.Interested] tells it, until stop is called; once at the beginning, with what is
 // so by then. f must be quick, and must not subscribe, unsubscribe, or watch.
 func (a *Account) WatchInterest(subject string, f func(interested bool)) (stop func()) {
-	return a.WatchInterestIn(subject, "", f)
+	return a.watchInterest(&interestWatch{subject: subject, f: f})
 }
 
-// WatchInterestIn is WatchInterest of a queue group, as [Account.InterestedIn] tells it; of
-// everybody if queue is empty.
-func (a *Account) WatchInterestIn(subject, queue string, f func(interested bool)) (stop func()) {
-	return a.watchInterest(&interestWatch{subject: subject, queue: queue, f: f})
-}
-
-// WatchNamed is WatchInterest of those alone who have subscribed to the subject itself, and not to it among others by a
-// wildcard, as clients do with all the answers that they wait for.
-func (a *Account) WatchNamed(subject string, f func(interested bool)) (stop func()) {
-	return a.watchInterest(&interestWatch{subject: subject, named: true, f: f})
+// WatchNamed is WatchInterest of those alone who have subscribed to the subject itself, as [Account.Named] tells it.
+func (a *Account) WatchNamed(subject, queue string, f func(interested bool)) (stop func()) {
+	return a.watchInterest(&interestWatch{subject: subject, queue: queue, named: true, f: f})
 }
 
 func (a *Account) watchInterest(w *interestWatch) (stop func()) {

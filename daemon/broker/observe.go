@@ -32,29 +32,24 @@ func (a *Account) Interested(subject string) bool {
 // wants reports whether the subscription counts as somebody who would receive what a part publishes.
 func (s *Subscription) wants() bool { return s.kind != kindDeaf && s.kind != kindWatch }
 
-// named reports whether somebody has subscribed to a subject itself. It takes no lock.
-func (a *Account) named(subject string) bool {
+// Named reports whether somebody has subscribed to a subject itself, and not to it among others by a wildcard: as a member of
+// a queue group, or of none if queue is empty. It takes no lock.
+func (a *Account) Named(subject, queue string) bool {
 	var room [8]*node
 	to := asBytes(subject)
 	for _, n := range a.index.Match(to, sublist.Hash(to), room[:0]) {
 		if n.Pattern != subject {
 			continue
 		}
-		if one, l := n.Members(); one != nil && one.kind != kindWatch || l != nil && (len(l.Plain) > 0 || len(l.Queues) > 0) {
-			return true
-		}
-	}
-	return false
-}
-
-// InterestedIn reports whether a queue group has a member that would receive a message
-// on a subject: a client, another part, or another server. It takes no lock.
-func (a *Account) InterestedIn(subject, queue string) bool {
-	var room [8]*node
-	to := asBytes(subject)
-	for _, n := range a.index.Match(to, sublist.Hash(to), room[:0]) {
-		if _, l := n.Members(); l != nil && slices.ContainsFunc(l.Queues, func(g sublist.Group[Subscription]) bool { return g.Name == queue }) {
-			return true
+		one, l := n.Members()
+		switch {
+		case queue == "" && one != nil:
+			return one.wants()
+		case l == nil:
+		case queue == "":
+			return slices.ContainsFunc(l.Plain, (*Subscription).wants)
+		default:
+			return slices.ContainsFunc(l.Queues, func(g sublist.Group[Subscription]) bool { return g.Name == queue })
 		}
 	}
 	return false

@@ -125,8 +125,11 @@ type World interface {
 	// LastPerSubject returns the last message of each subject asked for, ascending. An error says that they are not known,
 	// since what is stored cannot be read.
 	LastPerSubject(f *subjects.Filter) ([]uint64, error)
-	// Interested reports whether somebody listens on a subject, with a group in that queue group.
-	Interested(subject, group string) bool
+	// Interested reports whether somebody would receive what is sent to a subject.
+	Interested(subject string) bool
+	// Bound reports whether somebody has subscribed to a subject itself, and not to it among others by a wildcard: as a member
+	// of a queue group, or of none if that is empty.
+	Bound(subject, group string) bool
 	// NewID returns a name that nobody can guess: pins, reply subjects of flow control.
 	NewID() string
 }

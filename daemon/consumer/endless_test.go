@@ -23,7 +23,9 @@ func (w *endless) AtTime(int64) (uint64, bool) { return 1, w.last > 0 }
 
 func (w *endless) LastPerSubject(*subjects.Filter) ([]uint64, error) { return nil, nil }
 
-func (w *endless) Interested(string, string) bool { return true }
+func (w *endless) Interested(string) bool { return true }
+
+func (w *endless) Bound(string, string) bool { return true }
 
 func (w *endless) NewID() string { return "id" }
 

@@ -171,7 +171,7 @@ func (p *pull) take(size int, now int64) (to, pin string, ok bool) {
 			p.end(i, "408 Request Timeout")
 			continue
 		}
-		if !p.m.world.Interested(w.to, "") {
+		if !p.m.world.Interested(w.to) {
 			p.drop(i)
 			continue
 		}
@@ -319,7 +319,7 @@ func (p *pull) sweep(now int64, end bool) {
 			p.m.active = max(p.m.active, now)
 			p.m.say(Status{To: w.to, Line: "404 No Messages"})
 			p.drop(i)
-		case !p.m.world.Interested(w.to, ""):
+		case !p.m.world.Interested(w.to):
 			p.drop(i)
 		default:
 			if w.beat <= now {

@@ -28,7 +28,7 @@ func newPush(m *Machine) *push {
 	return p
 }
 
-func (p *push) heard() bool { return p.m.world.Interested(p.m.cfg.Subject, p.m.cfg.Group) }
+func (p *push) heard() bool { return p.m.world.Bound(p.m.cfg.Subject, p.m.cfg.Group) }
 
 func (p *push) ready(now int64) bool {
 	if !p.look(now) {

@@ -114,7 +114,9 @@ func (w *world) LastPerSubject(f *subjects.Filter) (seqs []uint64, err error) {
 	return seqs, nil
 }
 
-func (w *world) Interested(subject, _ string) bool { return !w.deaf[subject] }
+func (w *world) Interested(subject string) bool { return !w.deaf[subject] }
+
+func (w *world) Bound(subject, _ string) bool { return !w.deaf[subject] }
 
 func (w *world) NewID() string {
 	w.ids++

@@ -131,12 +131,9 @@ func (w world) LastPerSubject(f *subjects.Filter) ([]uint64, error) {
 	return seqs, err
 }
 
-func (w world) Interested(subject, group string) bool {
-	if group == "" {
-		return w.s.acc.broker.Interested(subject)
-	}
-	return w.s.acc.broker.InterestedIn(subject, group)
-}
+func (w world) Interested(subject string) bool { return w.s.acc.broker.Interested(subject) }
+
+func (w world) Bound(subject, group string) bool { return w.s.acc.broker.Named(subject, group) }
 
 func (w world) NewID() string { return randomID() }
 
@@ -195,7 +192,7 @@ func (c *Consumer) listenFor(cfg *api.ConsumerConfig) {
 		c.deaf = nil
 	}
 	if cfg.Push() && !c.closed {
-		c.deaf = c.s.acc.broker.WatchInterestIn(cfg.DeliverSubject, cfg.DeliverGroup, func(bool) { c.wake() })
+		c.deaf = c.s.acc.broker.WatchNamed(cfg.DeliverSubject, cfg.DeliverGroup, func(bool) { c.wake() })
 	}
 }
 

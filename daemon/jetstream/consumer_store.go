@@ -227,9 +227,10 @@ func (x *keptConsumers) machine(id uint64, cfg consumer.Config, w consumer.World
 // unusedWorld is what a machine may ask about a stream that nobody has taken.
 type unusedWorld struct{ world }
 
-func (unusedWorld) Removals() uint64               { return 0 }
-func (unusedWorld) Interested(string, string) bool { return false }
-func (unusedWorld) NewID() string                  { return "" }
+func (unusedWorld) Removals() uint64          { return 0 }
+func (unusedWorld) Interested(string) bool    { return false }
+func (unusedWorld) Bound(string, string) bool { return false }
+func (unusedWorld) NewID() string             { return "" }
 
 // saveUnused writes what the journal has of the consumers of a stream that nobody has taken, so that the journal need not keep
 // it. The stream's handing is held.

@@ -157,7 +157,7 @@ var (
 func (x *chunks) send(r io.Reader, stop <-chan struct{}) error {
 	acc := x.s.acc.broker
 	heard := make(chan bool, 1)
-	unwatch := acc.WatchNamed(x.to, func(is bool) {
+	unwatch := acc.WatchNamed(x.to, "", func(is bool) {
 		select {
 		case <-heard: // an older one
 		default:

@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -75,5 +76,41 @@ func TestLenient(t *testing.T) {
 	}
 	for _, tk := range parseTalks(string(b)) {
 		t.Run(tk.name, func(t *testing.T) { hold(t, theirs, ours, tk, "memory") })
+	}
+}
+
+// TestPushAcrossAccounts has a consumer deliver to those who import its subject: who asks for it by name counts as
+// somebody who listens, who asks for more than it does not.
+func TestPushAcrossAccounts(t *testing.T) {
+	accounts := "accounts {\n" +
+		"A { jetstream: enabled, users [{user: A, password: p}], exports [{stream: \"out.>\"}] }\n" +
+		"B { users [{user: B, password: p}], imports [{stream: {account: A, subject: \"out.>\"}, prefix: in}] }\n}\n"
+	var said [2]string
+	for i, binary := range []string{brokertest.NATSServer(t), ""} {
+		s := brokertest.Start(t, brokertest.Options{Binary: binary, Config: config(t, "") + accounts})
+		a, b := newPeer(t, s, nats.UserInfo("A", "p")), newPeer(t, s, nats.UserInfo("B", "p"))
+		listen := func(subject string) *nats.Subscription {
+			sub, err := b.nc.SubscribeSync(subject)
+			a.must(err)
+			a.must(b.nc.Flush())
+			return sub
+		}
+		wild := listen("in.out.*")
+		a.play(talk{steps: []string{
+			`req $JS.API.STREAM.CREATE.S {"name":"S","subjects":["x"],"storage":"memory"}`, `req x one`,
+			`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"name":"c","ack_policy":"none","deliver_subject":"out.d"}}`,
+		}}, "memory", 1)
+		_, err := wild.NextMsg(a.quiet)
+		said[i] = a.out.String() + fmt.Sprintln(err)
+		named := listen("in.out.d")
+		for _, sub := range []*nats.Subscription{named, wild} {
+			m, err := sub.NextMsg(patience)
+			a.must(err)
+			said[i] += string(m.Data) + "\n"
+		}
+		said[i] += a.play(talk{steps: []string{`info`}}, "memory", 1)
+	}
+	if said[0] != said[1] {
+		t.Error(diff(said[0], said[1]))
 	}
 }
