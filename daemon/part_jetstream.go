@@ -67,7 +67,7 @@ func (p *jetStreamPart) start(cfg *config.Config) error {
 	if err := p.inherit(js); err != nil {
 		p.log.Event(logging.Warn, logging.HandoverFailed, "JetStream: "+err.Error(), logging.Err(err))
 	}
-	end := p.tellOfRecovery(js, recoveryPeriod)
+	end := p.tellOfRecovery(js, tellPeriod)
 	err := js.Start()
 	end()
 	if err != nil {
@@ -282,7 +282,9 @@ func (p *jetStreamPart) stop() {
 	p.ready = false
 	p.mu.Unlock()
 	if p.run != nil {
+		end := p.tellOfEnd(p.run, tellPeriod)
 		p.run.Stop()
+		end()
 	}
 	if p.before != nil {
 		p.before.close()

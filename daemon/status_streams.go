@@ -118,41 +118,61 @@ func (p *jetStreamPart) checks() []monitor.Check {
 	return []monitor.Check{c}
 }
 
-// How often the service manager is told of a start that reads streams, and how long it is asked to wait each time.
+// How often the service manager is told of a start or an end that takes long, and how long it is asked to wait each time.
 const (
-	recoveryPeriod  = 5 * time.Second
-	recoveryTimeout = 60 * time.Second
+	tellPeriod  = time.Second
+	tellTimeout = 60 * time.Second
 )
 
 // tellOfRecovery tells the service manager how far a start is, and asks it to wait as long as it gets further. The function that
 // it returns ends that.
 func (p *jetStreamPart) tellOfRecovery(js *jetstream.Server, every time.Duration) (end func()) {
+	return tellOf(p, every, jetstream.Recovery{}, js.Recovery, recoveryText)
+}
+
+// tellOfEnd is tellOfRecovery for the end of the storage, which brings to the disk what has not been brought there. A disk that does
+// not answer gets no more time.
+func (p *jetStreamPart) tellOfEnd(js *jetstream.Server, every time.Duration) (end func()) {
+	written := func() (n uint64) {
+		r, _ := js.Storage()
+		for _, bytes := range r.Written {
+			n += bytes
+		}
+		return n
+	}
+	began := written()
+	return tellOf(p, every, began, written, func(n uint64, took time.Duration) string {
+		return fmt.Sprintf("closing streams: %s written, %v so far", readable(int64(n-began)), took.Round(time.Second))
+	})
+}
+
+// tellOf tells the service manager every so often how far something is, and asks it to wait each time that it got further.
+func tellOf[T comparable](p *jetStreamPart, every time.Duration, last T, far func() T, text func(T, time.Duration) string) (end func()) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	began := time.Now()
 	go func() { // ends with end
 		defer close(ended)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
-		var last jetstream.Recovery
 		for {
 			select {
 			case <-stop:
 				return
 			case <-tick.C:
 			}
-			r := js.Recovery()
-			p.d.warnOf("service manager", p.d.notify.Status(recoveryText(r, time.Since(began))))
-			if r != last {
-				p.d.warnOf("service manager", p.d.notify.ExtendTimeout(recoveryTimeout))
+			now := far()
+			p.d.warnOf("service manager", p.d.notify.Status(text(now, time.Since(began))))
+			if now != last {
+				p.d.warnOf("service manager", p.d.notify.ExtendTimeout(tellTimeout))
 			}
-			last = r
+			last = now
 		}
 	}()
 	return func() {
 		close(stop)
 		<-ended
 		if took := time.Since(began); took > time.Second {
-			p.log.Info("JetStream: " + recoveryText(js.Recovery(), took))
+			p.log.Info("JetStream: " + text(far(), took))
 		}
 	}
 }
