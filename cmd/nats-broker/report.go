@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ FILE is made anew, for its owner alone; - is standard output.
 Exit status: 0 written, 1 it could not be written or the broker refuses, 2 wrong
 command line, 3 written, but no broker is running.
 `
+
+// fileName is what a file of a report may be called.
+var fileName = regexp.MustCompile(`^[a-z0-9-]{1,40}\.(txt|json|conf)$`)
 
 // reportFlags are what goes into a report.
 type reportFlags struct {
@@ -97,9 +101,14 @@ func (t *talk) gather(f *reportFlags) (files []control.ReportFile, code int) {
 		}
 	}, func(line []byte) error {
 		var part control.ReportFile
-		err := json.Unmarshal(line, &part)
+		if err := json.Unmarshal(line, &part); err != nil {
+			return fmt.Errorf("the answer makes no sense: %w", err)
+		}
+		if !fileName.MatchString(part.Name) { // it becomes a file's where the archive is unpacked
+			return fmt.Errorf("the answer makes no sense: a file %q", part.Name)
+		}
 		files = append(files, part)
-		return err
+		return nil
 	})
 	if err == nil {
 		err = refused
