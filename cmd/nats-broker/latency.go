@@ -26,7 +26,8 @@ that of this client too: it is waked up for each message.
     --interval DURATION
                        send a message this often (default: 10ms; 0: each when
                        the one before is back)
-    --size N           bytes of each message (default: 16, at least 16)
+    --size N           bytes of each message (default: 16, at least 16, at
+                       most 64 MiB)
     --json             print the figures as JSON
 ` + commonFlags + `
 Exit status: 0 every message came back, 1 one did not within --timeout, or the
@@ -56,8 +57,8 @@ func runLatency(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	switch {
 	case (via.cert == "") != (via.key == ""):
 		return misused(stderr, "latency", errPair.Error())
-	case f.length <= 0 || f.length > control.MaxLatency || f.interval < 0 || f.size < latencyMark:
-		return misused(stderr, "latency", "--for is up to 1h, --interval not negative, --size at least 16")
+	case f.length <= 0 || f.length > control.MaxLatency || f.interval < 0 || f.size < latencyMark || f.size > mostLatencySize:
+		return misused(stderr, "latency", "--for is up to 1h, --interval not negative, --size at least 16 and at most 64 MiB")
 	}
 	target := &control.Health{Addrs: []string{via.server}}
 	if via.server == "" {
@@ -91,6 +92,9 @@ func runLatency(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 
 // latencyMark is how many bytes of a message are its number and a mark.
 const latencyMark = 16
+
+// mostLatencySize bounds what is taken for a message, in bytes; max_payload may be less.
+const mostLatencySize = 64 << 20
 
 // measureLatency sends and waits until the time is over; what was measured until then is returned with an error too.
 func measureLatency(target *control.Health, via healthFlags, f *latencyFlags, timeout time.Duration, out io.Writer) (*latencies, error) {
