@@ -51,25 +51,8 @@ const commonFlags = `    --socket PATH      control socket of the broker (defaul
     --timeout DURATION how long to wait for the outcome
 `
 
-// parse reads the arguments; done means that the verb is over with that code.
-func (t *talk) parse(args []string, stdout io.Writer) (code int, done bool) {
-	help := t.fs.Lookup(usageFlag).Value.String()
-	if asked(stdout, t.fs, help) {
-		return exitOK, true
-	}
-	err := t.fs.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, help)
-		return exitOK, true
-	case err != nil:
-		fmt.Fprintf(t.stderr, "nats-broker %s: %v\n", t.fs.Name(), err)
-		return exitUsage, true
-	}
-	return 0, false
-}
-
-// arguments is parse for a verb that takes at most most arguments, which it returns.
+// arguments reads the arguments, at most most of them beside the flags, which it returns; done means that the verb is over
+// with that code.
 func (t *talk) arguments(args []string, most int, stdout io.Writer) (rest []string, code int, done bool) {
 	rest, code, ok := arguments(t.fs, args, most, t.fs.Lookup(usageFlag).Value.String(), stdout, t.stderr)
 	return rest, code, !ok

@@ -91,11 +91,15 @@ func runHealth(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	t.fs.BoolVar(&f.quiet, "quiet", false, "")
 	var checks checkFlags
 	checks.define(t.fs)
-	if code, done := t.parse(args, stdout); done {
-		return code
+	_, code, done := t.arguments(args, 0, stdout)
+	if !done && (f.cert == "") != (f.key == "") {
+		code, done = misused(stderr, "health", errPair.Error()), true
 	}
-	if (f.cert == "") != (f.key == "") {
-		return misused(stderr, "health", errPair.Error())
+	switch {
+	case done && code == exitUsage && wantsChecks(args):
+		return nagiosUnknown
+	case done:
+		return code
 	}
 	if checks.wanted() {
 		return runChecks(t, &checks, f, stdout)

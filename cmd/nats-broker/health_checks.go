@@ -49,6 +49,14 @@ func (f *checkFlags) define(fs *flag.FlagSet) {
 // wanted reports whether checks are asked for.
 func (f *checkFlags) wanted() bool { return f.all || f.nagios || f.asJSON || f.only != "" }
 
+// wantsChecks is wanted for a command line that makes no sense.
+func wantsChecks(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		return strings.HasPrefix(arg, "-") && slices.Contains([]string{"checks", "check", "nagios", "json"}, name)
+	})
+}
+
 // checkNames are all checks there are, in their order.
 func checkNames() []string { return append(control.HealthChecks(), roundTripCheck) }
 

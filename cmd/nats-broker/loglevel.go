@@ -22,15 +22,19 @@ default for what the configuration says; the SUBSYSTEM * is all of them.
 Exit status: 0 done, 1 refused, 2 wrong command line, 3 no broker is running.
 `
 
+// maxAssignments bounds the levels that are set at once; there are fewer subsystems.
+const maxAssignments = 100
+
 // runLogLevel shows or changes levels.
 func runLogLevel(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	t := newTalk("log-level", logLevelUsage, 10*time.Second, stderr)
 	asJSON := t.fs.Bool("json", false, "")
-	if code, done := t.parse(args, stdout); done {
+	assignments, code, done := t.arguments(args, maxAssignments, stdout)
+	if done {
 		return code
 	}
 	levels := map[string]string{}
-	for _, arg := range t.fs.Args() {
+	for _, arg := range assignments {
 		name, level, ok := strings.Cut(arg, "=")
 		if !ok || name == "" || level == "" {
 			fmt.Fprintf(stderr, "nats-broker log-level: %q is not SUBSYSTEM=LEVEL\n", arg)

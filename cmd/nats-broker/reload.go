@@ -26,7 +26,7 @@ func runReload(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	t := newTalk("reload", reloadUsage, time.Minute, stderr)
 	check := t.fs.Bool("check", false, "")
 	asJSON := t.fs.Bool("json", false, "")
-	if code, done := t.parse(args, stdout); done {
+	if _, code, done := t.arguments(args, 0, stdout); done {
 		return code
 	}
 	resp, code, ok := t.ask(control.Request{Verb: control.VerbReload, Check: *check}, false)

@@ -27,7 +27,7 @@ line, 3 no broker is running.
 func runStatus(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	t := newTalk("status", statusUsage, 10*time.Second, stderr)
 	asJSON := t.fs.Bool("json", false, "")
-	if code, done := t.parse(args, stdout); done {
+	if _, code, done := t.arguments(args, 0, stdout); done {
 		return code
 	}
 	resp, code, ok := t.ask(control.Request{Verb: control.VerbStatus}, false)

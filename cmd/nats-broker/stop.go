@@ -24,7 +24,7 @@ func runStop(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 
 // runEnd is a verb after which the daemon is gone.
 func runEnd(t *talk, verb string, args []string, stdout io.Writer) int {
-	if code, done := t.parse(args, stdout); done {
+	if _, code, done := t.arguments(args, 0, stdout); done {
 		return code
 	}
 	resp, code, ok := t.ask(control.Request{Verb: verb}, true)

@@ -33,7 +33,7 @@ Exit status: 0 the new process serves, 1 it does not, 2 wrong command line,
 func runUpgrade(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	t := newTalk("upgrade", upgradeUsage, 2*time.Minute, stderr)
 	binary := t.fs.String("binary", "", "")
-	if code, done := t.parse(args, stdout); done {
+	if _, code, done := t.arguments(args, 0, stdout); done {
 		return code
 	}
 	if *binary != "" {
