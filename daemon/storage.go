@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -37,7 +37,7 @@ func StorageWarnings(cfg *config.Config) config.Warnings {
 	}
 	var list config.Warnings
 	warn := func(text string) {
-		list = append(list, config.Warning{Error: confparse.Errorf(storeDirPlace(cfg), "%s", text)})
+		list = append(list, config.Warning{Error: confparse.Errorf(placeOf(cfg, "jetstream.store_dir", "store_dir"), "%s", text)})
 	}
 	if text := groundWarning(dir); text != "" {
 		warn(text)
@@ -46,15 +46,6 @@ func StorageWarnings(cfg *config.Config) config.Warnings {
 		warn(fmt.Sprintf("%s is outside of what the sandbox lets %s write to; %s", dir, unit, allowWriting(unit, dir)))
 	}
 	return list
-}
-
-func storeDirPlace(cfg *config.Config) (at confparse.Span) {
-	for _, path := range []string{"jetstream.store_dir", "store_dir"} {
-		if o, ok := cfg.Origin(path); ok {
-			return o.Value
-		}
-	}
-	return at
 }
 
 // storeDirOf is where a broker with this configuration would keep streams that last: where it says, or where its packaged
@@ -91,6 +82,12 @@ func unitOf(file string) string {
 	return "nats-broker@" + name + ".service"
 }
 
+// InstanceOf is the name of the instance of nats-broker@.service that runs with a configuration file; empty: it is not one's.
+func InstanceOf(file string) string {
+	_, name, _ := strings.Cut(strings.TrimSuffix(unitOf(file), ".service"), "@")
+	return name
+}
+
 // allowWriting is what an administrator does so that a unit may write to a directory.
 func allowWriting(unit, dir string) string {
 	setting := "ReadWritePaths="
@@ -107,54 +104,25 @@ func within(path, dir string) bool {
 	return path == dir || dir == "/" || strings.HasPrefix(path, dir+"/")
 }
 
-// mayWriteAs reports whether a packaged unit may write to a directory: it is one of its own, or a drop-in says so. root
-// is where the system's files are.
-func mayWriteAs(unit, dir, root string) bool {
-	template := unit
-	if name, _, is := strings.Cut(unit, "@"); is {
-		template = name + "@.service"
+// mayWriteAs reports whether a packaged unit may write to a path: it is in a directory of its own, or its settings say so.
+// root is where the system's files are.
+func mayWriteAs(unit, path, root string) bool {
+	u := unitFiles{unit, root}
+	if u.setting("ProtectSystem", "strict") != "strict" {
+		return true
 	}
-	for _, base := range []string{"/var/lib", "/var/log", "/run"} {
-		if within(dir, filepath.Join(base, ownDir(unit))) {
-			return true
+	var open []string
+	for _, own := range []struct{ base, setting string }{
+		{"/var/lib", "StateDirectory"}, {"/var/log", "LogsDirectory"}, {"/run", "RuntimeDirectory"}, {"/var/cache", "CacheDirectory"},
+	} {
+		for _, name := range append(u.words(own.setting), ownDir(unit)) {
+			open = append(open, filepath.Join(own.base, name))
 		}
 	}
-	for _, base := range []string{"etc", "run", "usr/local/lib", "usr/lib"} {
-		for _, of := range []string{unit, template, "service"} {
-			files, _ := filepath.Glob(filepath.Join(root, base, "systemd/system", of+".d", "*.conf")) // the pattern is right
-			for _, file := range files {
-				if grants(file, dir) {
-					return true
-				}
-			}
-		}
+	for _, word := range u.words("ReadWritePaths") {
+		open = append(open, strings.TrimLeft(word, "-+"))
 	}
-	return false
-}
-
-// grants reports whether a drop-in lets its unit write to a directory.
-func grants(file, dir string) bool {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(text)) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		switch key {
-		case "ProtectSystem":
-			if value != "strict" {
-				return true
-			}
-		case "ReadWritePaths", "BindPaths":
-			for word := range strings.FieldsSeq(value) {
-				_, to, bound := strings.Cut(word, ":") // source:destination
-				if path := strings.TrimLeft(word, "-+"); !bound && within(dir, path) || bound && within(dir, to) {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return u.binds(path, "BindPaths") || slices.ContainsFunc(open, func(dir string) bool { return within(path, dir) })
 }
 
 // explainStorage adds to an error of the storage what its operator can do where a packaged unit's sandbox, or the owner

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/nats-broker/nats-broker/daemon"
 	"github.com/nats-broker/nats-broker/daemon/config"
@@ -14,11 +15,14 @@ const configCheckHelp = `Usage: nats-broker config check [--instance NAME | FILE
 Say whether the configuration in FILE, with its drop-ins and the environment, is
 valid. Without FILE it is that of the service: the one it runs with, or else
 ` + config.PackagedFile + `. All mistakes are reported, with their places; besides
-what 'nats-broker -t' finds, also what would only show at the start.
+what 'nats-broker -t' finds, also what would only show at the start. The file of
+an installed service is looked at as the service does: from its directory, by the
+rights of its user if root asks, and with what its sandbox keeps from it. If a
+broker serves with the file, changes that only a restart brings are noted.
 
 ` + subjectFlags + `  --json           write the verdict as a JSON document
-  --writable       also say which of the files and directories that the broker
-                   would write to it may not, as the user that asks, and
+  --writable       by the rights of who asks instead, also say which of the files
+                   and directories that the broker would write to it may not, and
                    whether a store of nats-server lies where its own would
 
 Exit status:
@@ -34,6 +38,7 @@ type verdict struct {
 	Digest   string           `json:"digest,omitempty"`
 	Errors   []config.Problem `json:"errors"`
 	Warnings []config.Problem `json:"warnings"`
+	Notes    []string         `json:"notes,omitempty"` // what is not wrong
 }
 
 func configCheck(args []string, _ io.Reader, stdout, stderr io.Writer) int {
@@ -50,20 +55,28 @@ func configCheck(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if err != nil {
 		return misused(stderr, fs.Name(), err.Error())
 	}
-	cfg, warns, err := load(file)
-	if err == nil && *writable {
-		err = daemon.CheckWritable(cfg)
+	var cfg *config.Config
+	var warns config.Warnings
+	if *writable {
+		if cfg, warns, err = load(file); err == nil {
+			err = daemon.CheckWritable(cfg)
+		}
+	} else {
+		cfg, warns, err = daemon.LoadAsService(config.LoadRequest{File: file, Environ: os.Environ()})
 	}
 	if cfg != nil {
 		warns = append(warns, daemon.StorageWarnings(cfg)...)
 	}
 	status = exitOK
-	if err != nil {
+	var notes []string
+	if err == nil {
+		notes = restartNotes(cfg, file)
+	} else {
 		status = exitFail
 	}
 	switch {
 	case *asJSON:
-		v := verdict{File: file, Valid: status == exitOK}
+		v := verdict{File: file, Valid: status == exitOK, Notes: notes}
 		v.Errors, v.Warnings = config.Problems(warns, err)
 		if v.Valid {
 			v.Digest = cfg.Digest
@@ -73,6 +86,7 @@ func configCheck(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 		}
 	case status == exitOK:
 		config.Report(stderr, warns, nil, isTerminal(stderr))
+		writeNotes(stderr, notes)
 		fmt.Fprintf(stdout, "nats-broker: configuration file %s is valid (%s)\n", file, cfg.Digest)
 	default:
 		config.Report(stderr, warns, err, isTerminal(stderr))

@@ -92,6 +92,7 @@ func check(id daemon.Identity, inv *config.Invocation, stderr io.Writer) int {
 			return exitFail
 		}
 	}
+	writeNotes(stderr, restartNotes(cfg, inv.ConfigFile))
 	fmt.Fprintf(stderr, "%s: configuration file %s is valid (%s)\n", id.Name, inv.ConfigFile, cfg.Digest)
 	if inv.CheckReload != "" {
 		fmt.Fprintf(stderr, "%s: configuration file %s can be reloaded\n", id.Name, inv.CheckReload)
@@ -101,7 +102,7 @@ func check(id daemon.Identity, inv *config.Invocation, stderr io.Writer) int {
 
 // strictly loads a configuration for -t; nil if it is not valid, which has been said then.
 func strictly(id daemon.Identity, inv *config.Invocation, file string, stderr io.Writer) *config.Config {
-	cfg, warnings, err := config.Load(config.LoadRequest{File: file, Invocation: inv, Environ: os.Environ()})
+	cfg, warnings, err := daemon.LoadAsService(config.LoadRequest{File: file, Invocation: inv, Environ: os.Environ()})
 	if err := config.Verdict(warnings, err); err != nil {
 		complain(id, err, stderr)
 		return nil
