@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/proto"
@@ -72,6 +73,41 @@ func infoLine(i *ClientInfo) string {
 		return ""
 	}
 	return requestInfo + ": " + string(text) + "\r\n"
+}
+
+// fastBatch is how the reply subject of a message of a fast batch ends: what stands before it is for the stream.
+const fastBatch = ".$FI"
+
+// lineFor is the line that a service is told of one request, which is rewritten next: of a message of a fast batch it has the reply
+// subject that it was published with.
+func (st *serviceStep) lineFor(f *proto.Frame) string {
+	reply := asString(f.Reply)
+	if !strings.HasSuffix(reply, fastBatch) {
+		if reply = st.saidReply(f); reply == "" {
+			return st.told.line
+		}
+	}
+	i := *st.told.who
+	i.Reply = reply
+	return infoLine(&i)
+}
+
+// saidReply is the reply subject that an import before this one has told of; empty: none.
+func (st *serviceStep) saidReply(f *proto.Frame) string {
+	if st.before == nil || f.Hdr <= 0 {
+		return ""
+	}
+	header := asString(f.Body[:f.Hdr])
+	cut := cutHeader(header, requestInfo)
+	line := header[cut.from:cut.to]
+	if !strings.Contains(line, `"reply":`) {
+		return ""
+	}
+	var i ClientInfo
+	if json.Unmarshal([]byte(line[len(requestInfo)+1:]), &i) != nil {
+		return "" // what is not ours says nothing
+	}
+	return i.Reply
 }
 
 // prependInfo rewrites a frame so that its header has the line, in place of all of
@@ -198,6 +234,7 @@ type ClientInfo struct {
 	Tags       []string      `json:"tags,omitempty"`
 	Kind       string        `json:"kind,omitempty"`
 	ClientType string        `json:"client_type,omitempty"`
+	Reply      string        `json:"reply,omitempty"` // of a request as it was made, where that says something to the service
 }
 
 // about describes a client; whole says all there is, otherwise its account and

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/nats-broker/nats-broker/daemon/batch"
 	"github.com/nats-broker/nats-broker/daemon/proto"
@@ -75,7 +76,8 @@ func (st *serviceStep) send(s *sender, f *proto.Frame, m *sample) bool {
 // short reports whether a request can be delivered by [serviceStep.render].
 func (st *serviceStep) short(p *plan, f *proto.Frame) bool {
 	one := p.one
-	return one != nil && f.Hdr <= 0 && st.told != nil && f.Size < batch.ReferFrom && one.client.has(flagHeaders)
+	return one != nil && f.Hdr <= 0 && st.told != nil && f.Size < batch.ReferFrom && one.client.has(flagHeaders) &&
+		!strings.HasSuffix(asString(f.Reply), fastBatch)
 }
 
 // render stages a request without a header for the only one who serves it.
@@ -111,13 +113,17 @@ func (st *serviceStep) render(s *sender, p *plan, n *nest, f *proto.Frame) {
 // pass delivers a request in whatever way its plan says.
 func (st *serviceStep) pass(s *sender, e Entry, p *plan, n *nest, f *proto.Frame) bool {
 	was, h := *f, s.toService(st, e)
+	line := ""
+	if st.told != nil {
+		line = st.lineFor(f)
+	}
 	if len(f.Reply) > 0 {
 		h.asksJetStream = h.asksJetStream || s.self == nil && subject.IsJetStream(f.Reply)
 		f.Reply = n.name
 	}
 	f.Tail = nil
 	if st.told != nil {
-		n.prependInfo(st.told.line, f)
+		n.prependInfo(line, f)
 		h.foreign = true
 	}
 	delivered := s.within(h, p, f)

@@ -150,7 +150,7 @@ func (s *Stream) offerBatch(f *frame, in *intake, r *raw, now int64) (is, done b
 	if in.memory.dry() {
 		return false, false // nothing of it is to be kept
 	}
-	if c, fast, ok := stream.ParseControl(r.reply); fast {
+	if c, fast, ok := stream.ParseControl(r.control); fast {
 		return true, s.offerFast(f, in, r, &c, ok, now)
 	}
 	if bytes.Contains(r.header, batchID) {

@@ -31,9 +31,14 @@ var controlEnd = []byte(".$FI")
 // defaultFlow is where a publisher says no number.
 const defaultFlow = 10
 
+// IsControl reports whether a reply subject is one of a fast batch.
+func IsControl(reply []byte) bool {
+	return len(reply) > len(controlEnd) && bytes.HasSuffix(reply, controlEnd)
+}
+
 // ParseControl takes a reply subject apart. fast says that it is one of a fast batch, ok that it can be understood.
 func ParseControl(reply []byte) (c Control, fast, ok bool) {
-	if len(reply) <= len(controlEnd) || !bytes.HasSuffix(reply, controlEnd) {
+	if !IsControl(reply) {
 		return c, false, false
 	}
 	rest := reply[:len(reply)-len(controlEnd)]
