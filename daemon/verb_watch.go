@@ -82,12 +82,12 @@ func boundWatch(q *control.Watch) error {
 // showMessages is the life of a watch.
 func (d *Daemon) showMessages(ctx context.Context, a *broker.Account, q *control.Watch, peer control.Peer, say func(any) error) {
 	about := by(peer, logging.String(logging.FieldAccount, a.Name()), logging.String(logging.FieldSubject, q.Subject))
-	d.log.Event(logging.Warn, logging.MessagesWatched, fmt.Sprintf("%s looks at messages on %q of account %s", peer, q.Subject, d.accountName(a.Name())), about...)
 	w := &window{bytes: q.Bytes, room: max(q.Rate/10, 1)}
 	sub, err := a.LookOn(q.Subject, w.see)
 	if err != nil {
 		return // cannot be: the subject is valid
 	}
+	d.log.Event(logging.Warn, logging.MessagesWatched, fmt.Sprintf("%s looks at messages on %q of account %s", peer, q.Subject, d.accountName(a.Name())), about...)
 	end := control.WatchEnd{}
 	end.Why, end.Shown = d.show(ctx, q, w, say)
 	sub.Unsubscribe()
