@@ -12,6 +12,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon"
@@ -38,7 +39,7 @@ command line, 3 written, but no broker is running.
 `
 
 // fileName is what a file of a report may be called.
-var fileName = regexp.MustCompile(`^[a-z0-9-]{1,40}\.(txt|json|conf)$`)
+var fileName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]{1,40}\.(txt|json|conf)$`) })
 
 // reportFlags are what goes into a report.
 type reportFlags struct {
@@ -104,7 +105,7 @@ func (t *talk) gather(f *reportFlags) (files []control.ReportFile, code int) {
 		if err := json.Unmarshal(line, &part); err != nil {
 			return fmt.Errorf("the answer makes no sense: %w", err)
 		}
-		if !fileName.MatchString(part.Name) { // it becomes a file's where the archive is unpacked
+		if !fileName().MatchString(part.Name) { // it becomes a file's where the archive is unpacked
 			return fmt.Errorf("the answer makes no sense: a file %q", part.Name)
 		}
 		files = append(files, part)
