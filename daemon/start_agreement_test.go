@@ -1,35 +1,41 @@
 package daemon_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
-// What nats-server starts with we start with, and what it refuses we refuse: names, numbers and places that look odd.
+// oddConfigs have names, numbers and places that look odd.
+var oddConfigs = []string{
+	"system_account: NOPE",
+	"system_account: \"$G\"",
+	"system_account: A\naccounts { A { users: [ {user: a, password: b} ] } }",
+	"accounts { \"*\": {} }",
+	"accounts { \">\": {} }",
+	"accounts { \"$1\": {} }",
+	"accounts { \"a..b\": {} }",
+	"accounts { \"a b\": {} }",
+	"client_advertise: \"x:99999\"",
+	"client_advertise: \"x:-5\"",
+	"client_advertise: \"x\"",
+	"client_advertise: \"a:b\"",
+	"client_advertise: \"a:b:c\"",
+	"client_advertise: \"::1\"",
+	"client_advertise: \"[::1]:4\"",
+	"cluster { name: C, port: -1, pool_size: 200 }",
+	"cluster { name: C, port: -1, advertise: \"bad:port:1\" }",
+	"cluster { name: C, port: -1, advertise: \"x:1\" }",
+}
+
+// What nats-server starts with we start with, and what it refuses we refuse.
 func TestStartsAsNatsServerDoes(t *testing.T) {
-	for _, config := range []string{
-		"system_account: NOPE",
-		"system_account: \"$G\"",
-		"system_account: A\naccounts { A { users: [ {user: a, password: b} ] } }",
-		"accounts { \"*\": {} }",
-		"accounts { \">\": {} }",
-		"accounts { \"$1\": {} }",
-		"accounts { \"a..b\": {} }",
-		"accounts { \"a b\": {} }",
-		"client_advertise: \"x:99999\"",
-		"client_advertise: \"x:-5\"",
-		"client_advertise: \"x\"",
-		"client_advertise: \"a:b\"",
-		"client_advertise: \"a:b:c\"",
-		"client_advertise: \"::1\"",
-		"client_advertise: \"[::1]:4\"",
-		"cluster { name: C, port: -1, pool_size: 200 }",
-		"cluster { name: C, port: -1, advertise: \"bad:port:1\" }",
-		"cluster { name: C, port: -1, advertise: \"x:1\" }",
-	} {
+	for _, config := range oddConfigs {
 		theirs, refused := brokertest.Refuses(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: config})
 		ours, ourRefused := brokertest.Refuses(t, brokertest.Options{Config: config})
 		if refused != ourRefused {
@@ -39,6 +45,32 @@ func TestStartsAsNatsServerDoes(t *testing.T) {
 	// An account without a name is the exception: $G goes by none in many places.
 	if said, refused := brokertest.Refuses(t, brokertest.Options{Config: "accounts { \"\": {} }"}); !refused {
 		t.Errorf("an account without a name is accepted: %s", said)
+	}
+}
+
+// config check refuses what a start refuses, and nothing else. -t has the verdict of nats-server's, which takes some of
+// that, and says of it that a start does not.
+func TestCheckAgreesWithStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	run := func(bin string, args ...string) (valid bool, said string) {
+		out, err := exec.Command(bin, append(args, file)...).CombinedOutput()
+		return err == nil, string(out)
+	}
+	for _, config := range append(slices.Clone(oddConfigs), "accounts { \"\": {} }") {
+		_, refused := brokertest.Refuses(t, brokertest.Options{Config: config})
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if valid, said := run(brokertest.Ours(t), "config", "check"); valid == refused {
+			t.Errorf("%s\nrefused at the start: %v; config check: %v: %s", config, refused, valid, said)
+		}
+		valid, said := run(brokertest.Ours(t), "-t", "-c")
+		if theirs, _ := run(brokertest.NATSServer(t), "-t", "-c"); valid != theirs {
+			t.Errorf("%s\n-t: %v, nats-server's: %v", config, valid, theirs)
+		}
+		if warned := strings.Contains(said, "a start refuses it"); warned != (refused && valid) {
+			t.Errorf("%s\nrefused at the start: %v; -t: %v: %s", config, refused, valid, said)
+		}
 	}
 }
 
