@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/msgtrace"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
 
@@ -75,12 +76,15 @@ func (s *Stream) abandon(id, reason string) {
 }
 
 // offerAtomic takes a message of a batch that is stored whole. It returns false if it has to wait until what is pending is applied:
-// nothing has changed then.
-func (s *Stream) offerAtomic(f *frame, m *memory, r *raw, id []byte, now int64) (done bool) {
+// nothing has changed then. d is what a report is told; nil: there is none.
+func (s *Stream) offerAtomic(f *frame, m *memory, r *raw, id []byte, now int64, d *msgtrace.Decision) (done bool) {
 	n := note{reply: r.reply, memory: m}
 	rec := stream.Record{Subject: r.subject, Header: r.header, Payload: r.payload}
-	if s.refuses(&n, int64(len(r.piece)+len(r.apart))+s.batches.staged) {
+	if size := int64(len(r.piece)+len(r.apart)) + s.batches.staged; s.refuses(&n, size) {
 		s.abandonFor(id)
+		if d != nil {
+			d.Error = s.unable(size)
+		}
 		return true
 	}
 	p := part{id: id}
@@ -92,11 +96,14 @@ func (s *Stream) offerAtomic(f *frame, m *memory, r *raw, id []byte, now int64) 
 		n.err = err
 		s.answer(n)
 		s.await()
+		if d != nil {
+			d.Error = s.unfit(err)
+		}
 		return true
 	}
 	if p.commit {
 		s.hand(f) // what has come before
-		done = s.commitBatch(n, &p, b, &rec, now)
+		done = s.commitBatch(n, &p, b, &rec, now, d)
 		s.await()
 		return done
 	}
@@ -194,7 +201,7 @@ func (s *Stream) admit(p *part, b *atomicBatch, r *stream.Record) *api.Error {
 }
 
 // commitBatch decides about a batch whose end is asked for, and has it stored. It returns false, as offerAtomic does.
-func (s *Stream) commitBatch(n note, p *part, b *atomicBatch, r *stream.Record, now int64) (done bool) {
+func (s *Stream) commitBatch(n note, p *part, b *atomicBatch, r *stream.Record, now int64, d *msgtrace.Decision) (done bool) {
 	list := b.list
 	if !p.empty {
 		list = append(list[:len(list):len(list)], stageOne(r))
@@ -206,7 +213,7 @@ func (s *Stream) commitBatch(n note, p *part, b *atomicBatch, r *stream.Record, 
 	if last := &records[len(records)-1]; p.empty {
 		last.Header = stream.WithLine(last.Header, "Nats-Batch-Commit", []byte("1"))
 	}
-	v, skipped := s.machine.AcceptBatch(records, (*quota)(s), now)
+	v, skipped, at := s.machine.AcceptBatch(records, (*quota)(s), now)
 	if v.Reason == stream.Wait {
 		b.heard = time.Since(began) // it is our turn
 		return false
@@ -215,7 +222,13 @@ func (s *Stream) commitBatch(n note, p *part, b *atomicBatch, r *stream.Record, 
 	n.verdict = v
 	if v.Reason != stream.Accepted {
 		s.answer(n)
+		if d != nil {
+			d.Error = s.refusedInBatch(&v, records[at].Header)
+		}
 		return true
+	}
+	if d != nil {
+		d.Subject, d.NoInterest = string(records[at].Subject), skipped != nil && skipped[at]
 	}
 	own := &memory{} // what is stored is in the batch's own memory
 	own.uses.Store(int32(len(list)))

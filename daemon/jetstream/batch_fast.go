@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/msgtrace"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
 
@@ -25,10 +26,14 @@ func (s *Stream) endFast(id string) {
 
 // offerFast takes a message of a fast batch. It returns false if it has to wait until what is pending is applied: nothing has
 // changed then.
-func (s *Stream) offerFast(f *frame, in *intake, r *raw, c *stream.Control, valid bool, now int64) (done bool) {
+// d is what a report is told; nil: there is none.
+func (s *Stream) offerFast(f *frame, in *intake, r *raw, c *stream.Control, valid bool, now int64, d *msgtrace.Decision) (done bool) {
 	n := note{reply: r.reply, memory: in.memory}
 	size := int64(len(r.subject) + len(r.header) + len(r.payload))
 	if s.refuses(&n, size) {
+		if d != nil {
+			d.Error = s.unable(size)
+		}
 		return true
 	}
 	rec := stream.Record{Subject: r.subject, Header: r.header, Payload: r.payload}
@@ -36,10 +41,13 @@ func (s *Stream) offerFast(f *frame, in *intake, r *raw, c *stream.Control, vali
 	if err != nil {
 		n.err = err
 		s.answer(n)
+		if d != nil {
+			d.Error = s.unfit(err)
+		}
 		return true
 	}
 	before := *b.flow
-	o := &fastOffer{s: s, f: f, r: r, c: c, n: n, b: b, size: size}
+	o := &fastOffer{s: s, f: f, r: r, c: c, n: n, b: b, size: size, told: d}
 	if c.Op == stream.Ping {
 		o.ping()
 	} else if !o.take(&rec, now) {
@@ -116,7 +124,8 @@ type fastOffer struct {
 	b    *fastBatch
 	size int64
 
-	says  []note // answers, in order
+	told  *msgtrace.Decision // nil: nobody reports
+	says  []note             // answers, in order
 	ended bool
 }
 
@@ -142,10 +151,14 @@ func (o *fastOffer) take(rec *stream.Record, now int64) (done bool) {
 	store, ended := flow.Arrive(o.c, !s.config.Load().NoAck, o.say)
 	o.ended = ended
 	if !store {
+		o.tell(o.c.Op != stream.CommitEnd, notOfBatch)
 		return true
 	}
 	header := rec.Header
 	v := s.machine.AcceptFast(rec, (*quota)(s), now)
+	if o.told != nil {
+		o.told.Subject, o.told.NoInterest = string(rec.Subject), v.Skipped
+	}
 	switch v.Reason {
 	case stream.Wait:
 		return false
@@ -153,8 +166,10 @@ func (o *fastOffer) take(rec *stream.Record, now int64) (done bool) {
 		flow.Accept()
 		o.accepted(rec, &v, !same(header, o.r.header))
 	case stream.KnownInBatch:
+		o.tell(true, s.refusedInBatch(&v, header))
 		o.known(&v, open)
 	default:
+		o.tell(true, s.refusedInBatch(&v, header))
 		o.refused(&v)
 	}
 	return true
@@ -181,6 +196,16 @@ func (o *fastOffer) accepted(rec *stream.Record, v *stream.Verdict, changed bool
 		s.hand(o.f)
 	}
 	o.f.add(rec, o.r, changed || v.Changed)
+}
+
+// notOfBatch is why a message is not stored that came behind one that is missing, or behind the end. nats-server reports nothing then.
+const notOfBatch = "not stored: the batch has a gap, or has ended"
+
+// tell tells a report why a message is not stored, if it is one that would be.
+func (o *fastOffer) tell(would bool, why string) {
+	if o.told != nil && would {
+		o.told.Error = why
+	}
 }
 
 // known passes over a message whose id is known.

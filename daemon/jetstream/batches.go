@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/budget"
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
+	"github.com/nats-broker/nats-broker/daemon/msgtrace"
 	"github.com/nats-broker/nats-broker/daemon/stream"
 )
 
@@ -146,17 +147,21 @@ func (s *Stream) adviseAbandoned(id, reason string) {
 var batchID = []byte("Nats-Batch-Id")
 
 // offerBatch decides about a record of a batch, if it is of one. done is false if it has to wait until what is pending is applied.
-func (s *Stream) offerBatch(f *frame, in *intake, r *raw, now int64) (is, done bool) {
+// A report is told d; nil: there is none.
+func (s *Stream) offerBatch(f *frame, in *intake, r *raw, now int64) (is, done bool, d *msgtrace.Decision) {
 	if in.memory.dry() {
-		return false, false // nothing of it is to be kept
+		return false, false, nil // nothing of it is to be kept
+	}
+	if in.memory.trail != nil {
+		d = &msgtrace.Decision{Subject: string(r.subject)}
 	}
 	if c, fast, ok := stream.ParseControl(r.control); fast {
-		return true, s.offerFast(f, in, r, &c, ok, now)
+		return true, s.offerFast(f, in, r, &c, ok, now, d), d
 	}
 	if bytes.Contains(r.header, batchID) {
 		if id, ok := api.Header(r.header, string(batchID)); ok && len(id) > 0 {
-			return true, s.offerAtomic(f, in.memory, r, id, now)
+			return true, s.offerAtomic(f, in.memory, r, id, now, d), d
 		}
 	}
-	return false, false
+	return false, false, nil
 }

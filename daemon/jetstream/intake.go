@@ -167,12 +167,14 @@ func (s *Stream) offer(in *intake) (done bool) {
 			s.acc.srv.log.Error("Stream " + s.Name() + ": " + err.Error()) // what was staged is ours
 			break
 		}
-		if is, done := s.offerBatch(&f, in, &r, now); is {
+		if is, done, d := s.offerBatch(&f, in, &r, now); is {
 			if !done {
 				s.hand(&f)
 				return false
 			}
-			s.tellStaged(in.memory, &r)
+			if d != nil {
+				s.tellDecided(in.memory, *d)
+			}
 			in.rest, in.at = rest, at
 			continue
 		}

@@ -73,10 +73,8 @@ func (s *Stream) offerTraced(m *memory, r *raw, now int64) (stream.Verdict, stre
 	if why == "" {
 		why = refusedBecause(&v, r.header)
 	}
-	d := msgtrace.Decision{Time: time.Now(), Subject: string(rec.Subject), NoInterest: v.Skipped, Error: why}
-	trail := m.trail
-	s.out = append(s.out, outgoing{decided: func() { trail.Decided(d) }})
-	if trail.Only() {
+	s.tellDecided(m, msgtrace.Decision{Subject: string(rec.Subject), NoInterest: v.Skipped, Error: why})
+	if m.trail.Only() {
 		v = stream.Verdict{Reason: stream.Sealed} // whatever it is, it is not stored
 	}
 	return v, rec
@@ -85,10 +83,11 @@ func (s *Stream) offerTraced(m *memory, r *raw, now int64) (stream.Verdict, stre
 // dry reports whether what is in the memory is not to be stored.
 func (m *memory) dry() bool { return m.trail != nil && m.trail.Only() }
 
-// tellStaged tells a report that a message is part of a batch, whose fate nobody knows yet. mu is held.
-func (s *Stream) tellStaged(m *memory, r *raw) {
+// tellDecided tells a report, if there is one, what was decided about a message now; of one that waits for the rest of its batch, that
+// it came. mu is held.
+func (s *Stream) tellDecided(m *memory, d msgtrace.Decision) {
 	if trail := m.trail; trail != nil {
-		d := msgtrace.Decision{Time: time.Now(), Subject: string(r.subject)}
+		d.Time = time.Now()
 		s.out = append(s.out, outgoing{decided: func() { trail.Decided(d) }})
 	}
 }
@@ -132,8 +131,8 @@ func refusedBecause(v *stream.Verdict, header []byte) string {
 	case stream.WrongStream:
 		return "expected stream does not match"
 	case stream.WrongSequence:
-		if want := field(header, "Nats-Expected-Last-Subject-Sequence"); want != "" && want != fmt.Sprint(v.Seq) {
-			return fmt.Sprintf("last sequence by subject mismatch: %s vs %d", want, v.Seq)
+		if v.Text == stream.OfSubject {
+			return fmt.Sprintf("last sequence by subject mismatch: %s vs %d", field(header, "Nats-Expected-Last-Subject-Sequence"), v.Seq)
 		}
 		return fmt.Sprintf("last sequence mismatch: %s vs %d", field(header, "Nats-Expected-Last-Sequence"), v.Seq)
 	case stream.WrongLastID:
@@ -150,6 +149,32 @@ func refusedBecause(v *stream.Verdict, header []byte) string {
 		return "maximum messages per subject exceeded"
 	}
 	return refusal(v).Error()
+}
+
+// refusedInBatch is refusedBecause for a message of a batch, or for its end.
+func (s *Stream) refusedInBatch(v *stream.Verdict, header []byte) string {
+	switch v.Reason {
+	case stream.KnownInBatch:
+		return "msgid is duplicate"
+	case stream.HeaderTooLarge:
+		return "JetStream header size exceeds limits for '" + s.acc.name() + " > " + s.Name() + "'"
+	case stream.NotInBatch:
+		if v.Text == stream.OfSubject {
+			return "last sequence by subject mismatch"
+		}
+		return "last sequence mismatch"
+	case stream.RollupInBatch:
+		return "batch rollup " + v.Text + " invalid"
+	}
+	return refusedBecause(v, header)
+}
+
+// unfit is why a message of a batch is refused when it comes.
+func (s *Stream) unfit(err *api.Error) string {
+	if err.Code == api.MessageTooLarge {
+		return "JetStream message size exceeds limits for '" + s.acc.name() + " > " + s.Name() + "'"
+	}
+	return err.Error()
 }
 
 // field returns the first value of a field of a header.

@@ -209,7 +209,7 @@ func (s *Stream) sequences(c *conditions, r *Record) Verdict {
 			return Verdict{Reason: v}
 		}
 		if want, ok := number(c.lastSubject); !ok || want != actual {
-			return Verdict{Reason: WrongSequence, Seq: actual}
+			return Verdict{Reason: WrongSequence, Seq: actual, Text: OfSubject}
 		}
 	} else if len(c.lastSubjectOf) > 0 {
 		return Verdict{Reason: MissingSequence}

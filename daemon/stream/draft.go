@@ -48,7 +48,7 @@ func (s *Stream) expects(d *draft, c *conditions, r *Record) Verdict {
 		of = r.Subject
 	}
 	if _, ok := d.of(of); ok {
-		return Verdict{Reason: NotInBatch}
+		return Verdict{Reason: NotInBatch, Text: OfSubject}
 	}
 	actual, known := d.expected[string(of)]
 	if !known {
@@ -58,7 +58,7 @@ func (s *Stream) expects(d *draft, c *conditions, r *Record) Verdict {
 		}
 	}
 	if want, ok := number(c.lastSubject); !ok || want != actual {
-		return Verdict{Reason: WrongSequence, Seq: actual}
+		return Verdict{Reason: WrongSequence, Seq: actual, Text: OfSubject}
 	}
 	if d.expected == nil {
 		d.expected = make(map[string]uint64)
@@ -219,8 +219,8 @@ func (s *Stream) Arrives(r *Record, q Quota) Reason {
 // AcceptBatch decides about messages that are stored together, one behind the other, or not at all. If they are accepted each has
 // its sequence, its time and what is stored of it, and the changes wait for [Stream.Apply]; skipped is true where nobody is
 // interested in one, which then takes a sequence and is not stored; nil: nowhere. The verdict is that of the first that is refused,
-// or has the sequence of the last one.
-func (s *Stream) AcceptBatch(list []Record, q Quota, now int64) (v Verdict, skipped []bool) {
+// which is the one at, or has the sequence of the last one.
+func (s *Stream) AcceptBatch(list []Record, q Quota, now int64) (v Verdict, skipped []bool, at int) {
 	s.forget(now)
 	var d draft
 	all := make([]accepted, len(list))
@@ -231,10 +231,10 @@ func (s *Stream) AcceptBatch(list []Record, q Quota, now int64) (v Verdict, skip
 		c := conditions{now: now}
 		c.read(r.Header)
 		if len(c.lastID) > 0 {
-			return Verdict{Reason: HeaderInBatch, Text: "Nats-Expected-Last-Msg-Id"}, nil
+			return Verdict{Reason: HeaderInBatch, Text: "Nats-Expected-Last-Msg-Id"}, nil, i
 		}
 		if v := s.decide(&d, &c, r, q); v.Reason != Accepted {
-			return v, nil
+			return v, nil, i
 		}
 		all[i] = s.admit(&c, r)
 		if s.wanted != nil && !s.wanted(r.Subject) {
@@ -245,17 +245,17 @@ func (s *Stream) AcceptBatch(list []Record, q Quota, now int64) (v Verdict, skip
 			continue
 		}
 		if s.log.Knows(r.Subject) != nil {
-			return Verdict{Reason: Unread}, nil
+			return Verdict{Reason: Unread}, nil, i
 		}
 		size += s.log.Size(len(r.Subject), len(r.Header), len(r.Payload))
 	}
 	if v := quota(q, size); v != Accepted {
-		return Verdict{Reason: v}, nil
+		return Verdict{Reason: v}, nil, len(list) - 1
 	}
 	for i := range list {
 		s.take(&list[i], &all[i], now, skipped == nil || !skipped[i])
 	}
-	return Verdict{Seq: s.last}, skipped
+	return Verdict{Seq: s.last}, skipped, len(list) - 1
 }
 
 // AcceptFast decides about one message that is checked as those of batches are, and stored alone.

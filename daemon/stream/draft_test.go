@@ -36,7 +36,7 @@ func TestBatchAgainstOneByOne(t *testing.T) {
 				list = append(list, stream.Record{Subject: []byte(m.subject), Header: m.header(), Payload: []byte("x")})
 			}
 			before := state(both[0])
-			v, _ := both[0].AcceptBatch(append([]stream.Record(nil), list...), nil, now)
+			v, _, _ := both[0].AcceptBatch(append([]stream.Record(nil), list...), nil, now)
 			if v.Reason == stream.Wait {
 				t.Fatal("asked to wait for nothing")
 			}

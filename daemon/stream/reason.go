@@ -21,7 +21,7 @@ const (
 	WrongStream      //
 	TTLDisabled      //
 	TTLInvalid       //
-	WrongSequence    // of the subject or the stream; the verdict has the actual one
+	WrongSequence    // of the stream, or OfSubject; the verdict has the actual one
 	MissingSequence  // a subject to look at without a sequence
 	ScheduleDisabled //
 	SchedulerInvalid // Nats-Scheduler or Nats-Schedule-Next where they may not be
@@ -35,7 +35,7 @@ const (
 	WrongLastID   // the verdict has the actual one
 	RollupDenied  //
 	RollupInvalid // the verdict has the value
-	NotInBatch    // a sequence is expected that what the batch has before has changed
+	NotInBatch    // a sequence, of the stream or OfSubject, is expected that what the batch has before has changed
 	KnownInBatch  // the id of a message is known, or twice in the batch; the verdict has the sequence
 	HeaderInBatch // which may not be in one; the verdict has its name
 	RollupInBatch // of what the batch has before; the verdict has the value
@@ -47,6 +47,9 @@ const (
 	LargerThanStream // no room would ever be enough
 	Unread           // what is stored decides, and cannot be read
 )
+
+// OfSubject is the text of a verdict about a sequence that is not that of the stream.
+const OfSubject = "subject"
 
 // Refused reports whether the message is not stored, and no other has its place.
 func (r Reason) Refused() bool { return r >= Sealed }

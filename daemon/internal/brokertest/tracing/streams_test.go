@@ -89,6 +89,7 @@ func TestStreams(t *testing.T) {
 			w.ask("0 b p", "ask.1", 1, dest, only)
 			w.stored(js, "S")
 		}},
+		{"batches", streamed, batchesRefused},
 		{"requests", streamed, func(w *world) {
 			w.make("0 - js", &nats.StreamConfig{Name: "M", Subjects: []string{"m.>"}})
 			for _, f := range [][]string{{dest, only}, {dest}} {
@@ -116,4 +117,67 @@ func TestWhatIsReadIsNotTraced(t *testing.T) {
 		w.said = append(w.said, message(m))
 		w.collect("nothing more", 0)
 	}}})
+}
+
+// batchesRefused has messages of atomic and of fast batches refused, for all kinds of reasons, and one of each stored.
+func batchesRefused(w *world) {
+	const batches = `"storage":"memory","allow_atomic":true,"allow_batched":true,`
+	for name, config := range map[string]string{
+		"P": `"storage":"memory","subjects":["p.>"]`,
+		"S": batches + `"subjects":["s.>"],"max_msg_size":500,"max_msgs":4,"discard":"new"`,
+		"C": batches + `"subjects":["c.>"],"allow_msg_counter":true`,
+		"T": batches + `"subjects":["t.>","u.>"],"allow_rollup_hdrs":true,"allow_msg_ttl":true,"subject_transform":{"src":"t.>","dest":"u.>"}`,
+		"I": batches + `"subjects":["i.>"],"retention":"interest"`,
+	} {
+		m, err := w.client("0 - js").Request("$JS.API.STREAM.CREATE."+name, []byte(`{"name":"`+name+`",`+config+`}`), patience)
+		if err != nil || strings.Contains(string(m.Data), "error") {
+			w.t.Fatal(err, string(m.Data))
+		}
+	}
+	js, err := w.client("0 - js").JetStream(nats.MaxWait(patience))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	id, seq, commit := "Nats-Batch-Id: ", "Nats-Batch-Sequence: ", "Nats-Batch-Commit: "
+	ask := func(what, subject, reply string, fields ...string) {
+		w.publish("0 - p", subject, reply, "", append(fields, dest)...)
+		w.collect(subject+" "+what, 1)
+	}
+	for _, f := range [][]string{{id + "a"}, {id + "a", seq + "2"}, {id + strings.Repeat("a", 65), seq + "1"}, {id + "a", seq + "1", commit + "x"},
+		{id + "a", seq + "1", "Nats-Required-Api-Level: 99"}, {id + "a", seq + "1", commit + "eob"}, {id + "a", seq + "1001"},
+		{id + "a", seq + "1", "X: " + strings.Repeat("x", 600)}} {
+		ask("refused at once", "s.1", "", f...)
+	}
+	ask("no batches here", "p.1", "", id+"a", seq+"1")
+	ask("no batches here", "p.1", "R.a.10.fail.1.0.$FI")
+	ask("not to be understood", "s.1", "R.a.10.none.1.0.$FI")
+	ask("too long", "s.1", "R."+strings.Repeat("a", 65)+".10.ok.1.0.$FI")
+	ask("not begun", "s.1", "R.a.10.ok.2.1.$FI")
+	ask("level", "s.1", "R.a.10.ok.1.0.$FI", "Nats-Required-Api-Level: 99")
+	ask("too large", "s.1", "R.a.10.ok.1.0.$FI", "X: "+strings.Repeat("x", 600))
+	for i, f := range []string{"Nats-Msg-Id: 1", "Nats-Msg-Id: 1", "Nats-Expected-Stream: X", "Nats-Expected-Last-Sequence: 7", "Nats-Expected-Last-Subject-Sequence: 9",
+		"Nats-Rollup: all", "Nats-Rollup: x", "Nats-Incr: 1", "Nats-Incr: x", "Nats-TTL: 1h", "Nats-TTL: x", "Nats-Stream-Source: x",
+		"Nats-Schedule: @at 2030-01-01T00:00:00Z", "Nats-Expected-Last-Subject-Sequence-Subject: s.1", "X-Long: " + strings.Repeat("x", 66_000)} {
+		for _, subject := range []string{"s.1", "t.1", "c.1", "i.1"} {
+			w.publish("0 - p", subject, "", "", dest, id+"a", seq+"1", commit+"1", f)
+			w.collect(fmt.Sprintf("%s: atomic, %.50s", subject, f), 1)
+			w.publish("0 - p", subject, fmt.Sprintf("R.a%d.10.fail.1.2.$FI", i), "", dest, f)
+			w.collect(fmt.Sprintf("%s: fast, %.50s", subject, f), 1)
+		}
+	}
+	for _, f := range [][2]string{{"Nats-Expected-Last-Sequence: 77", "X: y"}, {"X: y", "Nats-Expected-Last-Subject-Sequence: 0"}, {"X: y", "Nats-Rollup: sub"},
+		{"X: y", "Nats-Rollup: all"}, {"Nats-Msg-Id: m", "Nats-Msg-Id: m"}, {"Nats-Expected-Last-Msg-Id: z", "X: y"}, {"X: y", "X: y"}} {
+		for _, subject := range []string{"s.2", "t.2"} {
+			w.publish("0 - p", subject, "", "", id+"b", seq+"1", f[0])
+			ask(fmt.Sprintf("the end of a batch, %q", f), subject, "", id+"b", seq+"2", commit+"1", f[1])
+		}
+	}
+	for range 4 {
+		w.publish("0 - p", "s.3", "", "")
+	}
+	ask("full", "s.3", "", id+"c", seq+"1", commit+"1")
+	ask("full", "s.3", "R.c.10.fail.1.2.$FI")
+	for _, name := range []string{"P", "S", "C", "T", "I"} {
+		w.stored(js, name)
+	}
 }
