@@ -198,7 +198,7 @@ func writeReport(name string, files []control.ReportFile, stdout io.Writer) (err
 		}()
 		out = file
 	}
-	now := time.Now()
+	now := time.Now().Truncate(time.Second) // the archive would round it, also up
 	top := "nats-broker-report-" + now.UTC().Format("20060102-150405")
 	zip := gzip.NewWriter(out)
 	tw := tar.NewWriter(zip)
