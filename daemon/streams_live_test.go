@@ -128,6 +128,16 @@ func TestFullDiskIsSeenEverywhere(t *testing.T) {
 		t.Errorf("status exits %d: %s", code, out)
 	}
 
+	healthOfDisk := func(code int, plain, nagios string) {
+		t.Helper()
+		for flag, want := range map[string]string{"--checks": plain, "--nagios": nagios} {
+			if got, out := verb(t, socket, "health", "--check", "disk", flag); got != code || !strings.Contains(out, want) {
+				t.Errorf("health %s exits %d, want %d with %q: %s", flag, got, code, want, out)
+			}
+		}
+	}
+	healthOfDisk(0, "disk  OK  1 stream, ", "NATS-BROKER OK - 1 checks | disk_free=")
+
 	// Somebody else fills the disk, which is in the namespace of the process.
 	filler := fmt.Sprintf("/proc/%d/root%s/filler", s.PID(), dir)
 	f, err := os.Create(filler)
@@ -170,6 +180,7 @@ func TestFullDiskIsSeenEverywhere(t *testing.T) {
 			t.Errorf("status exits %d, without %q: %s", code, want, out)
 		}
 	}
+	healthOfDisk(2, "disk  CRITICAL  JetStream has no room on the disk: ", "NATS-BROKER CRITICAL - disk: JetStream has no room on the disk: ")
 	until(t, "systemctl status says so", func() bool { return strings.HasPrefix(status.get(), "JetStream has no room on the disk: ") })
 
 	if err := js.PurgeStream("S"); err != nil { // it goes on
@@ -185,6 +196,7 @@ func TestFullDiskIsSeenEverywhere(t *testing.T) {
 	if code, out := verb(t, socket, "status"); code != 0 {
 		t.Errorf("status exits %d: %s", code, out)
 	}
+	healthOfDisk(0, "disk  OK  1 stream, ", "NATS-BROKER OK - ")
 	until(t, "systemctl status says nothing of it", func() bool { return !strings.Contains(status.get(), "disk") })
 }
 
