@@ -1,6 +1,6 @@
 // Package follow decides how a stream takes over the messages of another one, its origin: when the origin is asked for
 // a consumer, which of the messages that come are taken, when something is missing, so that it is asked again, and where it is
-// gone on from then. It does no i/o and has no clock: time is given, in nanoseconds since 1970.
+// gone on from then. It does no i/o and has no clock: time is given, in nanoseconds, by a clock that nobody sets.
 //
 // A [Follower] is the machine of one origin. It goes round three states:
 //

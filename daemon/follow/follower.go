@@ -160,14 +160,6 @@ func (f *Follower) Again(forgiven bool, now int64, jitter time.Duration) {
 	f.rest(now, jitter)
 }
 
-// Sooner has a follower that rests after failures ask at once: the origin's consumer was heard.
-func (f *Follower) Sooner(now int64, jitter time.Duration) {
-	if f.state == Resting && f.fails > 0 {
-		f.fails = 0
-		f.rest(now, jitter)
-	}
-}
-
 func (f *Follower) rest(now int64, jitter time.Duration) {
 	f.state, f.consumer = Resting, ""
 	next := max(f.asked+int64(Throttle), now)

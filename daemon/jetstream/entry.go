@@ -15,6 +15,9 @@ type entry struct {
 	Created int64  // nanoseconds since 1970
 	Config  []byte // as JSON, complete
 	Origin  string // of a mirror: the identity of its origin, once it is known
+
+	// Back says of which followers the origins have been behind what was taken of them.
+	Back []string
 }
 
 // Fields implements fields.Record.
@@ -23,6 +26,7 @@ func (e *entry) Fields(c *fields.Codec) {
 	fields.Number(c, 2, &e.Created)
 	c.Bytes(3, &e.Config)
 	c.Text(4, &e.Origin)
+	c.Texts(5, &e.Back)
 }
 
 func (e *entry) config() (*api.StreamConfig, error) {

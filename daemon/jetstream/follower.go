@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,10 +35,10 @@ type follower struct {
 	level    string                       // that the origin is asked for; "": none
 	request  *originRequest
 
-	err   *api.Error
-	back  bool // the origin has been behind what was taken of it
-	timer *time.Timer
-	gone  bool
+	err    *api.Error
+	behind bool // the origin has been behind what was taken of it
+	timer  *time.Timer
+	gone   bool
 }
 
 // origin says what a source takes.
@@ -61,7 +62,8 @@ func jitter() time.Duration { return 100*time.Millisecond + rand.N(100*time.Mill
 // newFollower makes the follower of a checked configuration, which begins behind a position. mu is held.
 func (s *Stream) newFollower(c *api.Source, mirror bool, p follow.Position) *follower {
 	fw := &follower{s: s, cfg: c, mirror: mirror, name: origin(c).Name()}
-	fw.m = follow.New(mirror, c.Consumer != nil, p.Seq, p.Identity, s.now(), jitter())
+	fw.m = follow.New(mirror, c.Consumer != nil, p.Seq, p.Identity, s.steady(), jitter())
+	fw.behind = s.kept != nil && slices.Contains(s.kept.entry.Back, fw.id())
 	fw.outlet.Leads(fw)
 	for _, t := range c.Transforms {
 		var m *subject.Transform
@@ -71,6 +73,14 @@ func (s *Stream) newFollower(c *api.Source, mirror bool, p follow.Position) *fol
 		fw.maps = append(fw.maps, m)
 	}
 	return fw
+}
+
+// id tells the followers of a stream apart, its mirror from a source of the same origin too.
+func (fw *follower) id() string {
+	if fw.mirror {
+		return "*" // no source has that name
+	}
+	return fw.name
 }
 
 func orAll(filter string) string {
@@ -245,7 +255,7 @@ func (fw *follower) setTimer() {
 	if fw.gone {
 		return
 	}
-	wait := max(time.Duration(fw.m.Due()-fw.s.now()), time.Millisecond)
+	wait := max(time.Duration(fw.m.Due()-fw.s.steady()), time.Millisecond)
 	if fw.timer == nil {
 		fw.timer = time.AfterFunc(wait, fw.ring)
 		return
@@ -259,7 +269,7 @@ func (fw *follower) ring() {
 	s.mu.Lock()
 	var q *originRequest
 	if !fw.gone {
-		switch now := s.now(); fw.m.Tick(now) {
+		switch fw.m.Tick(s.steady()) {
 		case follow.Ask:
 			q = fw.ask()
 		case follow.Late:
@@ -279,14 +289,14 @@ func (fw *follower) ring() {
 func (fw *follower) failed(err *api.Error) {
 	fw.drop()
 	fw.err = err
-	fw.m.Failed(fw.s.now(), jitter())
+	fw.m.Failed(fw.s.steady(), jitter())
 	fw.setTimer()
 }
 
 // again has the origin be asked anew. mu is held.
 func (fw *follower) again(forgiven bool) {
 	fw.drop()
-	fw.m.Again(forgiven, fw.s.now(), jitter())
+	fw.m.Again(forgiven, fw.s.steady(), jitter())
 	fw.setTimer()
 }
 
@@ -325,7 +335,7 @@ func (fw *follower) info() *api.SourceInfo {
 		i.FilterSubject = fw.cfg.FilterSubject
 	}
 	if heard := fw.m.Heard(); heard != 0 {
-		i.Active = time.Duration(max(fw.s.now()-heard, 1))
+		i.Active = time.Duration(max(fw.s.steady()-heard, 1))
 	}
 	if x := fw.cfg.External; x != nil {
 		i.External = x

@@ -41,7 +41,7 @@ var errIncomplete = errors.New("invalid consumer create response")
 // heed does what an answer says. It returns a request in another form, if the origin does not know this one, or what tells the
 // origin that its consumer is not wanted. mu is held.
 func (fw *follower) heed(a *api.OriginAnswer, ident string) (more *originRequest, tell func()) {
-	if a.Error != nil || a.Name == "" || a.Config == nil {
+	if a.Error != nil || !api.ValidName(a.Name) || a.Config == nil || a.Delivered.Stream > api.MaxSequence {
 		return fw.heedError(a.Error), nil
 	}
 	switch {
@@ -57,7 +57,7 @@ func (fw *follower) heed(a *api.OriginAnswer, ident string) (more *originRequest
 		return nil, fw.leaveOther(a.Name)
 	case !fw.m.Differs(ident) && fw.isBack(fw.request):
 		return nil, fw.leaveOther(a.Name)
-	case fw.back && !fw.m.Differs(ident):
+	case fw.behind && !fw.m.Differs(ident):
 		fw.wentBack(errors.New("the origin went back, and holds something else than what was taken of it"))
 		return nil, fw.leaveOther(a.Name)
 	}
@@ -81,8 +81,10 @@ func (fw *follower) leaveOther(name string) func() {
 
 // accept begins to take what the origin's consumer delivers. mu is held.
 func (fw *follower) accept(a *api.OriginAnswer, ident string) error {
-	s, to := fw.s, a.Config.DeliverSubject
-	if fw.cfg.Consumer != nil {
+	s, to := fw.s, ""
+	if c := fw.request.config; c != nil {
+		to = c.DeliverSubject // whatever is answered: it is ours to say
+	} else {
 		to = fw.cfg.Consumer.DeliverSubject
 	}
 	if fw.mirror && fw.s.originIdentity == "" && ident != "" {
@@ -115,8 +117,9 @@ func (fw *follower) accept(a *api.OriginAnswer, ident string) error {
 	if fw.request.config != nil && a.Name == fw.request.config.Name {
 		fw.own = a.Name
 	}
-	fw.m.Accepted(a.Name, passed, ident, s.now())
-	fw.err, fw.back = nil, false
+	fw.back(false)
+	fw.m.Accepted(a.Name, passed, ident, s.steady())
+	fw.err = nil
 	return nil
 }
 
@@ -139,8 +142,8 @@ func (fw *follower) heedError(err *api.Error) *originRequest {
 	case err.Code == api.IdentityMismatch && !fw.mirror:
 		fw.warn("the origin was made anew, and is taken from its beginning")
 		fw.drop()
-		fw.back = false
-		fw.m.Another(fw.s.now(), jitter())
+		fw.back(false)
+		fw.m.Another(fw.s.steady(), jitter())
 		return nil
 	case err.Code == api.RequiredLevel || err.Code == api.InvalidJSON:
 		if q.level == api.IdentityLevel || q.level != "" && q.config != nil {
@@ -167,6 +170,6 @@ func (fw *follower) askOtherwise() *originRequest {
 	}
 	fw.request = &q
 	fw.aim()
-	fw.m.AskedOtherwise(fw.s.now())
+	fw.m.AskedOtherwise(fw.s.steady())
 	return &q
 }

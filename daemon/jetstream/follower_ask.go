@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
@@ -63,7 +64,7 @@ func (fw *follower) ask() *originRequest {
 	if fw.mirror {
 		at = s.machine.Last()
 	}
-	fw.m.Asked(at, s.now())
+	fw.m.Asked(at, s.steady())
 	fw.level = api.SourcingLevel
 	q := &originRequest{round: fw.round, level: fw.level, at: at}
 	if !fw.mirror {
@@ -103,9 +104,13 @@ func (fw *follower) aim() {
 	}
 }
 
-// answers copies an answer off a publisher's hands.
+// answers copies an answer off a publisher's hands. There is one: who sends more is not heard.
 func (fw *follower) answers(round uint64) broker.Callback {
+	var heard atomic.Bool
 	return func(m *broker.Message) {
+		if heard.Swap(true) {
+			return
+		}
 		header, body := bytes.Clone(m.Header), bytes.Clone(m.Payload)
 		fw.s.acc.srv.work.Go(func() { fw.answered(round, header, body) })
 	}
@@ -181,7 +186,7 @@ func (fw *follower) send(q *originRequest) {
 	defer s.unlock()
 	if !fw.gone && fw.round == q.round && fw.m.State() == follow.Asking {
 		fw.drop()
-		fw.m.Unheard(s.now(), jitter())
+		fw.m.Unheard(s.steady(), jitter())
 		fw.setTimer()
 	}
 }
@@ -190,9 +195,10 @@ func (fw *follower) send(q *originRequest) {
 // is not followed. mu is held.
 func (fw *follower) listenForState(q *originRequest) {
 	reply := "$JSC.R." + consumerName()
+	var heard atomic.Bool
 	sub, err := fw.s.acc.broker.SubscribeService(reply, "", func(m *broker.Message) {
 		var a api.OriginState
-		if json.Unmarshal(m.Payload, &a) == nil && a.Error == nil {
+		if !heard.Swap(true) && json.Unmarshal(m.Payload, &a) == nil && a.Error == nil {
 			fw.s.acc.srv.work.Go(func() { fw.standsAt(q, a.State.Last) })
 		}
 	})
@@ -220,7 +226,7 @@ func (fw *follower) isBack(q *originRequest) bool {
 	if !q.known || q.stands >= q.at {
 		return false
 	}
-	fw.back = true
+	fw.back(true)
 	fw.wentBack(fmt.Errorf("the origin went back: its last sequence is %d, and %d was taken of it", q.stands, q.at))
 	return true
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/jetstream/api"
 	"github.com/nats-broker/nats-broker/daemon/journal"
 	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/subject"
 )
 
 // frameMirrored is the kind of a frame with messages that keep the sequences and times that they came with: before each record
@@ -54,14 +55,14 @@ func (fw *follower) Put(l *batch.Lane) bool {
 // offerTaken is offer for what comes from an origin. mu is held.
 func (s *Stream) offerTaken(in *intake) (done bool) {
 	f := frame{kept: in.from.mirror}
-	now := s.now()
+	now, steady := s.now(), s.steady()
 	for len(in.rest) > 0 {
 		r, rest, at, err := next(in.rest, in.at)
 		if err != nil {
 			s.acc.srv.log.Error("Stream " + s.Name() + ": " + err.Error()) // what was staged is ours
 			break
 		}
-		if !in.from.gone && !s.closed && s.failed == nil && !in.from.offerOne(&f, in.memory, &r, now) {
+		if !in.from.gone && !s.closed && s.failed == nil && !in.from.offerOne(&f, in.memory, &r, now, steady) {
 			s.hand(&f)
 			return false
 		}
@@ -73,20 +74,21 @@ func (s *Stream) offerTaken(in *intake) (done bool) {
 
 var controlLine = []byte("NATS/1.0 100 ")
 
-// offerOne takes one message of the origin; false: it has to wait. mu is held.
-func (fw *follower) offerOne(f *frame, m *memory, r *raw, now int64) bool {
+// offerOne takes one message of the origin; false: it has to wait. Messages are stored by the clock, now, and the origin is heard by the
+// steady one. mu is held.
+func (fw *follower) offerOne(f *frame, m *memory, r *raw, now, steady int64) bool {
 	s := fw.s
 	if len(r.payload) == 0 && bytes.HasPrefix(r.header, controlLine) {
 		s.hand(f)
 		f.kept = fw.mirror
-		fw.control(r, now)
+		fw.control(r, steady)
 		return true
 	}
 	d, ok := follow.ParseDelivery(r.reply)
-	if !ok {
+	if !ok || d.Seq > api.MaxSequence {
 		return true
 	}
-	switch fw.m.Look(&d, now) {
+	switch fw.m.Look(&d, steady) {
 	case follow.Ignore:
 		return true
 	case follow.Missed:
@@ -167,7 +169,7 @@ func (fw *follower) record(r *raw, d *follow.Delivery) stream.Record {
 }
 
 // control takes a sign of life, or a question of flow control. mu is held.
-func (fw *follower) control(r *raw, now int64) {
+func (fw *follower) control(r *raw, steady int64) {
 	if len(r.reply) > 0 {
 		if fw.m.State() == follow.Following {
 			at, _ := fw.m.At()
@@ -180,7 +182,7 @@ func (fw *follower) control(r *raw, now int64) {
 	if v, ok := api.Header(r.header, "Nats-Last-Consumer"); ok {
 		last, _ = decimal(v)
 	}
-	if fw.m.Idle(last, now) {
+	if fw.m.Idle(last, steady) {
 		fw.again(true)
 		return
 	}
@@ -206,7 +208,9 @@ func (fw *follower) unblock() {
 }
 
 // flowSubject reports whether an answer to flow control may go there: anybody may send something where an origin delivers to.
-func flowSubject(to []byte) bool { return bytes.HasPrefix(to, []byte("$JS.FC.")) }
+func flowSubject(to []byte) bool {
+	return bytes.HasPrefix(to, []byte("$JS.FC.")) && subject.ValidStrict(string(to), false) && subject.IsLiteral(to)
+}
 
 // answerFlow answers flow control when everything that came before is stored for good. mu is held.
 func (fw *follower) answerFlow(to, h []byte) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-broker/nats-broker/daemon/follow"
 	"github.com/nats-broker/nats-broker/daemon/stream"
+	"github.com/nats-broker/nats-broker/daemon/vfs/sim"
 )
 
 // holds is everything that a stream holds, with sequences and times.
@@ -113,19 +114,8 @@ func TestOriginThatWentBack(t *testing.T) {
 	n.stop()
 
 	n = newNodeIn(t, dir)
-	said := func(name string) string {
-		i := ok(ok(n.js.Stream(n.ctx, name)).Info(n.ctx))
-		all := i.Sources
-		if i.Mirror != nil {
-			all = append(all, i.Mirror)
-		}
-		if all[0].Error == nil {
-			return ""
-		}
-		return all[0].Error.Description
-	}
 	n.await("it is told", func() bool {
-		return said("B") == "the origin went back: its last sequence is 10, and 100 was taken of it"
+		return n.saidOfOrigin("B") == "the origin went back: its last sequence is 10, and 100 was taken of it"
 	})
 	ok(0, n.js.DeleteStream(n.ctx, "S"))
 	n.stop()
@@ -133,12 +123,61 @@ func TestOriginThatWentBack(t *testing.T) {
 	n = newNodeIn(t, dir)
 	n.stream(jetstream.FileStorage, 20)
 	n.await("it is told", func() bool {
-		return said("M") == "the origin is another one than before, and does not go on where that was"
+		return n.saidOfOrigin("M") == "the origin is another one than before, and does not go on where that was"
 	})
 	n.await("all is there", func() bool { return n.messages("A") == 30 })
-	if n.messages("M") != 10 || said("A") != "" {
-		t.Errorf("%d messages, %s", n.messages("M"), said("A"))
+	if n.messages("M") != 10 || n.saidOfOrigin("A") != "" {
+		t.Errorf("%d messages, %s", n.messages("M"), n.saidOfOrigin("A"))
 	}
+}
+
+// saidOfOrigin is what the info of a stream says of its only origin.
+func (n *node) saidOfOrigin(name string) string {
+	i := ok(ok(n.js.Stream(n.ctx, name)).Info(n.ctx))
+	all := i.Sources
+	if i.Mirror != nil {
+		all = append(all, i.Mirror)
+	}
+	if all[0].Error == nil {
+		return ""
+	}
+	return all[0].Error.Description
+}
+
+// What is known of an origin is known after a power cut too: which one it is, and that it went back, though it has gone on since.
+func TestOriginsAreRemembered(t *testing.T) {
+	disk := sim.New(1, sim.Options{Capacity: 1 << 30})
+	n := newNodeOn(t, disk, "/js")
+	n.stream(jetstream.FileStorage, 10)
+	ok(n.js.CreateStream(n.ctx, jetstream.StreamConfig{Name: "M", Mirror: &jetstream.StreamSource{Name: "S"}}))
+	ok(n.js.CreateStream(n.ctx, jetstream.StreamConfig{Name: "B", Sources: []*jetstream.StreamSource{{Name: "S"}}}))
+	n.await("all is there", func() bool { return n.messages("M") == 10 && n.messages("B") == 10 })
+	b := n.server.lookup("$G").stream("B")
+	b.mu.Lock() // as if its origin had lost its end
+	b.unfollow()
+	b.sourced["S > >"] = follow.Position{Seq: 100, Identity: b.sourced["S > >"].Identity}
+	b.mu.Unlock()
+	b.pursue()
+	n.await("it is told", func() bool { return strings.HasPrefix(n.saidOfOrigin("B"), "the origin went back: ") })
+	for i := range 100 {
+		ok(n.js.Publish(n.ctx, "s.0", fmt.Append(nil, "more ", i)))
+	}
+	after := disk.Cut(2, sim.Any)
+	n.stop()
+
+	n = newNodeOn(t, after, "/js")
+	n.await("it is told", func() bool {
+		return n.saidOfOrigin("B") == "the origin went back, and holds something else than what was taken of it"
+	})
+	ok(0, n.js.DeleteStream(n.ctx, "S"))
+	n.stop()
+
+	n = newNodeOn(t, after, "/js")
+	n.stream(jetstream.FileStorage, 200)
+	n.await("it is told", func() bool {
+		return n.saidOfOrigin("M") == "the origin is another one than before, and does not go on where that was"
+	})
+	n.await("the source begins anew", func() bool { return n.messages("B") == 210 && n.saidOfOrigin("B") == "" })
 }
 
 // An upgrade goes on with mirrors and sources in memory where they were.

@@ -57,8 +57,9 @@ func (f *files) follow(commit uint64) error {
 		f.nextID = max(f.nextID, en.ID)
 		k := f.logs[en.ID]
 		if k != nil {
-			if string(k.entry.Config) != string(en.Config) {
-				k.entry = en
+			was := k.entry.Config
+			k.entry = en
+			if string(was) != string(en.Config) {
 				f.compressKept(k)
 				if err := f.replayConfig(commit, k); err != nil {
 					return err

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"bytes"
 	"math"
+	"slices"
 
 	"github.com/nats-broker/nats-broker/daemon/fields"
 	"github.com/nats-broker/nats-broker/daemon/follow"
@@ -197,12 +198,35 @@ func (s *Stream) restoreSources(state []byte) {
 // keepIdentity remembers which origin a mirror has. The stream's mu is held.
 func (a *account) keepIdentity(s *Stream, ident string) error {
 	s.originIdentity = ident
+	return a.reenter(s, func(e *entry) { e.Origin = ident })
+}
+
+// back notes whether the origin has been behind what was taken of it. A stream in files remembers that over a restart. The stream's
+// mu is held.
+func (fw *follower) back(behind bool) {
+	if fw.behind == behind {
+		return
+	}
+	fw.behind = behind
+	err := fw.s.acc.reenter(fw.s, func(e *entry) {
+		e.Back = slices.DeleteFunc(slices.Clone(e.Back), func(id string) bool { return id == fw.id() })
+		if behind {
+			e.Back = append(e.Back, fw.id())
+		}
+	})
+	if err != nil {
+		fw.warn("how its origin is cannot be remembered: " + err.Error())
+	}
+}
+
+// reenter changes what the catalogue says of a stream in files. The stream's mu is held.
+func (a *account) reenter(s *Stream, change func(*entry)) error {
 	if s.kept == nil {
 		return nil
 	}
 	f, k := a.srv.files, s.kept
 	e := k.entry
-	e.Origin = ident
+	change(&e)
 	if err := f.enter(store.Entry{Kind: store.Stream, Key: entryKey(a.name(), s.Name()), Value: fields.Append(nil, &e)}); err != nil {
 		return err
 	}
