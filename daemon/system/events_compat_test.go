@@ -46,13 +46,15 @@ func (w *watcher) heardBy(other *node) {
 }
 
 // next returns the next event, by a subject in which <id> is the server's. Statistics
-// are passed over.
+// are passed over, and what is said of the connections of the system account: that of
+// who watches may be told late.
 func (w *watcher) next() (subject string, m *nats.Msg) {
 	w.n.t.Helper()
 	for {
 		m, err := w.sub.NextMsg(brokertest.Patience)
 		w.n.must(err)
-		if strings.HasSuffix(m.Subject, ".STATSZ") || strings.HasPrefix(m.Subject, "$SYS.REQ.") {
+		if strings.HasSuffix(m.Subject, ".STATSZ") || strings.HasPrefix(m.Subject, "$SYS.REQ.") ||
+			strings.HasPrefix(m.Subject, "$SYS.ACCOUNT.$SYS.") || strings.HasPrefix(m.Subject, "$SYS.SERVER.ACCOUNT.$SYS.") {
 			continue
 		}
 		return strings.ReplaceAll(m.Subject, w.n.id, "<id>"), m
