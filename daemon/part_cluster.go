@@ -38,6 +38,9 @@ func newClusterPart(cfg *config.Config, b *broker.Broker, core *corePart, log *l
 	if err != nil {
 		return nil, err
 	}
+	opts.LeafNodes, opts.LeafURLs = cfg.Options.Leafnodes.Defined, leafURLs(&cfg.Options.Leafnodes, cfg.Options.Leafnodes.Port)
+	opts.LeafURLsOfPeers = func(urls []string) { core.d.leaf.others(urls) }
+	opts.Renamed = p.renamed
 	if p.hub, err = cluster.New(b, opts, log); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
@@ -46,6 +49,20 @@ func newClusterPart(cfg *config.Config, b *broker.Broker, core *corePart, log *l
 }
 
 func (p *clusterPart) name() string { return "cluster" }
+
+// renamed follows the cluster to another name.
+func (p *clusterPart) renamed(name string) {
+	p.broker.SetClusterName(name)
+	p.core.d.leaf.renamed()
+}
+
+// leafNodesAt tells peers where leaf nodes find this server, and leaf nodes where they find the peers.
+func (p *clusterPart) leafNodesAt(urls []string) {
+	if p.hub != nil {
+		p.hub.SetLeafURLs(urls)
+		p.hub.TellLeafNodes()
+	}
+}
 
 // clusterName is the name at this time; empty without a cluster.
 func (p *clusterPart) clusterName() string {
@@ -138,6 +155,7 @@ func (p *clusterPart) prepare(old, new *config.Config) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.Renamed = p.renamed
 	commit, err := p.hub.Prepare(opts)
 	if err != nil {
 		return nil, err

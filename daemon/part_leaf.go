@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -76,7 +77,48 @@ func (p *leafPart) start(cfg *config.Config) error {
 	}
 	p.run.Store(run)
 	run.Start(listeners...)
+	p.announce(&o.Leafnodes)
 	return nil
+}
+
+// announce tells the servers of the cluster and leaf nodes of each other.
+func (p *leafPart) announce(l *config.Leafnodes) {
+	p.d.cluster.leafNodesAt(leafURLs(l, p.run.Load().Port()))
+}
+
+// others tells leaf nodes where they find the other servers of the cluster.
+func (p *leafPart) others(urls []string) {
+	if run := p.run.Load(); run != nil {
+		run.SetOthers(urls)
+	}
+}
+
+// renamed has hubs know the cluster by its new name.
+func (p *leafPart) renamed() {
+	if run := p.run.Load(); run != nil {
+		run.Renamed()
+	}
+}
+
+// leafURLs are where leaf nodes find this server, as the other servers of its cluster are told: at most one, as nats-server
+// has it.
+func leafURLs(l *config.Leafnodes, port int) []string {
+	switch {
+	case !l.Accepts() || l.NoAdvertise || port <= 0:
+		return nil
+	case l.Advertise != "":
+		host, text, err := net.SplitHostPort(l.Advertise)
+		if err != nil {
+			return []string{net.JoinHostPort(l.Advertise, strconv.Itoa(port))}
+		}
+		return []string{net.JoinHostPort(host, text)}
+	}
+	host := leafHost(l)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		list := everywhere(port)
+		return list[:min(len(list), 1)]
+	}
+	return []string{net.JoinHostPort(host, strconv.Itoa(port))}
 }
 
 func leafPlace(l *config.Leafnodes) place {
@@ -196,6 +238,7 @@ func (p *leafPart) prepare(old, new *config.Config) (*change, error) {
 	return &change{commit: func() {
 		users()
 		commit()
+		p.announce(&new.Options.Leafnodes)
 	}}, nil
 }
 

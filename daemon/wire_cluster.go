@@ -31,7 +31,6 @@ func clusterOptions(o *config.Options, b *broker.Broker) (cluster.Options, error
 		ServerName: b.Options().ServerName, Version: CompatVersion, GoVersion: runtime.Version(),
 		Headers: !o.NoHeaderSupport, MaxPayload: int(o.Limits.MaxPayload),
 		LazyAccounts: o.Operator.Enabled(),
-		Renamed:      b.SetClusterName,
 	}
 	if c.Permissions.Defined {
 		opts.Import, opts.Export = clusterRules(&c.Permissions.Import), clusterRules(&c.Permissions.Export)

@@ -136,7 +136,7 @@ func (s *sender) publishAll(p *plan, f *proto.Frame) (delivered bool) {
 }
 
 // toGroup gives the message to one member of a queue group, by chance, and to the
-// next if that one cannot take it. Those behind leaf node connections come last.
+// next if that one cannot take it. Those behind leaf node connections, here or of other servers, come last.
 func (s *sender) toGroup(g *queueGroup, subject []byte, f *proto.Frame) bool {
 	if !s.wants(g.name) {
 		return false

@@ -25,6 +25,7 @@ const (
 type RemoteChange struct {
 	Subject, Queue string
 	Of             Interest
+	Origin         string // of leaf nodes, here or of another server: their cluster; empty for none
 	Remote         Remote // whose it is; nil for an import
 	Weight         int    // members of the queue group; 1 for plain interest
 	Gone           bool
@@ -50,6 +51,9 @@ func (a *Account) WatchRemotes(f func(RemoteChange)) (stop func()) {
 		}
 		if x := s.more.Load(); c.Of != ImportInterest {
 			c.Remote = x.remote
+			if x.origin != nil {
+				c.Origin = *x.origin
+			}
 			if s.queue != nil {
 				c.Weight = int(x.weight.Load())
 			}
@@ -58,15 +62,15 @@ func (a *Account) WatchRemotes(f func(RemoteChange)) (stop func()) {
 	})
 }
 
-// AddLeaf notes that a leaf node wants messages on a pattern; in a queue group it stands for so many
-// members.
-func (a *Account) AddLeaf(l Link, subject []byte, queue string, weight int) (RemoteInterest, error) {
-	return a.addRemote(kindLeaf, l, subject, queue, Members{All: weight, Own: weight})
+// AddLeaf notes that a leaf node, of a cluster if origin is not empty, wants messages on a pattern; in a queue group it
+// stands for so many members.
+func (a *Account) AddLeaf(l Link, origin string, subject []byte, queue string, weight int) (RemoteInterest, error) {
+	return a.addRemote(kindLeaf, l, origin, subject, queue, Members{All: weight, Own: weight})
 }
 
 // AddHub is AddLeaf for a server of which this one is a leaf node.
 func (a *Account) AddHub(l Link, subject []byte, queue string, weight int) (RemoteInterest, error) {
-	return a.addRemote(kindHub, l, subject, queue, Members{All: weight, Own: weight})
+	return a.addRemote(kindHub, l, "", subject, queue, Members{All: weight, Own: weight})
 }
 
 // LeafLimit is how many leaf node connections the account may have.
@@ -142,11 +146,10 @@ func (s *sender) mayLink(p *plan, sub *Subscription) bool {
 
 // origin is the cluster of leaf nodes that the message at hand comes from, empty for none.
 func (s *sender) origin() string {
-	from := s.source()
-	if from == nil || s.acc != from.acc {
+	if s.peer == nil || s.acc != s.peer.acc {
 		return ""
 	}
-	return from.Origin
+	return s.peer.origin
 }
 
 // source is the leaf node connection from which messages come; nil for none.
@@ -165,13 +168,11 @@ type Source struct {
 	About  *ClientInfo // what services are told of who asks
 
 	told *told
-	acc  *Account
 }
 
 // NewLinkPublisher makes a publisher for a leaf node connection, which serves one account. lead is as for
 // [NewPeerPublisher].
 func NewLinkPublisher(a *Account, from Source, lead string) *PeerPublisher {
-	from.acc = a
 	if from.About != nil {
 		from.told = newTold(from.About)
 	}

@@ -60,7 +60,7 @@ type step interface {
 type queueGroup struct {
 	name string
 	subs []*Subscription
-	far  []*Subscription // leaf node connections: if no other member takes the message
+	far  []*Subscription // leaf nodes, here or of other servers: if no other member takes the message
 }
 
 // current reports whether the plan is still what the index would give.

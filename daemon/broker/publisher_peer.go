@@ -10,7 +10,8 @@ import (
 // of this server, and to whom else it may go. It belongs to the goroutine that reads from the peer.
 type PeerPublisher struct {
 	lead    func(*Account, Entry) string
-	senders map[*Account]*[entries]*sender
+	senders map[*Account]*peerSenders
+	origin  []byte // of the message at hand; see DeliverFrom
 	used    []*sender
 	last    *sender // of the message before, if it came in the same batch
 	in      *transport.Input
@@ -27,13 +28,25 @@ func (p *PeerPublisher) Bound(payload int) { p.most = payload }
 type peerSide struct {
 	groups []string // that the peer has named; see hop.allGroups
 	link   *Source  // nil for a route
+	acc    *Account // on which it is sent
+	origin string   // the cluster of leaf nodes that it comes from; empty for none
 }
+
+// peerSenders are those of one account: by how messages came into it, and, of leaf nodes of another server, by their
+// cluster.
+type peerSenders struct {
+	plain   [entries]*sender
+	origins map[string]*[entries]*sender
+}
+
+// maxOrigins bounds for how many clusters of leaf nodes the senders of an account are kept.
+const maxOrigins = 256
 
 // NewPeerPublisher makes a publisher for one connection to a peer. lead is what messages
 // begin with there that came into an account in some way, through the blank in front of
 // the subject; see [PeerPublisher.Again].
 func NewPeerPublisher(lead func(*Account, Entry) string) *PeerPublisher {
-	return &PeerPublisher{from: FromRoute, lead: lead, senders: make(map[*Account]*[entries]*sender)}
+	return &PeerPublisher{from: FromRoute, lead: lead, senders: make(map[*Account]*peerSenders)}
 }
 
 // Begin starts the work on one buffer of input.
@@ -60,6 +73,15 @@ func (p *PeerPublisher) Deliver(a *Account, e Entry, f *proto.Frame, all bool, q
 		return p.deliverAsked(a, e, f, all, queues)
 	}
 	return p.deliver(a, e, f, all, queues)
+}
+
+// DeliverFrom is Deliver for a message of a leaf node of another server. Leaf nodes here of the same cluster do not get
+// it.
+func (p *PeerPublisher) DeliverFrom(origin []byte, a *Account, f *proto.Frame, queues []string) bool {
+	p.origin = origin
+	delivered := p.Deliver(a, Published, f, false, queues)
+	p.origin = nil
+	return delivered
 }
 
 // deliver is Deliver for a message that asks for nothing.
@@ -131,16 +153,18 @@ func (p *PeerPublisher) Known(w Waypoint) { p.way = w }
 // sender returns the sender for messages that came into an account in some way, ready for
 // the next one.
 func (p *PeerPublisher) sender(a *Account, e Entry) *sender {
-	by := p.senders[a]
-	if by == nil {
-		by = new([entries]*sender)
-		p.senders[a] = by
+	all := p.senders[a]
+	if all == nil {
+		all = new(peerSenders)
+		p.senders[a] = all
+	}
+	by := &all.plain
+	if len(p.origin) > 0 {
+		by = all.of(p.origin)
 	}
 	s := by[e]
 	if s == nil {
-		made := newSender(a, p.from, p.lead(a, e), a.seq.Add(1))
-		s = &made
-		s.entry, s.may, s.peer = e, receives[p.from][e], &peerSide{link: p.link}
+		s = p.newSender(a, e)
 		by[e] = s
 	}
 	if s.in == nil {
@@ -148,14 +172,48 @@ func (p *PeerPublisher) sender(a *Account, e Entry) *sender {
 		p.used = append(p.used, s)
 	}
 	if p.last != s {
-		for _, o := range by {
+		for _, o := range all.plain {
 			if o != nil && o.open != nil {
 				o.closeStage() // receivers get what is on one account in its order
+			}
+		}
+		if all.origins != nil {
+			for _, o := range p.used {
+				if o.peer.acc == a && o.open != nil {
+					o.closeStage() // likewise
+				}
 			}
 		}
 		p.last = s
 	}
 	return s
+}
+
+// of returns the senders for a cluster of leaf nodes.
+func (all *peerSenders) of(origin []byte) *[entries]*sender {
+	by := all.origins[string(origin)]
+	if by == nil {
+		if all.origins == nil || len(all.origins) >= maxOrigins {
+			all.origins = make(map[string]*[entries]*sender)
+		}
+		by = new([entries]*sender)
+		all.origins[string(origin)] = by
+	}
+	return by
+}
+
+// newSender makes a sender for messages like the one at hand.
+func (p *PeerPublisher) newSender(a *Account, e Entry) *sender {
+	lead, side := "", &peerSide{link: p.link, acc: a, origin: string(p.origin)}
+	if len(p.origin) == 0 {
+		lead = p.lead(a, e)
+	}
+	if p.link != nil {
+		side.origin = p.link.Origin
+	}
+	s := newSender(a, p.from, lead, a.seq.Add(1))
+	s.entry, s.may, s.peer = e, receives[p.from][e], side
+	return &s
 }
 
 // Again delivers the messages at the beginning of buf if they are on the subject of the
@@ -168,7 +226,7 @@ func (p *PeerPublisher) Again(buf []byte, f *proto.Frame) (n, msgs, bytes int) {
 		return 0, 0, 0
 	}
 	pl := s.last
-	if pl == nil || pl.head == "" || !pl.current(s.acc.index) {
+	if pl == nil || pl.head == "" || s.lead == "" || !pl.current(s.acc.index) {
 		return 0, 0, 0
 	}
 	if n = proto.RouteAgain(buf, pl.head, len(s.lead), p.most, f); n == 0 {

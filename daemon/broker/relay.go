@@ -51,7 +51,7 @@ func (r *remoteStep) deliver(s *sender, subject []byte, f *proto.Frame) bool {
 		}
 	}
 	d := &s.lent().delivery
-	*d = Delivery{Account: s.acc, Entry: s.entry, Subject: subject, Frame: f, Queues: queues, Input: s.in, Batch: s.in.Batch}
+	*d = Delivery{Account: s.acc, Entry: s.entry, Subject: subject, Frame: f, Origin: s.origin(), Queues: queues, Input: s.in, Batch: s.in.Batch}
 	if s.foreign {
 		d.Input = nil
 	}
@@ -185,7 +185,7 @@ func (s *sender) addRemote(p *plan, sub *Subscription) {
 	if sub.kind != kindRoute {
 		st.verb = 'L'
 	}
-	if relay, ok := r.(Relay); ok && p.head != "" {
+	if relay, ok := r.(Relay); ok && p.head != "" && (sub.kind != kindRoute || s.origin() == "") {
 		st.relay, st.head = relay, relay.Head(s.acc, s.entry, p.seen())
 	}
 	p.steps = append(p.steps, st)

@@ -22,6 +22,7 @@ type Delivery struct {
 	Entry   Entry // of the message into the account
 	Subject []byte
 	Frame   *proto.Frame     // the message as published; its Subject may differ
+	Origin  string           // the cluster of leaf nodes that it comes from; empty for none
 	Queues  []string         // groups of which the peer is to serve one member each
 	Input   *transport.Input // nil if Frame's memory is not to be kept beyond the call
 	Batch   *batch.Batch     // of the publisher's reader: what is sent goes there
@@ -48,10 +49,16 @@ type Members struct {
 // AddRemote notes that a peer wants messages on a pattern. In a queue group it stands for
 // that many members.
 func (a *Account) AddRemote(r Remote, subject []byte, queue string, of Members) (RemoteInterest, error) {
-	return a.addRemote(kindRoute, r, subject, queue, of)
+	return a.addRemote(kindRoute, r, "", subject, queue, of)
 }
 
-func (a *Account) addRemote(kind uint8, r Remote, subject []byte, queue string, of Members) (RemoteInterest, error) {
+// AddRouted is AddRemote for interest that leaf nodes of another server have. origin is their cluster: its
+// messages do not go there. Empty: clients of the other server have it.
+func (a *Account) AddRouted(r Remote, origin string, subject []byte, queue string, of Members) (RemoteInterest, error) {
+	return a.addRemote(kindRoute, r, origin, subject, queue, of)
+}
+
+func (a *Account) addRemote(kind uint8, r Remote, origin string, subject []byte, queue string, of Members) (RemoteInterest, error) {
 	var one struct { // there may be a million
 		sub   Subscription
 		extra subExtra
@@ -62,6 +69,10 @@ func (a *Account) addRemote(kind uint8, r Remote, subject []byte, queue string, 
 		m.sub.queue = &queue
 	}
 	m.extra.remote = r
+	if origin != "" {
+		o := origin
+		m.extra.origin = &o
+	}
 	m.extra.members(of)
 	m.sub.more.Store(&m.extra)
 	if _, err := a.index.Insert(&m.sub); err != nil {
@@ -91,6 +102,15 @@ func (s *sender) stands(sub *Subscription) int {
 	}
 	s.hidden = true
 	return int(own)
+}
+
+// behindLeaf reports whether the interest is that of leaf nodes of another server.
+func (s *Subscription) behindLeaf() bool { return s.more.Load().origin != nil }
+
+// returns reports whether a message at hand would go back to the leaf nodes that have the interest.
+func (s *sender) returns(sub *Subscription) bool {
+	o := sub.more.Load().origin
+	return o != nil && *o == s.origin()
 }
 
 // Remove ends the interest.

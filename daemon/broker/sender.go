@@ -291,7 +291,7 @@ func (s *sender) addPlain(p *plan, sub *Subscription) {
 	case kindShadow:
 		s.addShadow(p, sub)
 	case kindRoute:
-		if s.stands(sub) > 0 {
+		if !s.returns(sub) && s.stands(sub) > 0 {
 			s.addRemote(p, sub)
 		}
 	case kindLeaf, kindHub:
@@ -336,9 +336,15 @@ func (s *sender) joinGroup(p *plan, of *sublist.Group[Subscription]) {
 				subs = append(subs, sub)
 				continue
 			}
-			if n := s.stands(sub); n > 0 {
-				s.addRemote(p, sub)
-				for range min(n, maxWeight) {
+			n := s.stands(sub)
+			if n == 0 || s.returns(sub) {
+				continue
+			}
+			s.addRemote(p, sub)
+			for range min(n, maxWeight) {
+				if sub.behindLeaf() {
+					far = append(far, sub)
+				} else {
 					subs = append(subs, sub)
 				}
 			}

@@ -37,6 +37,7 @@ type subExtra struct {
 	callback Callback     // of an internal subscription
 	capture  *capture     // set: it stages what it gets
 	remote   Remote       // of a peer's interest
+	origin   *string      // the cluster of leaf nodes that the interest is of; nil for none
 	weight   atomic.Int32 // members of the queue group it stands for
 	own      atomic.Int32 // those of them, or of plain ones, that do not import streams
 

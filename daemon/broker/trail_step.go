@@ -122,7 +122,7 @@ func (r *remoteStep) traced(s *sender, subject []byte, f *proto.Frame, queues []
 		m := *f
 		setField(&m, msgtrace.HopField, e.Hop)
 		d := &s.lent().delivery
-		*d = Delivery{Account: s.acc, Entry: s.entry, Subject: subject, Frame: &m, Queues: queues, Batch: s.in.Batch}
+		*d = Delivery{Account: s.acc, Entry: s.entry, Subject: subject, Frame: &m, Origin: s.origin(), Queues: queues, Batch: s.in.Batch}
 		if delivered = r.remote.Deliver(d); !delivered {
 			e.Error = why
 		}

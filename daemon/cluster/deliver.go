@@ -96,7 +96,12 @@ func (r *Route) Deliver(d *broker.Delivery) bool {
 	if f.Shown != nil && len(reply) > 0 { // how the subject that clients see crosses a route
 		reply = proto.AppendShown(make([]byte, 0, 256), reply, f.Shown)
 	}
-	line := proto.AppendRouteMsg(room[:0], r.entry(d.Entry), account, d.Subject, reply, d.Queues, hdr, size)
+	var line []byte
+	if d.Origin != "" && r.info.Headers && r.parts() {
+		line = proto.AppendRouteLeafMsg(room[:0], d.Origin, account, d.Subject, reply, d.Queues, hdr, size)
+	} else {
+		line = proto.AppendRouteMsg(room[:0], r.entry(d.Entry), account, d.Subject, reply, d.Queues, hdr, size)
+	}
 	l := d.Batch.Lane(&r.Out.Outlet)
 	if d.Input != nil && size >= batch.ReferFrom {
 		copy(l.Reserve(len(line)), line)

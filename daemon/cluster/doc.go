@@ -6,9 +6,12 @@
 // size of the pool; the system account has a connection of its own. A server tells
 // the other, on that connection, what its own clients are subscribed to, and is told
 // the same. Messages go where there is interest, and never further: what came over a
-// route is delivered to clients of this server only, so nothing can go round in a
+// route is delivered to clients and leaf nodes of this server only, so nothing can go round in a
 // circle. Only an answer that this server has asked for in another account's name goes on
 // from here, since nobody else knows who waits for it.
+//
+// What leaf nodes of this server want is told too, and what they publish is sent, but by the
+// cluster that they are of, the origin (LS+, LMSG): so nothing goes back to that. See leafs.go.
 //
 // Between two servers of ours the verb of a message says how it came into its account
 // (RMSG: it was published there; RREQ, RANS, RSVC: see [proto.RouteEntry]), and RI+ tells

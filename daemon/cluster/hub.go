@@ -205,6 +205,7 @@ func (h *Hub) ownInfo(r *Route) *info {
 			GitCommit: o.GitCommit, Go: o.GoVersion, Host: o.Host, Port: o.Port, Headers: o.Headers,
 			AuthRequired: o.User != "", MaxPayload: o.MaxPayload, TLSRequired: o.TLS != nil, TLSVerify: o.TLS != nil,
 		},
+		LNOC: true, LNOCU: true, LN: true, LeafURLs: o.LeafURLs,
 		PoolSize: h.pool(), SmallerPool: true, Entries: true, Import: o.Import, Export: o.Export,
 	}
 	if i.ServerName == "" {
@@ -264,6 +265,7 @@ func (h *Hub) tellClients() {
 	h.urlsMu.Lock()
 	defer h.urlsMu.Unlock()
 	o := h.opts.Load()
+	h.tellLeafNodes(o)
 	if o.NoAdvertise {
 		h.broker.SetConnectURLs(nil, nil)
 		h.broker.SetWebURLs(nil, nil)
@@ -312,18 +314,20 @@ func withOwn(own, others []string) []string {
 
 // SetClientURLs changes where clients find this server, as clients and peers are told. A
 // nats-server heeds it for routes made from then on.
-func (h *Hub) SetClientURLs(clients []string) { h.setURLs(clients, h.opts.Load().WebURLs) }
+func (h *Hub) SetClientURLs(clients []string) {
+	h.setURLs(func(o *Options) { o.ClientURLs = clients })
+}
 
 // SetWebURLs is SetClientURLs for WebSocket clients.
-func (h *Hub) SetWebURLs(webs []string) { h.setURLs(h.opts.Load().ClientURLs, webs) }
+func (h *Hub) SetWebURLs(webs []string) { h.setURLs(func(o *Options) { o.WebURLs = webs }) }
 
-func (h *Hub) setURLs(clients, webs []string) {
+func (h *Hub) setURLs(change func(*Options)) {
 	old := h.opts.Load()
-	if slices.Equal(old.ClientURLs, clients) && slices.Equal(old.WebURLs, webs) {
+	o := *old
+	change(&o)
+	if slices.Equal(old.ClientURLs, o.ClientURLs) && slices.Equal(old.WebURLs, o.WebURLs) && slices.Equal(old.LeafURLs, o.LeafURLs) {
 		return
 	}
-	o := *old
-	o.ClientURLs, o.WebURLs = clients, webs
 	h.opts.Store(&o)
 	h.tellClients()
 	frame := h.ownInfo(nil).frame()
@@ -332,15 +336,16 @@ func (h *Hub) setURLs(clients, webs []string) {
 	}
 }
 
-// moved takes note of where clients find a peer now, and reports whether that is new.
-func (h *Hub) moved(p *server, urls, webs []string) bool {
+// moved takes note of where clients and leaf nodes find a peer now, and reports whether that is new.
+func (h *Hub) moved(p *server, now *info) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if slices.Equal(p.info.ConnectURLs, urls) && slices.Equal(p.info.WSConnectURLs, webs) {
+	if slices.Equal(p.info.ConnectURLs, now.ConnectURLs) && slices.Equal(p.info.WSConnectURLs, now.WSConnectURLs) &&
+		slices.Equal(p.info.LeafURLs, now.LeafURLs) {
 		return false
 	}
 	i := *p.info
-	i.ConnectURLs, i.WSConnectURLs = urls, webs
+	i.ConnectURLs, i.WSConnectURLs, i.LeafURLs = now.ConnectURLs, now.WSConnectURLs, now.LeafURLs
 	p.info = &i
 	return true
 }

@@ -22,9 +22,12 @@ type info struct {
 	Import *Rules `json:"import,omitempty"`
 	Export *Rules `json:"export,omitempty"`
 
-	LNOC  bool `json:"lnoc,omitempty"` // about leaf nodes; only passed on
+	// What the server understands of leaf nodes: LS+ and LMSG with an origin, LS- with one, and "_" in its place for none.
+	LNOC  bool `json:"lnoc,omitempty"`
 	LNOCU bool `json:"lnocu,omitempty"`
 	LN    bool `json:"ln,omitempty"`
+	// LeafURLs is where leaf nodes find the server; one at most.
+	LeafURLs []string `json:"leafnode_urls,omitempty"`
 
 	PoolSize int    `json:"route_pool_size,omitempty"`
 	PoolIdx  int    `json:"route_pool_idx,omitempty"`
@@ -72,6 +75,9 @@ type connect struct {
 	proto.ConnectInfo
 	Cluster string `json:"cluster"`
 	Dynamic bool   `json:"cluster_dynamic,omitempty"`
+	LNOC    bool   `json:"lnoc,omitempty"` // as in info
+	LNOCU   bool   `json:"lnocu,omitempty"`
+	LN      bool   `json:"ln,omitempty"`
 
 	Gateway string `json:"gateway,omitempty"` // gateways say it
 }

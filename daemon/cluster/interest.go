@@ -31,13 +31,16 @@ type interest struct {
 	name string
 	acc  *broker.Account
 
+	withLeafs bool // leaf nodes connect here
+
 	mu      sync.Mutex
 	wishes  map[wish]members
-	routes  []*Route // replaced, never changed
-	imports *Rules   // those that peers are told of
+	leafs   map[wish]*leafDemand // of leaf nodes of this server
+	routes  []*Route             // replaced, never changed
+	imports *Rules               // those that peers are told of
 
 	life  sync.Mutex // before the locks of the account
-	stop  func()     // set while the account is watched
+	stop  []func()   // set while the account is watched
 	ended bool
 }
 
@@ -60,7 +63,7 @@ func (i *interest) changed(c broker.Change) {
 		return
 	}
 	for _, r := range i.routes {
-		r.tell(i.name, w, now)
+		r.tell(i.name, w, i.with(r, w, now))
 	}
 }
 
@@ -70,7 +73,12 @@ func (i *interest) attach(r *Route) {
 	defer i.mu.Unlock()
 	for w, n := range i.wishes {
 		if i.imports.covers(w.subject) {
-			r.tell(i.name, w, n)
+			r.tell(i.name, w, i.with(r, w, n))
+		}
+	}
+	for w, d := range i.leafs {
+		if i.imports.covers(w.subject) {
+			i.tellLeafs(r, w, d)
 		}
 	}
 	i.routes = append(i.routes[:len(i.routes):len(i.routes)], r)
@@ -101,6 +109,7 @@ func (i *interest) withdraw() {
 			r.tell(i.name, w, members{})
 		}
 	}
+	i.withdrawLeafs()
 	clear(i.wishes)
 	i.routes = nil
 }
@@ -210,7 +219,10 @@ func (i *interest) watch() {
 	i.life.Lock()
 	defer i.life.Unlock()
 	if !i.ended {
-		i.stop = i.acc.Watch(i.changed)
+		i.stop = append(i.stop, i.acc.Watch(i.changed))
+		if i.withLeafs {
+			i.stop = append(i.stop, i.acc.WatchRemotes(i.remote))
+		}
 	}
 }
 
@@ -218,15 +230,16 @@ func (i *interest) watch() {
 func (i *interest) unwatch() {
 	i.life.Lock()
 	defer i.life.Unlock()
-	if i.stop != nil {
-		i.stop()
+	for _, stop := range i.stop {
+		stop()
 	}
 	i.ended, i.stop = true, nil
 }
 
 // enlist begins to tell peers of an account. The lock is held.
 func (h *Hub) enlist(name string, a *broker.Account) *interest {
-	i := &interest{name: name, acc: a, wishes: make(map[wish]members), imports: h.opts.Load().Import}
+	o := h.opts.Load()
+	i := &interest{name: name, acc: a, wishes: make(map[wish]members), imports: o.Import, withLeafs: o.LeafNodes}
 	h.interests[name] = i
 	for r := range h.routes {
 		if r.attached && h.carries(r, i) {

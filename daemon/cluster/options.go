@@ -73,6 +73,13 @@ type Options struct {
 	// WebURLs are the same for WebSocket clients; SetWebURLs sets them.
 	WebURLs []string
 
+	// LeafNodes says that leaf nodes connect here, or that this server is a hub by dialling: what they want is told to peers.
+	LeafNodes bool
+	// LeafURLs is where leaf nodes find this server, one at most; SetLeafURLs sets it.
+	LeafURLs []string
+	// LeafURLsOfPeers is told where leaf nodes find the other servers, whenever that may have changed.
+	LeafURLsOfPeers func(urls []string)
+
 	// Renamed is called when a made-up name is given up for another.
 	Renamed func(name string)
 }

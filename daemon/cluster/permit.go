@@ -80,13 +80,15 @@ func (i *interest) permit(now *Rules) {
 		if before == after {
 			continue
 		}
-		if before {
-			n = members{}
-		}
 		for _, r := range i.routes {
-			r.tell(i.name, w, n)
+			if before {
+				r.tell(i.name, w, members{})
+			} else {
+				r.tell(i.name, w, i.with(r, w, n))
+			}
 		}
 	}
+	i.permitLeafs(old, now)
 }
 
 // repeat tells a peer again what its rules cover now and did not before.
@@ -95,7 +97,12 @@ func (i *interest) repeat(r *Route, old, now *Rules) {
 	defer i.mu.Unlock()
 	for w, n := range i.wishes {
 		if now.covers(w.subject) && !old.covers(w.subject) && i.imports.covers(w.subject) {
-			r.tell(i.name, w, n)
+			r.tell(i.name, w, i.with(r, w, n))
+		}
+	}
+	for w, d := range i.leafs {
+		if now.covers(w.subject) && !old.covers(w.subject) && i.imports.covers(w.subject) {
+			i.tellLeafs(r, w, d)
 		}
 	}
 }

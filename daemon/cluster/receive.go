@@ -203,7 +203,7 @@ func (r *Route) processNews(i *info) error {
 			h.tellClients()
 		}
 		r.theirRules(i.Import, i.Export)
-		if i.SmallerPool && h.moved(r.peer, i.ConnectURLs, i.WSConnectURLs) { // one of us; a nats-server does not tell
+		if i.SmallerPool && h.moved(r.peer, i) { // one of us; a nats-server does not tell
 			h.tellClients()
 		}
 	}
@@ -224,6 +224,10 @@ func (r *Route) deliver(f *proto.RouteFrame, frame []byte) {
 	}
 	if ack, shown := proto.CutShown(m.Reply); shown != nil {
 		m.Reply, m.Shown, m.Tail = ack, shown, nil
+	}
+	if f.Op == proto.RouteLeafMsg && string(f.Origin) != noOrigin {
+		r.pub.DeliverFrom(f.Origin, a, m, r.queues)
+		return
 	}
 	r.pub.Deliver(a, r.came(f), m, false, r.queues)
 }

@@ -19,6 +19,7 @@ func (h *Hub) Prepare(o Options) (commit func(), err error) {
 func (h *Hub) commit(o *Options) {
 	old := h.opts.Load()
 	o.Host, o.ClientURLs, o.WebURLs = old.Host, old.ClientURLs, old.WebURLs
+	o.LeafNodes, o.LeafURLs, o.LeafURLsOfPeers = old.LeafNodes, old.LeafURLs, old.LeafURLsOfPeers
 	if o.Port <= 0 {
 		o.Port = old.Port
 	}

@@ -13,21 +13,22 @@ import (
 type remote struct {
 	account        string
 	subject, queue string
+	origin         string // of leaf nodes of the peer: their cluster
 	members        broker.Members
 	acc            *broker.Account
 	in             broker.RemoteInterest
 }
 
-type remoteKey struct{ account, subject, queue string }
+type remoteKey struct{ account, subject, queue, origin string }
 
 // maxWeight bounds what a peer may say; the broker bounds it further.
 const maxWeight = 1 << 20
 
-// subscribe handles RS+.
+// subscribe handles RS+ and LS+.
 func (r *Route) subscribe(f *proto.RouteFrame) error {
 	account := r.accountName(f)
 	r.mu.Lock()
-	e := r.wanted[remoteKey{account, string(f.Subject), string(f.Queue)}] // makes no strings
+	e := r.wanted[remoteKey{account, string(f.Subject), string(f.Queue), string(f.Origin)}] // makes no strings
 	r.mu.Unlock()
 	members := membersOf(f)
 	if e != nil {
@@ -51,6 +52,9 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 	if len(f.Queue) > 0 {
 		e.queue = r.names.Of(f.Queue)
 	}
+	if len(f.Origin) > 0 {
+		e.origin = r.names.Of(f.Origin)
+	}
 	if err := r.adopt(e, f.Subject); err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func (r *Route) subscribe(f *proto.RouteFrame) error {
 		e.subject = e.in.Pattern()
 	}
 	r.mu.Lock()
-	r.wanted[remoteKey{account, e.subject, e.queue}] = e
+	r.wanted[remoteKey{account, e.subject, e.queue, e.origin}] = e
 	r.mu.Unlock()
 	return nil
 }
@@ -83,13 +87,13 @@ func (r *Route) adopt(e *remote, subject []byte) (err error) {
 		}
 		e.acc = r.hub.broker.AddAccount(e.account)
 	}
-	e.in, err = e.acc.AddRemote(r, subject, e.queue, e.members)
+	e.in, err = e.acc.AddRouted(r, e.origin, subject, e.queue, e.members)
 	return err
 }
 
-// unsubscribe handles RS-.
+// unsubscribe handles RS- and LS-.
 func (r *Route) unsubscribe(f *proto.RouteFrame) {
-	k := remoteKey{r.accountName(f), string(f.Subject), string(f.Queue)}
+	k := remoteKey{r.accountName(f), string(f.Subject), string(f.Queue), string(f.Origin)}
 	r.mu.Lock()
 	e := r.wanted[k]
 	delete(r.wanted, k)

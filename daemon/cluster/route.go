@@ -208,7 +208,7 @@ func (r *Route) greet(o *Options) {
 	name, dynamic := r.hub.Name()
 	c := connect{
 		ConnectInfo: proto.ConnectInfo{Echo: true, Headers: o.Headers, Name: r.hub.broker.ID(), TLSRequired: o.TLS != nil},
-		Cluster:     name, Dynamic: dynamic,
+		Cluster:     name, Dynamic: dynamic, LNOC: true, LNOCU: true, LN: true,
 	}
 	if u := r.url.User; u != nil {
 		c.User = u.Username()

@@ -142,16 +142,6 @@ func (d *decoder) checkLeafnodes(o *Options) {
 	if !l.Defined {
 		return
 	}
-	hub := l.Accepts()
-	for i := range l.Remotes {
-		hub = hub || l.Remotes[i].Hub
-	}
-	if o.Cluster.Enabled() && hub {
-		e := d.wrong("leafnodes", "a hub of leaf nodes in a cluster is not supported yet by nats-broker: what comes from a leaf node would not be known as such on the other servers")
-		if at := d.at("cluster"); !at.IsZero() {
-			e.WithNote(at, "the cluster is here")
-		}
-	}
 	d.checkAdvertised("leafnodes.leafnode_advertise", l.Advertise)
 	if o.Operator.Enabled() {
 		d.checkLeafOperator(l)

@@ -16,6 +16,10 @@
 //	LS+ … ----------------------------->
 //	     <------------------------------ LS+ …
 //
+// Clusters. Interest and messages of a leaf node are known on the other servers of the hub's cluster by the leaf node's own
+// cluster, their origin (package cluster), or its name if it is in none: what comes from one member of it does not go back to
+// another, and it is not told what it wants itself. Leaf nodes are told where all servers of the hub's cluster are.
+//
 // Circles. Each server has a subject of its own in each account, $LDS and a random token, in
 // which it tells interest over every connection. One that hears its own is in a circle, and ends the connection; who
 // has dialled waits for half a minute.

@@ -2,6 +2,7 @@ package leaf
 
 import (
 	"net"
+	"slices"
 	"strconv"
 
 	"github.com/nats-broker/nats-broker/daemon/peer"
@@ -97,7 +98,36 @@ func (s *Server) ownInfo(l *Link) *info {
 	if !o.NoAdvertise {
 		i.LeafURLs = s.places(o, i)
 	}
+	if others := s.others.Load(); others != nil {
+		for _, u := range *others {
+			if !slices.Contains(i.LeafURLs, u) {
+				i.LeafURLs = append(i.LeafURLs, u)
+			}
+		}
+	}
 	return i
+}
+
+// SetOthers changes where leaf nodes find the other servers of the cluster. Those that have dialled us are told.
+func (s *Server) SetOthers(urls []string) {
+	if old := s.others.Load(); old != nil && slices.Equal(*old, urls) || old == nil && len(urls) == 0 {
+		return
+	}
+	s.others.Store(&urls)
+	for _, l := range s.registered() {
+		if l.dialer == nil {
+			l.Out.Send(s.ownInfo(l).frame())
+		}
+	}
+}
+
+// Renamed has the hubs know us by the cluster's new name: those that are dialled are dialled anew.
+func (s *Server) Renamed() {
+	for _, l := range s.registered() {
+		if l.dialer != nil {
+			l.Abort(&refusal{reason: "Cluster Name Conflict"})
+		}
+	}
 }
 
 // places are where leaf nodes find this server.

@@ -29,16 +29,25 @@ type interest struct {
 type demand struct {
 	own     int // of clients and parts of this server
 	always  int // imports of services, and mappings: plain
-	routes  int
-	leafs   int
+	routes  int // of clients of other servers of the cluster
+	leafs   int // of leaf nodes of this server
+	routed  int // of leaf nodes of other servers of the cluster
 	hubs    int
-	remotes map[broker.Remote]holder
-	cluster map[string]int // that of leaf nodes, by their cluster
+	remotes map[source]holder
+	cluster map[string]int // of leafs, by their cluster
+	behind  map[string]int // of routed, likewise
+}
+
+// source is who has interest: a route has its own, and that of each cluster of leaf nodes behind it.
+type source struct {
+	remote broker.Remote
+	behind string
 }
 
 type holder struct {
 	weight int
 	of     broker.Interest
+	origin string // of leaf nodes: their cluster
 }
 
 func (d *demand) empty() bool { return d.own == 0 && d.always == 0 && len(d.remotes) == 0 }
@@ -50,14 +59,20 @@ func (d *demand) sum(l *Link, loop bool) int {
 		n += d.routes + d.hubs
 	}
 	if !l.isolated || loop {
+		if !l.toHub || loop {
+			n += d.routed
+			if l.cluster != "" {
+				n -= d.behind[l.cluster]
+			}
+		}
 		n += d.leafs
 		if l.cluster != "" {
 			n -= d.cluster[l.cluster]
-		} else if h, ok := d.remotes[l]; ok && h.of == broker.LeafInterest {
+		} else if h, ok := d.remotes[source{remote: l}]; ok && h.of == broker.LeafInterest {
 			n -= h.weight
 		}
 	}
-	if h, ok := d.remotes[l]; ok && h.of == broker.HubInterest && (!l.toHub || loop) {
+	if h, ok := d.remotes[source{remote: l}]; ok && h.of == broker.HubInterest && (!l.toHub || loop) {
 		n -= h.weight
 	}
 	return n
@@ -150,40 +165,49 @@ func (d *demand) note(c *broker.RemoteChange) {
 		}
 		return
 	}
-	old := d.remotes[c.Remote]
-	d.count(c.Remote, old, -1)
+	who := source{remote: c.Remote}
+	if c.Of == broker.RouteInterest {
+		who.behind = c.Origin
+	}
+	d.count(d.remotes[who], -1)
 	if c.Gone {
-		delete(d.remotes, c.Remote)
+		delete(d.remotes, who)
 		return
 	}
 	if d.remotes == nil {
-		d.remotes = make(map[broker.Remote]holder)
+		d.remotes = make(map[source]holder)
 	}
-	now := holder{c.Weight, c.Of}
-	d.remotes[c.Remote] = now
-	d.count(c.Remote, now, 1)
+	now := holder{c.Weight, c.Of, c.Origin}
+	d.remotes[who] = now
+	d.count(now, 1)
 }
 
-// count adds what a remote stands for to the sums, so many times.
-func (d *demand) count(r broker.Remote, h holder, times int) {
+// count adds what somebody stands for to the sums, so many times.
+func (d *demand) count(h holder, times int) {
 	n := h.weight * times
-	switch h.of {
-	case broker.RouteInterest:
-		d.routes += n
-	case broker.HubInterest:
+	switch {
+	case h.of == broker.HubInterest:
 		d.hubs += n
-	case broker.LeafInterest:
+	case h.of == broker.RouteInterest && h.origin == "":
+		d.routes += n
+	case h.of == broker.RouteInterest:
+		d.routed += n
+		tally(&d.behind, h.origin, n)
+	case h.of == broker.LeafInterest:
 		d.leafs += n
-		l, ok := r.(*Link)
-		if !ok || l.cluster == "" {
-			return
+		if h.origin != "" {
+			tally(&d.cluster, h.origin, n)
 		}
-		if d.cluster == nil {
-			d.cluster = make(map[string]int)
-		}
-		if d.cluster[l.cluster] += n; d.cluster[l.cluster] == 0 {
-			delete(d.cluster, l.cluster)
-		}
+	}
+}
+
+// tally adds to the sum of a cluster.
+func tally(of *map[string]int, cluster string, n int) {
+	if *of == nil {
+		*of = make(map[string]int)
+	}
+	if (*of)[cluster] += n; (*of)[cluster] == 0 {
+		delete(*of, cluster)
 	}
 }
 

@@ -87,7 +87,7 @@ func TestDemand(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	d := &demand{}
-	model := map[broker.Remote]holder{}
+	model := map[source]holder{}
 	for range 20_000 {
 		r := remotes[random.IntN(len(remotes))]
 		of := broker.RouteInterest
@@ -98,11 +98,19 @@ func TestDemand(t *testing.T) {
 			}
 		}
 		c := broker.RemoteChange{Of: of, Remote: r, Weight: 1 + random.IntN(5)}
-		if _, there := model[r]; there && random.IntN(2) == 0 {
+		who := source{remote: r}
+		switch l, _ := r.(*Link); of {
+		case broker.RouteInterest:
+			c.Origin = []string{"", "x", "y", "z"}[random.IntN(4)]
+			who.behind = c.Origin
+		case broker.LeafInterest:
+			c.Origin = l.cluster
+		}
+		if _, there := model[who]; there && random.IntN(2) == 0 {
 			c.Gone = true
-			delete(model, r)
+			delete(model, who)
 		} else {
-			model[r] = holder{c.Weight, of}
+			model[who] = holder{c.Weight, of, c.Origin}
 		}
 		d.note(&c)
 		d.own = random.IntN(3)
@@ -110,14 +118,12 @@ func TestDemand(t *testing.T) {
 			for _, l := range links {
 				want := d.own
 				for o, h := range model {
-					other, _ := o.(*Link)
+					far := h.of != broker.LeafInterest
 					switch {
-					case o == broker.Remote(l):
-					case h.of == broker.RouteInterest, h.of == broker.HubInterest:
-						if !l.toHub || loop {
-							want += h.weight
-						}
-					case l.isolated && !loop, l.cluster != "" && other.cluster == l.cluster:
+					case o.remote == broker.Remote(l), far && l.toHub && !loop:
+					case h.of == broker.HubInterest, h.of == broker.RouteInterest && h.origin == "":
+						want += h.weight
+					case l.isolated && !loop, l.cluster != "" && h.origin == l.cluster:
 					default:
 						want += h.weight
 					}
@@ -130,9 +136,9 @@ func TestDemand(t *testing.T) {
 	}
 	for r := range model {
 		h := model[r]
-		d.note(&broker.RemoteChange{Of: h.of, Remote: r, Gone: true})
+		d.note(&broker.RemoteChange{Of: h.of, Origin: h.origin, Remote: r.remote, Gone: true})
 	}
-	if d.own = 0; !d.empty() || d.routes+d.leafs+d.hubs != 0 || len(d.cluster) != 0 {
+	if d.own = 0; !d.empty() || d.routes+d.leafs+d.routed+d.hubs != 0 || len(d.cluster)+len(d.behind) != 0 {
 		t.Errorf("left: %+v", d)
 	}
 }

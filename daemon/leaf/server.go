@@ -26,8 +26,9 @@ type Server struct {
 	wake     chan struct{} // there is something for the teller
 	ctx      context.Context
 	cancel   context.CancelFunc
-	work     sync.WaitGroup // everything that runs
-	unfollow func()         // ends being told of accounts
+	work     sync.WaitGroup           // everything that runs
+	unfollow func()                   // ends being told of accounts
+	others   atomic.Pointer[[]string] // where leaf nodes find the other servers of the cluster
 
 	mu        sync.Mutex
 	listeners []net.Listener

@@ -46,12 +46,13 @@ func (l *Link) subscribe(f *proto.RouteFrame) error {
 		return &refusal{reason: "Maximum Subscriptions Exceeded", tell: "maximum subscriptions exceeded", log: "maximum subscriptions exceeded"}
 	}
 	e = &want{weight: weight}
-	add := l.acc.AddLeaf
-	if l.toHub {
-		add = l.acc.AddHub
-	}
 	var err error
-	if e.in, err = add(l, f.Subject, w.queue, weight); err != nil {
+	if l.toHub {
+		e.in, err = l.acc.AddHub(l, f.Subject, w.queue, weight)
+	} else {
+		e.in, err = l.acc.AddLeaf(l, l.cluster, f.Subject, w.queue, weight)
+	}
+	if err != nil {
 		l.srv.log.Error(fmt.Sprintf("%s - Could not insert subscription: %v", l.label, err))
 		return &refusal{reason: "Protocol Violation", tell: "Invalid Subscription"}
 	}

@@ -373,6 +373,18 @@ func AppendRouteMsg[B ~string | ~[]byte](dst []byte, e RouteEntry, account strin
 		with = 'H'
 	}
 	dst = append(append(dst, with), routeEntries[e]...)
+	return appendRouting(dst, account, subject, reply, queues, hdr, size)
+}
+
+// AppendRouteLeafMsg appends the line of LMSG, through its "\r\n", for a message that a leaf node of a cluster, origin, has
+// published; the body follows. hdr is not positive without a header.
+func AppendRouteLeafMsg[B ~string | ~[]byte](dst []byte, origin, account string, subject, reply B, queues []string, hdr, size int) []byte {
+	dst = append(append(append(dst, "LMSG "...), origin...), ' ')
+	return appendRouting(dst, account, subject, reply, queues, max(hdr, 0), size)
+}
+
+// appendRouting appends what stands behind the verb and the origin.
+func appendRouting[B ~string | ~[]byte](dst []byte, account string, subject, reply B, queues []string, hdr, size int) []byte {
 	if account != "" {
 		dst = append(append(dst, account...), ' ')
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -241,4 +242,38 @@ func FuzzNextRoute(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestRouteLeafMsg: what is appended for a message of a leaf node is parsed as what it was.
+func TestRouteLeafMsg(t *testing.T) {
+	for _, c := range []struct {
+		account, reply string
+		queues         []string
+		hdr, size      int
+		line           string
+	}{
+		{"A", "", nil, -1, 5, "LMSG X A a.b 0 5\r\n"},
+		{"A", "in.box", nil, 12, 17, "LMSG X A a.b in.box 12 17\r\n"},
+		{"A", "in.box", []string{"q", "r"}, 0, 5, "LMSG X A a.b + in.box q r 0 5\r\n"},
+		{"", "", []string{"q"}, -1, 5, "LMSG X a.b | q 0 5\r\n"},
+	} {
+		line := AppendRouteLeafMsg(nil, "X", c.account, "a.b", c.reply, c.queues, c.hdr, c.size)
+		if string(line) != c.line {
+			t.Errorf("%q, want %q", line, c.line)
+		}
+		body := "NATS/1.0\r\n\r\nhello"
+		frame := []byte(c.line + body[len(body)-c.size:] + "\r\n")
+		var f RouteFrame
+		n, _, err := NextRoute(frame, &Limits{ControlLine: 1 << 10}, c.account == "", &f)
+		if err != nil || n != len(frame) || string(f.Origin) != "X" || string(f.Account) != c.account || string(f.Reply) != c.reply || f.Size != c.size || f.Hdr != max(c.hdr, 0) {
+			t.Errorf("%q: %d, %v, %+v", c.line, n, err, f)
+		}
+		var queues []string
+		for q := range f.Queues() {
+			queues = append(queues, string(q))
+		}
+		if !slices.Equal(queues, c.queues) {
+			t.Errorf("%q: groups %q", c.line, queues)
+		}
+	}
 }
