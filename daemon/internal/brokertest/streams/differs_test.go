@@ -1,9 +1,11 @@
 package streams
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -61,6 +63,9 @@ var differs = []struct {
 		`req $JS.API.CONSUMER.CREATE.S.c {"stream_name":"S","config":{"name":"c","ack_policy":"explicit"}}`, `join adv $JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>`,
 		`pull x 1`, `take x 1`, `req $JS.API.STREAM.MSG.DELETE.S {"seq":1}`, `take adv 1`,
 	}, `Unacknowledged message was deleted`, `  nothing`},
+	{"a message that is only traced, and that a stream would refuse", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `head Nats-Trace-Dest: nobody.there`, `head Nats-Trace-Only: true`, `head Nats-Expected-Last-Sequence: 5`, `silent S one`,
+	}, `"err_code":10071`, `nats: timeout`},
 }
 
 // elsewhere are the differences that other tests show.
@@ -70,6 +75,7 @@ var elsewhere = map[string]string{
 	"a domain named API, ACK, FC, SNAPSHOT or EVENT":                  "TestReservedDomains",
 	"when data is synced, if nothing is said":                         "the power cuts of the journal",
 	"/healthz of a stream in memory":                                  "daemon/monitor: TestHealthOfStreamsInMemory",
+	"MSG.DELETE without no_erase, of a message in files":              "TestDeletedBytes",
 	"a header of one byte, where a line is added to it":               "TestShortHeaders in daemon/jetstream",
 	"an origin that is behind what a mirror or a source has of it":    "daemon/jetstream: TestOriginThatWentBack",
 }
@@ -107,6 +113,36 @@ func TestDiffersOnPurpose(t *testing.T) {
 			if !strings.Contains(b, d.ours) || strings.Contains(b, d.theirs) {
 				t.Errorf("%s: nats-broker says\n%s", d.what, b)
 			}
+		}
+	}
+}
+
+// TestDeletedBytes deletes a message, and looks for it in the files.
+func TestDeletedBytes(t *testing.T) {
+	for binary, kept := range map[string]bool{brokertest.Ours(t): true, brokertest.NATSServer(t): false} {
+		dir, mark := t.TempDir(), "a text that is found nowhere else"
+		s := brokertest.Start(t, brokertest.Options{Binary: binary, Config: fmt.Sprintf("jetstream { store_dir: %q }\n", dir)})
+		p := newPeer(t, s)
+		said := p.play(talk{steps: []string{
+			`req $JS.API.STREAM.CREATE.S {"name":"S"}`, "req S " + mark, "req S another", `req $JS.API.STREAM.MSG.DELETE.S {"seq":1}`,
+		}}, "file", 1)
+		if !strings.Contains(said, `"success":true`) {
+			t.Fatal(said)
+		}
+		s.Stop()
+		found := false
+		if err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			found = found || bytes.Contains(text, []byte(mark))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if found != kept {
+			t.Errorf("%s: what was deleted is in the files: %v, want %v", binary, found, kept)
 		}
 	}
 }
