@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
 	"strconv"
 
@@ -93,13 +94,21 @@ func clientURLs(o broker.Options, listeners []*clientListener) []string {
 		if !ok {
 			continue
 		}
-		if !tcp.IP.IsUnspecified() {
-			list = append(list, tcp.String())
-			continue
-		}
-		list = append(list, everywhere(tcp.Port)...)
+		list = append(list, told(o.Host, tcp)...)
 	}
 	return list
+}
+
+// told is where clients find a listener: a host that was named stays a name, which may lead elsewhere there.
+func told(host string, at *net.TCPAddr) []string {
+	_, err := netip.ParseAddr(host)
+	switch {
+	case at.IP.IsUnspecified():
+		return everywhere(at.Port)
+	case host != "" && err != nil:
+		return []string{net.JoinHostPort(host, strconv.Itoa(at.Port))}
+	}
+	return []string{at.String()}
 }
 
 // everywhere lists this host's addresses that others can reach.

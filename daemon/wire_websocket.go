@@ -103,10 +103,8 @@ func webSocketURLs(w *config.WebSocket, listeners []listening) []string {
 				port = strconv.Itoa(tcp.Port)
 			}
 			return []string{net.JoinHostPort(host, port)}
-		case tcp.IP.IsUnspecified():
-			list = append(list, everywhere(tcp.Port)...)
 		default:
-			list = append(list, tcp.String())
+			list = append(list, told(w.Host, tcp)...)
 		}
 	}
 	return list
