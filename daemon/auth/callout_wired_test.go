@@ -433,11 +433,11 @@ func TestCalloutAskedAgain(t *testing.T) {
 				s.WaitLogFrom("Reloaded server configuration", from)
 				if c.again {
 					for end := time.Now().Add(brokertest.Patience); asked() == before && time.Now().Before(end); {
-						time.Sleep(5 * time.Millisecond) // until the service is asked
+						time.Sleep(5 * time.Millisecond) // between looks, until the service is asked
 					}
 				}
 				for end := time.Now().Add(brokertest.Patience); nc.FlushTimeout(time.Second) != nil && time.Now().Before(end); {
-					time.Sleep(5 * time.Millisecond) // until who was closed is back
+					time.Sleep(5 * time.Millisecond) // between attempts, until who was closed is back
 				}
 				if again := asked() > before; again != c.again {
 					t.Errorf("%s: asked again: %v", c.what, again)
@@ -448,11 +448,11 @@ func TestCalloutAskedAgain(t *testing.T) {
 				s.WaitLogFrom("Reloaded server configuration", from)
 				if c.again {
 					for end := time.Now().Add(brokertest.Patience); asked() == before && time.Now().Before(end); {
-						time.Sleep(5 * time.Millisecond) // until the service is asked
+						time.Sleep(5 * time.Millisecond) // between looks, until the service is asked
 					}
 				}
 				for end := time.Now().Add(brokertest.Patience); nc.FlushTimeout(time.Second) != nil && time.Now().Before(end); {
-					time.Sleep(5 * time.Millisecond) // until who was closed is back
+					time.Sleep(5 * time.Millisecond) // between attempts, until who was closed is back
 				}
 			}
 		})

@@ -54,7 +54,7 @@ func TestLoginInAStorm(t *testing.T) {
 				storm.Wait()
 			}()
 			for until := time.Now().Add(brokertest.Patience); tried.Load() < 60 && time.Now().Before(until); {
-				time.Sleep(10 * time.Millisecond) // until the storm is at its height
+				time.Sleep(10 * time.Millisecond) // between looks, until the storm is at its height
 			}
 			in := 0
 			for range 5 {

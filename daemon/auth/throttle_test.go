@@ -45,7 +45,7 @@ func TestFailuresAreDelayed(t *testing.T) {
 		if d := try("10.0.0.2", "x"); d != 0 {
 			t.Errorf("another address waits %v", d)
 		}
-		time.Sleep(2 * throttleBurst * throttleForgive)
+		time.Sleep(2 * throttleBurst * throttleForgive) // of the bubble, whose clock waits for nobody
 		if d := try("10.0.0.1", "x"); d != 0 {
 			t.Errorf("not forgiven: %v", d)
 		}
