@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -33,13 +32,32 @@ var oddConfigs = []string{
 	"cluster { name: C, port: -1, advertise: \"x:1\" }",
 }
 
-// What nats-server starts with we start with, and what it refuses we refuse.
+// What nats-server starts with we start with, and what it refuses we refuse. config check says the same as a start; -t has
+// the verdict of nats-server's, which takes some of what a start refuses, and says so.
 func TestStartsAsNatsServerDoes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	run := func(bin string, args ...string) (valid bool, said string) {
+		out, err := exec.Command(bin, append(args, file)...).CombinedOutput()
+		return err == nil, string(out)
+	}
 	for _, config := range oddConfigs {
 		theirs, refused := brokertest.Refuses(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: config})
 		ours, ourRefused := brokertest.Refuses(t, brokertest.Options{Config: config})
 		if refused != ourRefused {
 			t.Errorf("%s\nnats-server refuses: %v: %s\nnats-broker: %v: %s", config, refused, theirs, ourRefused, ours)
+		}
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if valid, said := run(brokertest.Ours(t), "config", "check"); valid == ourRefused {
+			t.Errorf("%s\nrefused at the start: %v; config check: %v: %s", config, ourRefused, valid, said)
+		}
+		valid, said := run(brokertest.Ours(t), "-t", "-c")
+		if theirs, _ := run(brokertest.NATSServer(t), "-t", "-c"); valid != theirs {
+			t.Errorf("%s\n-t: %v, nats-server's: %v", config, valid, theirs)
+		}
+		if warned := strings.Contains(said, "a start refuses it"); warned != (ourRefused && valid) {
+			t.Errorf("%s\nrefused at the start: %v; -t: %v: %s", config, ourRefused, valid, said)
 		}
 	}
 	// An account without a name is the exception: $G goes by none in many places.
@@ -48,28 +66,19 @@ func TestStartsAsNatsServerDoes(t *testing.T) {
 	}
 }
 
-// config check refuses what a start refuses, and nothing else. -t has the verdict of nats-server's, which takes some of
-// that, and says of it that a start does not.
-func TestCheckAgreesWithStart(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "nats.conf")
-	run := func(bin string, args ...string) (valid bool, said string) {
-		out, err := exec.Command(bin, append(args, file)...).CombinedOutput()
-		return err == nil, string(out)
-	}
-	for _, config := range append(slices.Clone(oddConfigs), "accounts { \"\": {} }") {
-		_, refused := brokertest.Refuses(t, brokertest.Options{Config: config})
-		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-			t.Fatal(err)
+// Where streams would lie may be said of a server without JetStream.
+func TestStoreDirWithoutJetStream(t *testing.T) {
+	dir := t.TempDir()
+	for _, o := range []brokertest.Options{
+		{Args: []string{"-sd", dir}}, {Args: []string{"--store_dir", dir}}, {Config: "store_dir: \"" + dir + "\""},
+		{Config: "jetstream: false\nstore_dir: \"" + dir + "\""},
+	} {
+		if said, refused := brokertest.Refuses(t, o); refused {
+			t.Errorf("%v %q is refused: %s", o.Args, o.Config, said)
 		}
-		if valid, said := run(brokertest.Ours(t), "config", "check"); valid == refused {
-			t.Errorf("%s\nrefused at the start: %v; config check: %v: %s", config, refused, valid, said)
-		}
-		valid, said := run(brokertest.Ours(t), "-t", "-c")
-		if theirs, _ := run(brokertest.NATSServer(t), "-t", "-c"); valid != theirs {
-			t.Errorf("%s\n-t: %v, nats-server's: %v", config, valid, theirs)
-		}
-		if warned := strings.Contains(said, "a start refuses it"); warned != (refused && valid) {
-			t.Errorf("%s\nrefused at the start: %v; -t: %v: %s", config, refused, valid, said)
+		o.Binary = brokertest.NATSServer(t)
+		if said, refused := brokertest.Refuses(t, o); refused {
+			t.Errorf("nats-server refuses %v %q: %s", o.Args, o.Config, said)
 		}
 	}
 }

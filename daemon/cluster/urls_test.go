@@ -104,3 +104,31 @@ func TestStoppingKeepsOthersKnown(t *testing.T) {
 	}
 	_ = b
 }
+
+// A server that is not to be advertised tells its clients nothing, and a peer does not tell of it: as nats-server's.
+func TestNotAdvertised(t *testing.T) {
+	for name, begin := range map[string]func() (hidden, other *node){
+		"nats-broker": func() (*node, *node) {
+			a := ours(t, "a", func(o *Options) { o.NoAdvertise = true })
+			return a, ours(t, "b", nil, a.route)
+		},
+		"nats-server": func() (*node, *node) {
+			a := theirs(t, "a", "no_advertise: true")
+			return a, theirs(t, "b", "", a.route)
+		},
+		"both": func() (*node, *node) {
+			a := theirs(t, "a", "no_advertise: true")
+			return a, ours(t, "b", nil, a.route)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := begin()
+			meshed(t, a, b)
+			for _, n := range []*node{a, b} {
+				if l := listen(t, n); len(l.urls) > 0 {
+					t.Errorf("%s tells %q", n.url, l.urls)
+				}
+			}
+		})
+	}
+}
