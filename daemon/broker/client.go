@@ -225,6 +225,7 @@ func (c *Client) greet() (o *Opening, err error) {
 				c.Out.Send(d.Full)
 			}
 			c.errorLine(err.Error())
+			c.debug("Client connection closed: %s", MaxConnectionsExceeded)
 			b.remember(c, MaxConnectionsExceeded)
 		}
 		return nil, err

@@ -82,17 +82,25 @@ func (c *Client) claims() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := c.connect
-	switch {
-	case o == nil:
+	if o == nil {
 		return ""
+	}
+	if text := o.Claims(); text != "" || o.JWT == "" || c.who == nil {
+		return text
+	}
+	return fmt.Sprintf("JWT User %q", c.who.User)
+}
+
+// Claims says who a CONNECT says that it is, for log lines: empty if it does not, or by a JWT, by which nobody is known before it is
+// accepted.
+func (o *ConnectOptions) Claims() string {
+	switch {
 	case o.Nkey != "":
 		return fmt.Sprintf("Nkey %q", logging.RedactPayload([]byte(o.Nkey)))
 	case o.User != "":
 		return fmt.Sprintf("User %q", o.User)
-	case o.JWT != "" && c.who != nil:
-		return fmt.Sprintf("JWT User %q", c.who.User)
 	case o.JWT != "":
-		return "" // nobody is known by one that was not accepted
+		return ""
 	case o.Token != "":
 		return `Token "[REDACTED]"`
 	}

@@ -189,19 +189,18 @@ func (o *Opening) handshake(t *transport.TLS, first bool) error {
 	c.tls, c.tlsInfo = state, newTLSInfo(state, first)
 	c.mu.Unlock()
 	c.debug("TLS handshake complete")
-	c.debug("TLS version %s, cipher suite %s", c.tlsInfo.Version, c.tlsInfo.Cipher)
+	c.debug("%s", transport.SecuredText(state))
 	return nil
 }
 
 // reportHandshake logs a failed handshake: as an error, unless the peer spoke no
 // TLS at all, as probes do.
 func (c *Client) reportHandshake(err error) {
-	var notTLS tls.RecordHeaderError
-	if errors.As(err, &notTLS) && notTLS.Conn != nil {
-		c.debug("%v", err)
+	if transport.IsProbe(err) {
+		c.debug("%s", transport.HandshakeText("", err))
 		return
 	}
-	c.errorLine(err.Error())
+	c.errorLine(transport.HandshakeText("", err))
 }
 
 // open brings the connection to where frames are exchanged, and returns what was

@@ -18,8 +18,9 @@ type handshake struct {
 	isSelf    bool   // the peer is us
 }
 
-// stranger reports whether the peer has yet to present credentials: nothing but that is taken from it.
-func (h *handshake) stranger() bool { return !h.solicited && !h.connected && h.user != "" }
+// stranger reports whether the peer has yet to say who it is: nothing but that is taken from it, also where nobody asks for
+// credentials.
+func (h *handshake) stranger() bool { return !h.solicited && !h.connected }
 
 // refusal is why a peer is refused. What the peer is told, if anything, stands
 // between the quotes of -ERR.
@@ -36,6 +37,15 @@ func (r *refusal) Error() string {
 		return r.log
 	}
 	return r.reason
+}
+
+// denied refuses a peer that is not let in as the user that it says it is; empty: it says nothing.
+func denied(user string) *refusal {
+	text := "authentication error"
+	if user != "" {
+		text += fmt.Sprintf(" - User %q", user)
+	}
+	return &refusal{reason: "Authentication Failure", tell: "Authorization Violation", log: text}
 }
 
 // naming is a cluster's name and whether it was made up.
@@ -56,14 +66,14 @@ func (h *handshake) onConnect(c *connect, ours naming) (adopt *naming, err error
 	switch {
 	case h.solicited || h.connected:
 		return nil, &refusal{reason: "Protocol Violation", log: "unexpected CONNECT"}
+	case !h.mayEnter(c):
+		return nil, denied(c.User)
 	case c.Lang != "":
 		return nil, &refusal{reason: "Incorrect Port", tell: "attempted to connect to route port",
 			log: "attempted to connect to route port"}
 	case c.Gateway != "":
 		text := fmt.Sprintf("Rejecting connection from gateway %q on the Route port", c.Gateway)
 		return nil, &refusal{reason: "Wrong Gateway", tell: text, log: text}
-	case !h.mayEnter(c):
-		return nil, &refusal{reason: "Authentication Failure", tell: "Authorization Violation", log: "authentication error"}
 	case c.Cluster == noOrigin:
 		text := fmt.Sprintf("Rejecting connection, cluster name %q is reserved", c.Cluster)
 		return nil, &refusal{reason: "Cluster Name Conflict", tell: text, log: text}
@@ -103,7 +113,8 @@ func (h *handshake) onInfo(i *info, ours naming) (adopt *naming, err error) {
 		return nil, &refusal{reason: "Cluster Name Conflict", log: `cluster name "_" is reserved`}
 	case i.Cluster != "" && i.Cluster != ours.name:
 		if !ours.yields(theirs) {
-			return nil, &refusal{reason: "Cluster Name Conflict"}
+			return nil, &refusal{reason: "Cluster Name Conflict",
+				log: fmt.Sprintf("Rejecting connection, cluster name %q does not match %q", i.Cluster, ours.name)}
 		}
 		adopt = &theirs
 	}

@@ -79,7 +79,7 @@ var (
 var errEarly = &refusal{reason: "Protocol Violation", tell: "Authorization Violation", log: "route did not begin with its handshake"}
 
 // errStranger refuses a peer that says something before it has said who it is.
-var errStranger = &refusal{reason: "Authentication Failure", tell: "Authorization Violation", log: "authentication error"}
+var errStranger = denied("")
 
 // handle does what one frame says.
 func (r *Route) handle(f *proto.RouteFrame, frame []byte, in *transport.Input) error {

@@ -86,7 +86,7 @@ func (h *Hub) recheck(o, old *Options) {
 // unwelcome says why the connection would not come about with options that have changed; nil: it would.
 func (r *Route) unwelcome(o *Options, secrets, pins bool, verify func(configured, given string) bool) *refusal {
 	if state := r.certificate.Load(); pins && state != nil && !o.TLS.PinAccepts(*state) {
-		return &refusal{reason: "TLS Handshake Failure", log: r.label + " - certificate not pinned"}
+		return &refusal{reason: "TLS Handshake Failure", log: "certificate not pinned"}
 	}
 	if !secrets || r.solicited || o.User == "" {
 		return nil
@@ -96,7 +96,7 @@ func (r *Route) unwelcome(o *Options, secrets, pins bool, verify func(configured
 		return &refusal{reason: "Authentication Failure", quiet: true}
 	}
 	if given[0] != o.User || !verify(o.Password, given[1]) {
-		return &refusal{reason: "Authentication Failure", tell: "Authorization Violation", log: "authentication error"}
+		return denied(given[0])
 	}
 	return nil
 }

@@ -3,6 +3,9 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
@@ -33,10 +36,9 @@ func (h *Hub) report(r *Route, why error, registered bool) {
 	fields := []logging.Field{logging.String(logging.FieldRemote, r.remote.String()), logging.String(logging.FieldReason, cause)}
 	line := r.label + " - Router connection closed: " + reason
 	if registered {
-		name := r.info.ServerName
-		line += " - Remote: " + name
-		fields = append(fields, logging.String(logging.FieldRoute, name))
+		fields = append(fields, logging.String(logging.FieldRoute, r.info.ServerName))
 	}
+	line += r.who(registered)
 	h.reportCause(r, why, reason, cause)
 	switch {
 	case refused:
@@ -52,6 +54,25 @@ func (h *Hub) report(r *Route, why error, registered bool) {
 	default:
 		h.log.Info(line, fields...)
 	}
+}
+
+// who names the other server behind the line about a connection's end: its name, if it is a route by now, and
+// where it was dialled, or says that it listens.
+func (r *Route) who(registered bool) string {
+	var tags []string
+	if registered {
+		tags = append(tags, "Remote: "+r.info.ServerName)
+	}
+	switch {
+	case r.url != nil:
+		tags = append(tags, "Host: "+r.url.Host)
+	case registered:
+		tags = append(tags, "Host: "+net.JoinHostPort(r.info.Host, strconv.Itoa(r.info.Port)))
+	}
+	if len(tags) == 0 {
+		return ""
+	}
+	return " - " + strings.Join(tags, ", ")
 }
 
 // reportCause counts what is counted, and logs what the reason does not say.

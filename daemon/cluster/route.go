@@ -172,27 +172,37 @@ func (r *Route) run(o *Options) (err error) {
 			if cause := r.Aborted(); cause != nil {
 				return cause
 			}
-			r.hub.log.Mistake(r.label+" - TLS route handshake error: "+err.Error(), logging.Err(err))
+			r.hub.log.Mistake(r.label+" - "+transport.HandshakeText("route", err), logging.Err(err))
 			return &refusal{reason: "TLS Handshake Failure"}
 		}
 	}
 	r.watch(o)
 	r.greet(o)
 	r.hub.log.Info(r.label + " - Route connection created")
+	r.reportSecured()
 	return r.Serve(r, nil)
 }
 
 // secure does the TLS handshake, before anything else.
-func (r *Route) secure(t *transport.TLS) error {
-	if !r.solicited {
-		state, err := r.SecureServer(t, nil)
-		r.certificate.Store(state)
-		return err
+func (r *Route) secure(t *transport.TLS) (err error) {
+	var state *tls.ConnectionState
+	if r.solicited {
+		r.hub.log.Debug(r.label + " - Starting TLS route client handshake")
+		state, err = r.SecureClient(t, r.url.Hostname(), nil)
+	} else {
+		r.hub.log.Debug(r.label + " - Starting TLS route server handshake")
+		state, err = r.SecureServer(t, nil)
 	}
-	host := r.url.Hostname()
-	state, err := r.SecureClient(t, host, nil)
 	r.certificate.Store(state)
 	return err
+}
+
+// reportSecured says what the handshake has come to.
+func (r *Route) reportSecured() {
+	if state := r.certificate.Load(); state != nil {
+		r.hub.log.Debug(r.label + " - TLS handshake complete")
+		r.hub.log.Debug(r.label + " - " + transport.SecuredText(state))
+	}
 }
 
 // greet sends what comes first.

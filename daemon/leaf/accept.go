@@ -105,6 +105,9 @@ func (l *Link) authenticate(c *connect) (*broker.Identity, error) {
 // denied is the end of a connection that is not let in.
 func (l *Link) denied(err error) error {
 	r := &refusal{reason: "Authentication Failure", tell: "Authorization Violation", log: "authentication error"}
+	if who := l.presented.Connect.Claims(); who != "" {
+		r.log += " - " + who
+	}
 	var d *broker.Denied
 	if !errors.As(err, &d) {
 		return r

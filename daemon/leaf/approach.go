@@ -88,8 +88,9 @@ func (l *Link) encrypt(first []byte) (err error) {
 	if t == nil {
 		t = anyTLS()
 	}
+	l.srv.log.Debug(l.label + " - Starting TLS leafnode client handshake")
 	if l.session, err = l.SecureClient(t, l.cfg.tlsHost(l.url), first); err != nil {
-		return &refusal{reason: "TLS Handshake Failure", log: "TLS leafnode handshake error: " + err.Error()}
+		return l.notSecured(err)
 	}
 	l.dialer.secured.Store(true) // nobody takes it back by saying that TLS is not needed
 	return nil

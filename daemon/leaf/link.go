@@ -233,13 +233,25 @@ func (l *Link) welcome(o *Options) (first []byte, err error) {
 	if !begins {
 		l.Out.Send(info.frame())
 	}
+	l.srv.log.Debug(l.label + " - Starting TLS leafnode server handshake")
 	if l.session, err = l.SecureServer(o.TLS, first); err != nil {
-		return nil, &refusal{reason: "TLS Handshake Failure", log: "TLS leafnode handshake error: " + err.Error()}
+		return nil, l.notSecured(err)
 	}
 	if begins {
 		l.Out.Send(info.frame())
 	}
 	return nil, nil
+}
+
+// notSecured is the end of a connection whose handshake failed. What looks only whether the port is there is no error.
+func (l *Link) notSecured(err error) error {
+	r := &refusal{reason: "TLS Handshake Failure"}
+	if text := transport.HandshakeText("leafnode", err); l.dialer == nil && transport.IsProbe(err) {
+		l.srv.log.Debug(l.label + " - " + text)
+	} else {
+		r.log = text
+	}
+	return r
 }
 
 // tlsTime is how long the handshake may take, and a second more.

@@ -72,17 +72,25 @@ func (l *Link) unreadable(e error, data []byte) error {
 		return &refusal{reason: "Maximum Payload Exceeded", tell: "Maximum Payload Violation", log: "maximum payload exceeded"}
 	}
 	if l.state != serving {
-		return errEarly
+		return l.early()
 	}
 	return &refusal{reason: "Parse Error", tell: e.Error(),
 		log: fmt.Sprintf("Leafnode parser ERROR, proto='%q...'", data[:min(len(data), 32)])}
 }
 
-// errEarly refuses a peer that does not begin with the handshake.
-var errEarly = &refusal{reason: "Protocol Violation", tell: "Authorization Violation", log: "leafnode connection did not begin with its handshake"}
+// early refuses a peer that does not begin with the handshake. One that has dialled has not said who it is.
+func (l *Link) early() *refusal {
+	if l.dialer == nil {
+		return &refusal{reason: "Authentication Failure", tell: "Authorization Violation", log: "authentication error"}
+	}
+	return &refusal{reason: "Protocol Violation", tell: "Authorization Violation", log: "leafnode connection did not begin with its handshake"}
+}
 
 // handle does what one frame says.
 func (l *Link) handle(f *proto.RouteFrame, frame []byte, in *transport.Input) error {
+	if l.dialer == nil && l.state != serving && f.Op != proto.RouteConnect && f.Op != proto.RouteInfo {
+		return l.early()
+	}
 	switch f.Op {
 	case proto.RoutePing:
 		copy(in.Batch.Lane(&l.Out.Outlet).Reserve(6), "PONG\r\n")
@@ -113,7 +121,7 @@ func (l *Link) traffic(f *proto.RouteFrame, frame []byte) error {
 		}
 	}
 	if l.state != serving {
-		return errEarly
+		return l.early()
 	}
 	switch f.Op {
 	case proto.RouteMsg, proto.RouteHMsg:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/nats-broker/nats-broker/daemon/logging"
@@ -37,8 +38,15 @@ func (l *Link) report(why error, served bool) {
 		s.log.Mistake(l.label + " - " + cause)
 	}
 	line := l.label + " - Leafnode connection closed: " + reason
+	var tags []string
 	if served {
-		line += " - Remote: " + l.name
+		tags = append(tags, "Remote: "+l.name)
+	}
+	if l.dialer != nil && l.url != nil {
+		tags = append(tags, "Host: "+l.url.Host)
+	}
+	if len(tags) > 0 {
+		line += " - " + strings.Join(tags, ", ")
 	}
 	if l.dialer != nil {
 		l.dialer.ended(l, served)

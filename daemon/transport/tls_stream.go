@@ -57,10 +57,7 @@ func (c *Conn) secure(t *TLS, first []byte, keys *keyLog, wrap func(net.Conn) *t
 	err := tc.Handshake()
 	_ = c.nc.SetDeadline(time.Time{})
 	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, fmt.Errorf("TLS handshake timeout: %w", err)
-		}
-		return nil, fmt.Errorf("TLS handshake error: %w", err)
+		return nil, &HandshakeError{err}
 	}
 	w.blocking, w.room = false, nil
 	if cause := c.Aborted(); cause != nil {
@@ -88,7 +85,7 @@ func (c *Conn) awaitSent(limit time.Duration) error {
 	end := time.Now().Add(limit)
 	for pause := time.Millisecond; c.Out.Stats().Pending > 0; pause = min(2*pause, 50*time.Millisecond) {
 		if time.Now().After(end) {
-			return fmt.Errorf("TLS handshake timeout: %w", os.ErrDeadlineExceeded)
+			return &HandshakeError{os.ErrDeadlineExceeded}
 		}
 		time.Sleep(pause)
 	}
