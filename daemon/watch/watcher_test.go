@@ -60,6 +60,7 @@ func TestWaysOfChanging(t *testing.T) {
 		step  func(t *testing.T, dir, path string, n int)
 	}{
 		{"written in place", plainFile, func(t *testing.T, _, path string, n int) { write(t, path, fmt.Sprint("v", n, n)) }},
+		{"made readable", plainFile, func(t *testing.T, _, path string, n int) { do(t, os.Chmod(path, []os.FileMode{0o640, 0o644}[n%2])) }},
 		{"renamed over", plainFile, func(t *testing.T, dir, path string, n int) {
 			write(t, filepath.Join(dir, ".swp"), fmt.Sprint("w", n))
 			do(t, os.Rename(filepath.Join(dir, ".swp"), path))
