@@ -1,5 +1,5 @@
 // Package models runs the example programs of scripts/examples, one for each
-// messaging model, and what nats.go does when its broker goes away, against a
+// messaging model and for streams, keys and values, and objects, and what nats.go does when its broker goes away, against a
 // built nats-broker.
 package models
 
@@ -33,6 +33,30 @@ func TestExamplePrograms(t *testing.T) {
 				t.Errorf("%v, it says\n%s\nwant\n%s", err, out, c.want)
 			}
 		})
+	}
+}
+
+// The programs that store something say the same with nats-server.
+func TestStoringExamplePrograms(t *testing.T) {
+	for _, c := range []struct{ program, want string }{
+		{"stream", "the last job is message 6, sent before: false\nthe last job is message 6, sent before: true\n" +
+			"job 2 has come 2 times\n0 messages are left of 6\n"},
+		{"keyvalue", "told of colour.sky \"blue\": KeyValuePutOp\ntold of colour.sky \"red\": KeyValuePutOp\n" +
+			"told of colour.grass \"green\": KeyValuePutOp\ntold of colour.grass \"\": KeyValueDeleteOp\n" +
+			"revision 1 of colour.sky: \"blue\"\nrevision 2 of colour.sky: \"red\"\n"},
+		{"object", "film has 1200000 bytes in 10 parts\nwhat is read is what was written: true\n" +
+			"a link leads to 1200000 bytes\nafter it was deleted: nats: object not found\n"},
+	} {
+		program := brokertest.Build(t, "./scripts/examples/"+c.program)
+		for name, binary := range map[string]string{"nats-broker": "", "nats-server": brokertest.NATSServer(t)} {
+			t.Run(c.program+" "+name, func(t *testing.T) {
+				s := brokertest.Start(t, brokertest.Options{Binary: binary, Args: []string{"-js", "-sd", t.TempDir()}})
+				out, err := exec.Command(program, "-s", s.URL()).CombinedOutput()
+				if err != nil || string(out) != c.want {
+					t.Errorf("%v, it says\n%s\nwant\n%s", err, out, c.want)
+				}
+			})
+		}
 	}
 }
 
