@@ -30,7 +30,8 @@ type Repaired struct {
 //
 //   - node, catalogue: written anew from what can be read, so that both copies are whole.
 //   - journal: read to its end; what the disk does not give there is taken for lost, for good, which a start would not do.
-//   - a stream: all of it is read; its state, its deletions and damaged indexes are written anew. Where the state is lost the stream
+//   - a stream: all of it is read; its state, its deletions, damaged indexes and states of consumers of which a copy is whole are
+//     written anew. Where the state is lost the stream
 //     is made anew from its messages. What is lost stays lost, and stays where it is.
 func Repair(dir string, what []string, now time.Time, p Progress) (*Repaired, error) {
 	return repair(vfs.OS, storeDirOf(dir), what, now, p)
@@ -178,6 +179,13 @@ func (r *repairing) log(name, dir string) (string, error) {
 	}
 	if err := errors.Join(l.Restate(), l.Close()); err != nil {
 		return "", err
+	}
+	mended, err := jetstream.MendConsumers(r.v, dir)
+	if err != nil {
+		return "", err
+	}
+	if mended {
+		told++
 	}
 	lost := uint64(0)
 	for _, g := range l.Lost() {

@@ -171,25 +171,42 @@ func describe(c *stream.Change) string {
 // CheckConsumers reads the file with the states of a stream's consumers, in the stream's folder. lost says that neither copy is
 // whole; err that one is not, or that the file cannot be read.
 func CheckConsumers(v vfs.FS, dir string) (path string, lost bool, err error) {
+	path, whole, err := wholeStates(v, dir)
+	switch {
+	case err != nil:
+		return path, true, err
+	case len(whole) == 1:
+		return path, false, errors.New("one of two copies is damaged")
+	case whole != nil && len(whole) == 0:
+		return path, true, errors.New("damaged, in both of its copies")
+	}
+	return path, false, nil
+}
+
+// MendConsumers writes that file anew if one of its copies is damaged, from the one that is whole, and reports whether it did.
+func MendConsumers(v vfs.FS, dir string) (mended bool, err error) {
+	path, whole, err := wholeStates(v, dir)
+	if err != nil || len(whole) != 1 {
+		return false, err
+	}
+	return true, vfs.Replace(v, path, vfs.Catalogue, whole[0], whole[0])
+}
+
+// wholeStates returns the copies in the file that are whole; nil if there is no file.
+func wholeStates(v vfs.FS, dir string) (path string, whole [][]byte, err error) {
 	path = filepath.Join(dir, consumersFile)
 	b, err := vfs.ReadFile(v, path, vfs.Catalogue, maxConsumersFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return path, false, nil
+		return path, nil, nil
 	}
 	if err != nil {
-		return path, true, err
+		return path, nil, err
 	}
-	whole := 0
+	whole = [][]byte{}
 	for _, half := range [][]byte{b[:len(b)/2], b[len(b)/2:]} {
 		if parseCopy(half, map[uint64]consumerState{}) {
-			whole++
+			whole = append(whole, half)
 		}
 	}
-	switch whole {
-	case 2:
-		return path, false, nil
-	case 1:
-		return path, false, errors.New("one of two copies is damaged")
-	}
-	return path, true, errors.New("damaged, in both of its copies")
+	return path, whole, nil
 }
