@@ -17,7 +17,6 @@ func TestLoweredLimits(t *testing.T) {
 	var clients []*peer
 	for range 5 {
 		clients = append(clients, connect(t, addr))
-		time.Sleep(time.Millisecond) // so that they do not begin at the same moment of a coarse clock
 	}
 	clients[0].send("SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n")
 	clients[0].sync()
@@ -62,7 +61,6 @@ func TestLoweredLimitsOfAnAccount(t *testing.T) {
 	var clients []*peer
 	for range 4 {
 		clients = append(clients, connect(t, addr))
-		time.Sleep(time.Millisecond) // as above
 	}
 	clients[0].send("SUB a 1\r\nSUB b 2\r\n")
 	clients[0].sync()
