@@ -3,8 +3,9 @@ package consumer
 // Live is what a machine knows of this moment, beside its state and the requests that wait ([Machine.Waiting]): for a process
 // that goes on right where this one ends. Times are as everywhere in this package.
 type Live struct {
-	Active                   int64 // when the consumer was used last
-	DeliveredTime, FloorTime int64 // Position.Time of both
+	Active                   int64  // when the consumer was used last
+	DeliveredTime, FloorTime int64  // Position.Time of both
+	Passed                   uint64 // through it was looked for what matches
 
 	// Of the client that a pull consumer is pinned to.
 	Pin, PinGroup   string
@@ -30,7 +31,7 @@ type HeldBack struct {
 // Live returns it.
 func (m *Machine) Live() Live {
 	h := &m.held
-	l := Live{Active: m.active, DeliveredTime: m.delivered.Time, FloorTime: m.floor.Time,
+	l := Live{Active: m.active, DeliveredTime: m.delivered.Time, FloorTime: m.floor.Time, Passed: m.looked,
 		Rate: HeldBack{h.seq, h.until, int64(h.room), h.filled, h.last, h.upTo}}
 	switch p := m.taker.(type) {
 	case *pull:
@@ -45,6 +46,8 @@ func (m *Machine) Live() Live {
 func (m *Machine) Relive(l Live, now int64) {
 	m.active = min(l.Active, now)
 	m.delivered.Time, m.floor.Time = l.DeliveredTime, l.FloorTime
+	_, last := m.world.Bounds()
+	m.looked = min(l.Passed, last)
 	r := &l.Rate
 	m.held = hold{r.Seq, r.Until, float64(r.Room), min(r.Filled, now), r.Last, r.UpTo}
 	switch p := m.taker.(type) {

@@ -125,7 +125,7 @@ func (l *leaving) consumer(c *Consumer) {
 		})
 		x.waits = append(x.waits, c.returning...) // of a process before, that nobody has asked for yet
 		if c.durable() {
-			if len(x.waits) > 0 || cfg.Push() || x.live.Pin != "" {
+			if live := &x.live; len(x.waits) > 0 || cfg.Push() || live.Pin != "" || live.DeliveredTime != 0 || live.FloorTime != 0 || cfg.InactiveThreshold > 0 {
 				l.list.consumers = append(l.list.consumers, x)
 			}
 			return

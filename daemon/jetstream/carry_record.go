@@ -99,6 +99,7 @@ func (s *carriedLive) Fields(c *fields.Codec) {
 	fields.Number(c, 15, &s.Rate.Last)
 	fields.Number(c, 16, &s.Rate.UpTo)
 	c.Text(17, &s.PinGroup)
+	fields.Number(c, 18, &s.Passed)
 }
 
 // carriedWait is a pull request that waits, with what is left of it.

@@ -73,18 +73,7 @@ func discuss(t *testing.T, theirs, ours *peer, tk talk, storage string) {
 	var said, end [2]string
 	for _, quiet := range quiets {
 		n := int(talks.Add(1))
-		steps := make([]string, len(tk.steps))
-		for i, s := range tk.steps {
-			s = strings.ReplaceAll(s, "%s", "s"+strconv.Itoa(n))
-			s = strings.ReplaceAll(s, "%kind", storage)
-			steps[i] = long.ReplaceAllStringFunc(s, func(m string) string {
-				k, err := strconv.Atoi(m[1:])
-				if err != nil {
-					t.Fatal(err)
-				}
-				return strings.Repeat("x", k)
-			})
-		}
+		steps := expand(t, tk, n, storage)
 		var both sync.WaitGroup
 		for i, p := range []*peer{theirs, ours} {
 			both.Go(func() {
@@ -104,4 +93,21 @@ func discuss(t *testing.T, theirs, ours *peer, tk talk, storage string) {
 	if end[0] != end[1] {
 		t.Errorf("in the end:\n%s", diff(end[0], end[1]))
 	}
+}
+
+// expand fills in what the steps of a talk leave open.
+func expand(t testing.TB, tk talk, n int, storage string) []string {
+	steps := make([]string, len(tk.steps))
+	for i, s := range tk.steps {
+		s = strings.ReplaceAll(s, "%s", "s"+strconv.Itoa(n))
+		s = strings.ReplaceAll(s, "%kind", storage)
+		steps[i] = long.ReplaceAllStringFunc(s, func(m string) string {
+			k, err := strconv.Atoi(m[1:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Repeat("x", k)
+		})
+	}
+	return steps
 }

@@ -70,14 +70,15 @@ var differs = []struct {
 
 // elsewhere are the differences that other tests show.
 var elsewhere = map[string]string{
-	"deleted_details of a stream in files that never had a message":   "masked in TestTalks; TestUnused",
-	"a stream in files that is made again right after it was deleted": "TestMadeAgain",
-	"a domain named API, ACK, FC, SNAPSHOT or EVENT":                  "TestReservedDomains",
-	"when data is synced, if nothing is said":                         "the power cuts of the journal",
-	"/healthz of a stream in memory":                                  "daemon/monitor: TestHealthOfStreamsInMemory",
-	"MSG.DELETE without no_erase, of a message in files":              "TestDeletedBytes",
-	"a header of one byte, where a line is added to it":               "TestShortHeaders in daemon/jetstream",
-	"an origin that is behind what a mirror or a source has of it":    "daemon/jetstream: TestOriginThatWentBack",
+	"deleted_details of a stream in files that never had a message":            "masked in TestTalks; TestUnused",
+	"a stream in files that is made again right after it was deleted":          "TestMadeAgain",
+	"a domain named API, ACK, FC, SNAPSHOT or EVENT":                           "TestReservedDomains",
+	"when data is synced, if nothing is said":                                  "the power cuts of the journal",
+	"/healthz of a stream in memory":                                           "daemon/monitor: TestHealthOfStreamsInMemory",
+	"MSG.DELETE without no_erase, of a message in files":                       "TestDeletedBytes",
+	"a header of one byte, where a line is added to it":                        "TestShortHeaders in daemon/jetstream",
+	"an origin that is behind what a mirror or a source has of it":             "daemon/jetstream: TestOriginThatWentBack",
+	"last_ts of a stream whose last message was deleted, after an unclean end": "TestConsumersOutlive",
 }
 
 // TestDiffersOnPurpose holds the manual's list against what both say.
