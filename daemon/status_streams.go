@@ -32,6 +32,8 @@ func (d *Daemon) streamStatus() *control.Streams {
 			s.Bytes += f.Bytes
 			s.Lost += f.Lost
 			s.Refused += f.Refused
+			s.Waiting += f.Waiting
+			s.Resting += f.Resting
 		}
 	}
 	return s

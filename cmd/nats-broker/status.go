@@ -87,6 +87,12 @@ func printStatus(w io.Writer, s *control.Status) {
 		if js.Lost > 0 {
 			row("lost messages", "%d", js.Lost)
 		}
+		if js.Waiting > 0 {
+			row("waiting for commit", "%d messages", js.Waiting)
+		}
+		if js.Resting > 0 {
+			row("page unreadable", "%d consumers wait", js.Resting)
+		}
 		if js.Refused > 0 {
 			row("refused unseen", "%d messages were not stored, and nobody had asked for an answer", js.Refused)
 		}

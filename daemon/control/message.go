@@ -171,6 +171,8 @@ type Streams struct {
 	Need       uint64 `json:"need"`    // of it, for messages to be taken
 	Lost       uint64 `json:"lost"`    // messages that were stored and cannot be read
 	Refused    uint64 `json:"refused"` // messages that were not stored and nobody was told, since the start
+	Waiting    uint64 `json:"waiting"` // messages that are taken and wait for their commit
+	Resting    int    `json:"resting"` // consumers that wait for a page that cannot be read for now
 	Requests   uint64 `json:"requests"`
 	Errors     uint64 `json:"errors"` // of them
 }

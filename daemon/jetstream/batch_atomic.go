@@ -242,7 +242,7 @@ func (s *Stream) commitBatch(n note, p *part, b *atomicBatch, r *stream.Record, 
 			n.memory.hold()
 			x = n
 		}
-		s.buffered++
+		s.buffered.Add(1)
 		s.bufferedBy += x.size
 		s.notes.push(x)
 	}

@@ -178,7 +178,7 @@ func (o *fastOffer) take(rec *stream.Record, now int64) (done bool) {
 // accepted has a message stored.
 func (o *fastOffer) accepted(rec *stream.Record, v *stream.Verdict, changed bool) {
 	s, n := o.s, o.n
-	s.buffered++
+	s.buffered.Add(1)
 	s.bufferedBy += o.size
 	n.change, n.size, n.verdict = true, o.size, *v
 	n.extra = &extra{fast: o.b, seq: o.c.Seq}

@@ -45,8 +45,9 @@ type Consumer struct {
 	timer     *time.Timer
 	due       int64 // when the timer is set to
 	closed    bool
-	broken    bool          // its machine has failed
-	resting   bool          // it tries again what it could not read
+	broken    bool   // its machine has failed
+	resting   string // it tries again what it could not read: what, and why not; empty: it does not rest
+	stepped   stepped
 	before    consumer.Mark // where the machine was when the last round began
 	returning []carriedWait // requests that the process before has left, until clients are there
 	deaf      func()        // ends the watch for those who listen where it pushes to; nil if there is none
@@ -263,7 +264,7 @@ func (c *Consumer) infoLocked() *api.ConsumerInfo {
 		Stream: c.s.Name(), Name: c.name, Created: c.created, Config: cfg,
 		Delivered: position(i.Delivered), AckFloor: position(i.Floor),
 		NumAckPending: i.AckPending, NumRedelivered: i.Redelivered, NumWaiting: i.Waiting, NumPending: i.Pending,
-		PushBound: i.Bound, Now: time.Now().UTC(), Idle: i.Idle.String(),
+		PushBound: i.Bound, Now: time.Now().UTC(), Idle: c.why(i.Idle),
 	}
 	if i.PausedUntil > 0 {
 		out.Paused, out.PauseRemaining = true, time.Duration(i.PausedUntil-c.s.now())

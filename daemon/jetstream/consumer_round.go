@@ -151,6 +151,8 @@ func (c *Consumer) deliverOne(now int64) (size int, ok bool) {
 	default:
 		c.s.acc.srv.log.Error("Consumer '" + c.title() + "' steps over message " + strconv.FormatUint(w.Seq, 10) + ": " + err.Error())
 		c.m.Unreadable(w)
+		c.stepped.times++
+		c.stepped.last = w.Seq
 		return 0, true
 	}
 	header, payload := c.rec.Header, c.rec.Payload
@@ -181,14 +183,16 @@ const restFor = time.Second
 
 // rest has the consumer try again later. mu is held.
 func (c *Consumer) rest(seq uint64, err error) {
-	if c.resting {
+	if c.resting != "" {
 		return
 	}
-	c.resting = true
-	c.s.acc.srv.log.Warn("Consumer '" + c.title() + "' waits for message " + strconv.FormatUint(seq, 10) + ": " + err.Error())
+	c.resting = "message " + strconv.FormatUint(seq, 10) + ": " + err.Error()
+	c.s.consumers.resting.Add(1)
+	c.s.acc.srv.log.Warn("Consumer '" + c.title() + "' waits for " + c.resting)
 	time.AfterFunc(restFor, func() {
 		c.mu.Lock()
-		c.resting = false
+		c.resting = ""
+		c.s.consumers.resting.Add(-1)
 		c.mu.Unlock()
 		c.wake()
 	})

@@ -26,6 +26,8 @@ type consumerSet struct {
 	literal  map[string][]*Consumer
 	wild     []*Consumer
 	waiting  atomic.Int32
+
+	resting atomic.Int32 // of them: how many wait for a message that cannot be read for now
 }
 
 func (x *consumerSet) get(name string) *Consumer {

@@ -93,7 +93,7 @@ func (s *Stream) followAll() {
 		n := note{change: true}
 		if c.Kind == stream.Append || c.Kind == stream.Skip {
 			n.size = int64(len(c.Record.Subject) + len(c.Record.Header) + len(c.Record.Payload))
-			s.buffered++
+			s.buffered.Add(1)
 			s.bufferedBy += n.size
 		}
 		s.notes.push(n)

@@ -108,7 +108,7 @@ func (fw *follower) accept(a *api.OriginAnswer, ident string) error {
 	passed := a.Delivered.Stream
 	if fw.mirror {
 		if last := s.machine.Last(); passed > last {
-			s.buffered++
+			s.buffered.Add(1)
 			s.follow(s.machine.Pass(passed), nil)
 		}
 		fw.answersFor(a.Pending)

@@ -97,7 +97,7 @@ func (fw *follower) offerOne(f *frame, m *memory, r *raw, now, steady int64) boo
 	}
 	rec := fw.record(r, &d)
 	size := int64(len(rec.Subject) + len(rec.Header) + len(rec.Payload))
-	if o := s.acc.srv.options(); s.memory.greedy() || s.buffered >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy {
+	if o := s.acc.srv.options(); s.memory.greedy() || int(s.buffered.Load()) >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy {
 		fw.again(true)
 		return true
 	}
@@ -113,7 +113,7 @@ func (fw *follower) offerOne(f *frame, m *memory, r *raw, now, steady int64) boo
 		return true
 	}
 	fw.took(&d)
-	s.buffered++
+	s.buffered.Add(1)
 	s.bufferedBy += size
 	m.uses.Add(1)
 	s.notes.push(note{memory: m, verdict: v, change: true, size: size})

@@ -214,7 +214,7 @@ func (s *Stream) offerOne(m *memory, r *raw, now int64) (stream.Verdict, stream.
 		s.answer(n)
 		return v, rec
 	}
-	s.buffered++
+	s.buffered.Add(1)
 	s.bufferedBy += size
 	n.change, n.size = true, size
 	m.uses.Add(1)
@@ -231,7 +231,7 @@ func (s *Stream) refuses(n *note, size int64) bool {
 	switch {
 	case s.failed != nil:
 		n.err = api.StoreFailed.Error(s.failed)
-	case s.memory.greedy() || s.buffered >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
+	case s.memory.greedy() || int(s.buffered.Load()) >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
 		n.err, n.busy = api.TooManyRequests.Error(), true
 	default:
 		return false

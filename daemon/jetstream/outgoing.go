@@ -179,7 +179,7 @@ func (s *Stream) applyOne(n *note, again *subject.Transform) bool {
 		}
 		return true
 	}
-	s.buffered--
+	s.buffered.Add(-1)
 	s.bufferedBy -= n.size
 	if c.Kind == stream.Append {
 		s.appended += uint64(n.size)
@@ -289,7 +289,8 @@ func (s *Stream) ends(err error) {
 	s.failure.Store(&err)
 	s.acc.srv.log.Event(logging.Error, logging.StreamFailed, "Stream "+s.acc.name()+" > "+s.Name()+": "+err.Error(),
 		logging.String(logging.FieldAccount, s.acc.name()), logging.String(logging.FieldStream, s.Name()), logging.Err(err))
-	s.buffered, s.bufferedBy = 0, 0
+	s.buffered.Store(0)
+	s.bufferedBy = 0
 	s.settled.Broadcast()
 }
 

@@ -115,6 +115,8 @@ type Figures struct {
 	FirstTime             time.Time // zero: there is none
 	Subjects, Consumers   int
 	Lost                  uint64 // messages that were stored and cannot be read any more
+	Resting               int    // consumers that wait for a message that cannot be read for now
+	Waiting               uint64 // messages that are taken and not committed
 	Refused               uint64 // messages that were not stored and had no reply subject, since the start
 	Storage               api.Storage
 	MaxBytes, MaxMessages int64 // -1: no limit
@@ -127,7 +129,7 @@ func (s *Stream) Figures() Figures {
 	f := Figures{
 		Msgs: st.Msgs, Bytes: st.Bytes, First: st.First, Last: st.Last, FirstTime: utc(st.FirstTime), Subjects: st.Subjects,
 		Consumers: s.consumers.count(), Refused: s.refused.Load(), Storage: c.Storage, MaxBytes: c.MaxBytes, MaxMessages: c.MaxMsgs,
-		Failed: s.Failure(),
+		Failed: s.Failure(), Waiting: natural(s.buffered.Load()), Resting: int(s.consumers.resting.Load()),
 	}
 	if s.kept != nil {
 		f.Lost = s.kept.lost

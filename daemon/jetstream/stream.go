@@ -61,7 +61,7 @@ type Stream struct {
 	notes       queue[note]   // of what was decided and is not sent, in order
 	waiting     []intake      // messages about which nothing can be decided before what is pending is applied
 	late        []*settlement // of consumers, which wait until nothing else does
-	buffered    int           // messages accepted and not applied, or waiting
+	buffered    atomic.Int64  // messages accepted and not applied, or waiting; mu is held by who changes it
 	bufferedBy  int64
 	committed   int        // changes that are committed and not applied
 	settled     *sync.Cond // of mu: something was applied

@@ -109,7 +109,7 @@ func (s *Stream) unable(size int64) string {
 		return "stream closed"
 	case s.failed != nil:
 		return s.failed.Error()
-	case s.memory.greedy() || s.buffered >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
+	case s.memory.greedy() || int(s.buffered.Load()) >= o.MaxBuffered || s.bufferedBy+size > o.MaxBufferedBy:
 		return api.TooManyRequests.Error().Error()
 	}
 	return ""

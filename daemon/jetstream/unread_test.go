@@ -64,7 +64,7 @@ func TestUnreadForNow(t *testing.T) {
 	own := n.server.lookup("$G").stream("S").consumers.get("c")
 	for resting := false; !resting; time.Sleep(time.Millisecond) { // it has met the error when it rests
 		own.mu.Lock()
-		resting = own.resting
+		resting = own.resting != ""
 		own.mu.Unlock()
 	}
 	select {
