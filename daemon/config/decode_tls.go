@@ -4,7 +4,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -267,7 +269,11 @@ func (d *decoder) pair(at place, t *TLS, span confparse.Span) {
 	for i, c := range t.Certificates {
 		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
 			where := d.origin(join(at.path(), "cert_file"), span)
-			if t.certFile == "" {
+			unread, _ := errors.AsType[*fs.PathError](err)
+			switch {
+			case t.certFile != "" && unread != nil && unread.Path == c.KeyFile && c.KeyFile != c.CertFile:
+				where = d.origin(join(at.path(), "key_file"), span)
+			case t.certFile == "":
 				where = d.origin(fmt.Sprintf("%s.certs[%d]", at.path(), i), span)
 			}
 			d.fail(at, where, "error parsing X509 certificate/key pair: %v", err)
