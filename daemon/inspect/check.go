@@ -296,8 +296,11 @@ func (c *checking) known(name, dir string, x *segment.Examined, said []Finding) 
 // finding is what a log's report says.
 func finding(name string, r segment.Report) Finding {
 	f := Finding{Severity: Damaged, Where: "stream " + name, File: r.File, From: r.Lost.From, To: r.Lost.To, Text: r.What, Repair: name}
-	if r.What == segment.Unreadable {
+	switch r.What {
+	case segment.Unreadable:
 		f.Severity, f.Repair = Lost, ""
+	case segment.DamagedHead:
+		f.Repair = ""
 	}
 	if r.Err != nil {
 		f.Text += ": " + r.Err.Error()

@@ -84,6 +84,9 @@ func Examine(v vfs.FS, dir string, o Options, progress func(int64)) (x Examined,
 	return x, nil
 }
 
+// DamagedHead is what a Report says of a segment's beginning. Nothing but a rewriting of the file makes it whole.
+const DamagedHead = "the beginning of a segment is damaged, which costs nothing while the state is there"
+
 // examineHeader reads what a segment begins with: it is of use only when the state is lost.
 func (l *Log) examineHeader(f *file) {
 	b, err := f.read(0, fileHead)
@@ -95,7 +98,7 @@ func (l *Log) examineHeader(f *file) {
 		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // then its messages were told of
-		l.note("the beginning of a segment is damaged, which costs nothing while the state is there", f.name, err)
+		l.note(DamagedHead, f.name, err)
 	}
 }
 
