@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -188,7 +189,7 @@ func placesOf(t *testing.T, disk *sim.Disk) (list []place) {
 
 // TestFlips turns over a bit at a time in a store of every kind. What is lost is never more than the page or the record under it, and is
 // always said; every message that is given is as it was; the store can be used; and a repair of what is said to be in need of one
-// loses nothing more. With LONG=yes it does so ten thousand times, at other places each time.
+// loses nothing more. With STORE_FLIPS=NUMBER it does so that often, at other places each time.
 func TestFlips(t *testing.T) {
 	disk := everyKind(t)
 	want, rest := messagesOf(t, disk)
@@ -202,9 +203,13 @@ func TestFlips(t *testing.T) {
 		}
 	}
 	flips, seed := 36, uint64(1)
-	long := os.Getenv("LONG") != ""
+	text := os.Getenv("STORE_FLIPS")
+	long := text != ""
 	if long {
-		flips, seed = 10_000, uint64(time.Now().UnixNano())
+		var err error
+		flips, err = strconv.Atoi(text)
+		ok(t, err)
+		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 3))
