@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
@@ -66,6 +69,10 @@ var differs = []struct {
 	{"a message that is only traced, and that a stream would refuse", []string{
 		`req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind"}`, `head Nats-Trace-Dest: nobody.there`, `head Nats-Trace-Only: true`, `head Nats-Expected-Last-Sequence: 5`, `silent S one`,
 	}, `"err_code":10071`, `nats: timeout`},
+	{"a message of a fast batch that is sent again after an error", []string{
+		`req $JS.API.STREAM.CREATE.S {"name":"S","subjects":["a.*"],"storage":"%kind","allow_batched":true}`, `join x F.>`, `fast a.x F.b.10.ok.1.0.$FI body`,
+		`head Nats-Expected-Stream: none`, `fast a.x F.b.10.ok.2.1.$FI body`, `fast a.x F.b.10.ok.2.1.$FI body`, `take x 4`,
+	}, `{"type":"gap","last_seq":3,"seq":2}` + "\n  nothing", `"batch":"b","count":2}`},
 }
 
 // elsewhere are the differences that other tests show.
@@ -79,6 +86,8 @@ var elsewhere = map[string]string{
 	"a header of one byte, where a line is added to it":                        "TestShortHeaders in daemon/jetstream",
 	"an origin that is behind what a mirror or a source has of it":             "daemon/jetstream: TestOriginThatWentBack",
 	"last_ts of a stream whose last message was deleted, after an unclean end": "TestConsumersOutlive",
+	"a marker for which there can be no room":                                  "TestDueWithoutRoom",
+	"a schedule that is due while there is no room":                            "TestDueWithoutRoom",
 }
 
 // TestDiffersOnPurpose holds the manual's list against what both say.
@@ -192,4 +201,39 @@ func TestReservedDomains(t *testing.T) {
 			t.Errorf("%s: %s", d, said)
 		}
 	}
+}
+
+// TestDueWithoutRoom has the last messages of subjects be too old where a marker is larger than any message, or than the stream, and a
+// schedule be due where the account has no room for a while. All of it waits side by side.
+func TestDueWithoutRoom(t *testing.T) {
+	accounts := "accounts { M { jetstream: enabled, users [{user: M, password: p}] }, L { jetstream { max_memory: 1000 }, users [{user: L, password: p}] } }\n"
+	theirs := brokertest.Start(t, brokertest.Options{Binary: brokertest.NATSServer(t), Config: config(t, "") + accounts})
+	ours := brokertest.Start(t, brokertest.Options{Config: config(t, "") + accounts})
+	var all sync.WaitGroup
+	ends := func(srv *brokertest.Server, user, storage, want string, steps ...string) {
+		n := int(talks.Add(1))
+		all.Go(func() {
+			p := newPeer(t, srv, nats.UserInfo(user, "p"))
+			p.quiet = patience / 40
+			said := p.play(talk{steps: append(steps, `req $JS.API.STREAM.INFO.S`)}, storage, n)
+			if at := strings.LastIndex(said, `"state":`); !strings.Contains(said[max(at, 0):], want) {
+				t.Errorf("%s is not in the end of\n%s", want, said)
+			}
+		})
+	}
+	for _, more := range []string{`"max_msg_size":20`, `"max_bytes":60,"discard":"new"`} {
+		for _, storage := range storages {
+			create := `req $JS.API.STREAM.CREATE.S {"name":"S","storage":"%kind",` + more + `,"max_age":1000000000,"allow_msg_ttl":true,"subject_delete_marker_ttl":1000000000}`
+			ends(theirs, "M", storage, `"messages":1,`, create, `req S one`, `wait 3000`)
+			ends(ours, "M", storage, `"messages":0,"bytes":0,"first_seq":2,`, create, `req S one`, `until "messages":0,"bytes":0,"first_seq":2 $JS.API.STREAM.INFO.S`)
+		}
+	}
+	full := func(more string) []string {
+		return []string{`req $JS.API.STREAM.CREATE.S {"name":"S","subjects":["a.*"],"storage":"%kind","allow_msg_schedules":true}`, `req a.fill ` + strings.Repeat("x", 300),
+			`head Nats-Schedule: @at 2020-01-01T00:00:00Z`, `head Nats-Schedule-Target: a.to`, `req a.plan ` + strings.Repeat("y", 300), `wait 2000`,
+			`req $JS.API.STREAM.PURGE.S {"filter":"a.fill"}`, more}
+	}
+	ends(theirs, "L", "memory", `"last_seq":2,`, full(`wait 7000`)...)
+	ends(ours, "L", "memory", `"last_seq":3,`, full(`until "last_seq":3 $JS.API.STREAM.INFO.S`)...)
+	all.Wait()
 }
