@@ -12,7 +12,7 @@ import (
 // Format lays out the text of a file: an entry a line, two spaces a level, one
 // blank line where there were several. Comments, the order of entries and the
 // spelling of every key and value stay; maps and arrays that fit on one line
-// stay on one. Includes and variables are not followed. What cannot be parsed is
+// stay on one, with the blanks inside the braces of maps. Includes and variables are not followed. What cannot be parsed is
 // not touched: the error is an [Errors].
 func Format(name string, text []byte) ([]byte, error) {
 	in, err := tokens(name, string(text))
@@ -189,6 +189,15 @@ func (f *formatter) column() int {
 // maxLine is how long a line may become with a map or array on it.
 const maxLine = 100
 
+// padded reports whether a blank stood inside the brace of a map that a token is next to.
+func (f *formatter) padded(i int) bool {
+	prev, t := f.toks[i-1], f.toks[i]
+	if (prev.kind == tokOpen) == (t.kind == tokClose) || prev.kind == tokOpen && prev.text != "{" || t.kind == tokClose && t.text != "}" {
+		return false
+	}
+	return t.start > prev.end() && strings.IndexByte(" \t", f.src[t.start-f.shift-1]) >= 0
+}
+
 // inline writes a map or array on the line if it was on one line and fits,
 // and returns the number of tokens written.
 func (f *formatter) inline(column int) int {
@@ -210,6 +219,9 @@ func (f *formatter) inline(column int) int {
 				}
 			case prev.kind != tokOpen:
 				b.WriteString(", ")
+			}
+			if f.padded(i) {
+				b.WriteByte(' ')
 			}
 		}
 		b.WriteString(t.written())
