@@ -199,10 +199,25 @@ func (d *Daemon) listeners() []control.Listener {
 			if i := slices.IndexFunc(places, func(p place) bool { return p.name == l.name }); i >= 0 {
 				addr = l.anywhere(places[i])
 			}
-			list = append(list, control.Listener{Name: l.name, Addr: addr, Inherited: l.inherited})
+			list = append(list, control.Listener{Name: l.name, Addr: addr, Inherited: l.inherited, URL: monitorURL(&l, o.Monitor.BasePath)})
 		}
 	}
 	return list
+}
+
+// monitorURL is where this machine reaches a socket of the monitor, as `nats-broker top` takes it; empty for other sockets.
+func monitorURL(l *listening, base string) string {
+	base = strings.TrimSuffix(base, "/")
+	switch at := l.listener.Addr(); {
+	case l.scheme != "http" && l.scheme != "https":
+		return ""
+	case at.Network() != "unix":
+		return l.scheme + "://" + reachable(at) + base
+	case base == "":
+		return "unix://" + at.String()
+	default:
+		return "unix://" + at.String() + ":" + base
+	}
 }
 
 // healthTarget tells `nats-broker health` where to connect. lasts is for how long, if not for a moment.

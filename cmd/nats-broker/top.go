@@ -18,10 +18,13 @@ import (
 const topUsage = `Usage: nats-broker top [options] [url]
 
 Shows live what the broker does: rates, memory, and the connections that do
-most, or the streams. url is the monitoring address, by default http://127.0.0.1:8222; it may
-carry a user and password, or name a socket (unix:///run/nats-broker/monitor.sock,
-unix://user:password@/path), behind it :/PATH if http_base_path is set.
-A nats-server can be watched as well.
+most, or the streams. url is the monitoring address, by default that of the broker which runs
+here, or else http://127.0.0.1:8222; it may carry a user and password, or name a socket
+(unix:///run/nats-broker/monitor.sock, unix://user:password@/path), behind it :/PATH if
+http_base_path is set. A nats-server can be watched as well.
+
+    --socket PATH      control socket of the broker to watch
+    --instance NAME    watch the broker of nats-broker@NAME.service
 
     -d, --interval DURATION  time between looks (default 1s)
     -n, --count N            end after N looks (default 0: never)
@@ -55,7 +58,8 @@ var topOrders = []struct {
 
 // topOptions are the command line.
 type topOptions struct {
-	url, account, sort        string
+	url, account, sort        string // no url: that of the broker meant
+	socket, instance          string
 	streams                   bool
 	interval                  time.Duration
 	count, rows               int
@@ -67,6 +71,13 @@ func runTop(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, code, done := parseTop(args, stdout, stderr)
 	if done {
 		return code
+	}
+	if o.url == "" {
+		var err error
+		if o.url, err = o.monitor(); err != nil {
+			fmt.Fprintf(stderr, "nats-broker top: %v\n", err)
+			return 1
+		}
 	}
 	client, err := newTopClient(o, os.Getenv("NATS_BROKER_MONITOR_TOKEN"))
 	if err != nil {
@@ -89,7 +100,6 @@ func runTop(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 func parseTop(args []string, stdout, stderr io.Writer) (o topOptions, code int, done bool) {
-	o = topOptions{url: "http://127.0.0.1:8222"}
 	fs := flag.NewFlagSet("top", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	for _, name := range []string{"d", "interval"} {
@@ -103,6 +113,8 @@ func parseTop(args []string, stdout, stderr io.Writer) (o topOptions, code int, 
 	fs.StringVar(&o.account, "account", "", "")
 	fs.IntVar(&o.rows, "rows", 0, "")
 	fs.BoolVar(&o.streams, "streams", false, "")
+	fs.StringVar(&o.socket, "socket", "", "")
+	fs.StringVar(&o.instance, "instance", "", "")
 	fs.StringVar(&o.caFile, "cacert", "", "")
 	fs.StringVar(&o.certFile, "cert", "", "")
 	fs.StringVar(&o.keyFile, "key", "", "")
@@ -116,6 +128,8 @@ func parseTop(args []string, stdout, stderr io.Writer) (o topOptions, code int, 
 		return o, 0, true
 	case err == nil && fs.NArg() > 1:
 		err = fmt.Errorf("one address at most, not %d", fs.NArg())
+	case err == nil && fs.NArg() == 1 && (o.socket != "" || o.instance != ""):
+		err = errors.New("an address, or a broker by --instance or --socket, not both")
 	case err == nil && o.interval <= 0:
 		err = errors.New("the interval must be above zero")
 	case err == nil && o.count < 0:

@@ -127,6 +127,7 @@ type Listener struct {
 	Name      string `json:"name"` // client, monitor, cluster, profile
 	Addr      string `json:"addr"`
 	Inherited bool   `json:"inherited,omitempty"` // from socket activation
+	URL       string `json:"url,omitempty"`       // of the monitor: where this machine reaches it
 }
 
 // Config tells which configuration is in effect.
