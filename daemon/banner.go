@@ -27,6 +27,21 @@ func (d *Daemon) banner(cfg *config.Config) {
 	}
 }
 
+// saysWhoMayConnect warns of listeners that let anybody of other machines in, or tells that here nobody is asked.
+func (d *Daemon) saysWhoMayConnect() {
+	if open := d.openWarning(); open != "" {
+		d.log.Event(logging.Warn, logging.OpenToAll, open)
+		return
+	}
+	if clients := d.core.current(); len(clients) > 0 && !asksForCredentials(d.active.Load().cfg.Options) {
+		scheme := "nats://"
+		if d.broker.Options().TLS != nil {
+			scheme = "tls://"
+		}
+		d.log.Info("Clients need no credentials: " + scheme + reachable(clients[0].addr()))
+	}
+}
+
 // saysConfiguration tells which file is in effect.
 func (d *Daemon) saysConfiguration(a *active) {
 	if a.lastGood {
@@ -35,6 +50,7 @@ func (d *Daemon) saysConfiguration(a *active) {
 			logging.String(logging.FieldReason, firstError(a.err)), logging.String(logging.FieldConfigFile, d.Invocation.ConfigFile), logging.Err(a.err))
 	}
 	if a.cfg.File == "" {
+		d.log.Info("No configuration file: what is set by the command line and the environment, and defaults, are in use")
 		return
 	}
 	digest := a.cfg.Digest

@@ -157,6 +157,20 @@ func TestOpenBrokerSaysSo(t *testing.T) {
 	}
 }
 
+// Who starts it by hand is told that there is no file, and where clients get in without a name.
+func TestStartWithoutAnythingSaysSo(t *testing.T) {
+	s := brokertest.Start(t, brokertest.Options{})
+	for _, want := range []string{"No configuration file: ", "Clients need no credentials: " + s.URL()} {
+		if !strings.Contains(s.Logs(), want) {
+			t.Errorf("it does not say %q:\n%s", want, s.Logs())
+		}
+	}
+	s = brokertest.Start(t, brokertest.Options{Config: "authorization { token: t }\n"})
+	if said := s.Logs(); strings.Contains(said, "No configuration file") || strings.Contains(said, "need no credentials") {
+		t.Errorf("it says\n%s", said)
+	}
+}
+
 // A port that another NATS server has is not waited for under the packaged unit, and the log says who has it.
 func TestPortOfAnotherServerIsNotWaitedFor(t *testing.T) {
 	other := brokertest.Start(t, brokertest.Options{})

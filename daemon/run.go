@@ -68,9 +68,7 @@ func (d *Daemon) Run() (int, error) {
 	}
 	d.keepLastGood(act)
 	d.setState(stateRunning)
-	if open := d.openWarning(); open != "" {
-		d.log.Event(logging.Warn, logging.OpenToAll, open)
-	}
+	d.saysWhoMayConnect()
 	d.log.Info("Server is ready")
 	time.AfterFunc(startOver, func() { releaseProgram(0) })
 	d.warnOf("service manager", d.notify.Ready(d.statusText()))
