@@ -135,7 +135,7 @@ func (n *naive) check(subj string, h map[string]string) stream.Verdict {
 			actual = l[len(l)-1].Seq
 		}
 		if v != strconv.FormatUint(actual, 10) {
-			return stream.Verdict{Reason: stream.WrongSequence, Seq: actual}
+			return stream.Verdict{Reason: stream.WrongSequence, Seq: actual, Text: stream.OfSubject}
 		}
 	} else if of != "" {
 		return stream.Verdict{Reason: stream.MissingSequence}
