@@ -206,6 +206,14 @@ func (c *checking) journal(cat *store.Catalogue) {
 
 // behind reads the journal a second time, when it is known how far the files of streams are: what only the journal has.
 func (c *checking) behind() {
+	upTo := uint64(0)
+	for _, s := range c.streams {
+		upTo = max(upTo, s.Durable)
+	}
+	if c.report.Journal.Files == 0 && upTo > 0 {
+		c.report.find(Finding{Severity: Lost, Where: "journal", File: c.dir.Path("journal"), Text: fmt.Sprintf(
+			"no file of the journal is there, and the files of streams are true up to commit %d: what came after that is lost", upTo)})
+	}
 	each := func(commit uint64, f *journal.Frame) error {
 		s := c.streams[f.Stream]
 		if s == nil || commit <= s.Durable || jetstream.FrameName(f.Kind) == "catalogue" {

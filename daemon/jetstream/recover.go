@@ -17,11 +17,18 @@ func (f *files) recover() error {
 	if err := f.follow(0); err != nil {
 		return err
 	}
+	f.journal.Behind(f.catalogue.UpTo())
+	for _, k := range f.logs {
+		f.journal.Behind(k.log.Durable())
+	}
 	rec, err := f.journal.Recover(f.replay)
 	if err != nil {
 		return err
 	}
 	f.clean = rec.Clean
+	if rec.Gone {
+		f.log.Error("JetStream: the files of the journal are gone: what was acknowledged and stood only in them is lost")
+	}
 	for _, l := range rec.Lost {
 		f.log.Error("JetStream: lost: " + l.String())
 	}

@@ -116,6 +116,7 @@ type Journal struct {
 	since atomic.Int64 // when the commit began that is under way; 0: none
 
 	// The committer's.
+	behind     uint64 // see Behind
 	next       uint64 // number of the next commit
 	written    mark   // the last commit
 	durable    mark   // the last one that is on the disk
@@ -332,6 +333,11 @@ func (j *Journal) Position() uint64 {
 	defer j.mu.Unlock()
 	return j.done
 }
+
+// Behind has commits be numbered above one that files beside the journal are true up to: they would take what is appended for what
+// they hold. That matters where files of the journal were taken away or are older than the others. It is called before
+// [Journal.Recover].
+func (j *Journal) Behind(commit uint64) { j.behind = max(j.behind, commit) }
 
 // GiveUp ends the wait for a file, if the journal waits for one: what has not been committed ends with an error, and nothing is taken
 // any more. It is for an end of the process that cannot wait for room on the disk. It reports whether anything was given up.

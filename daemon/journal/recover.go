@@ -22,6 +22,8 @@ type Recovery struct {
 	Frames uint64
 	// Lost is what had been on the disk and cannot be read.
 	Lost []Loss
+	// Gone says that there have been commits, by [Journal.Behind], and no file has any.
+	Gone bool
 	// Quarantined are files that had been the journal's and have no header any more. They were
 	// moved to the folder "quarantine".
 	Quarantined []string
@@ -101,7 +103,8 @@ func (r *recovering) run() error {
 		}
 	}
 	r.report.End = r.end.number
-	r.report.Clean = len(used) == 0 || r.clean && len(r.report.Lost) == 0
+	r.report.Gone = len(used) == 0 && r.j.behind > 0
+	r.report.Clean = len(used) == 0 && !r.report.Gone || r.clean && len(r.report.Lost) == 0
 	if r.look {
 		return nil
 	}
@@ -319,6 +322,9 @@ func (r *recovering) begin(used []*file) error {
 		if mutated("generation not raised") {
 			h.generation, h.first = r.generation, far+1
 		}
+	}
+	if j.behind >= h.first {
+		h.first = (j.behind/numberStep + 1) * numberStep
 	}
 	var keep []*file
 	for _, f := range used {

@@ -206,6 +206,13 @@ func (c *Catalogue) Apply(commit uint64, body []byte, replay bool) error {
 	return nil
 }
 
+// UpTo returns the commit up to which the catalogue that was read is true.
+func (c *Catalogue) UpTo() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.upTo
+}
+
 // Get returns the value of an entry, which the caller does not change.
 func (c *Catalogue) Get(kind Kind, key string) ([]byte, bool) {
 	c.mu.RLock()

@@ -85,6 +85,9 @@ func Open(v vfs.FS, dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	m.j = j
+	for _, l := range m.logs {
+		j.Behind(l.Durable())
+	}
 	r, err := j.Recover(m.replay)
 	if err != nil {
 		return nil, err
