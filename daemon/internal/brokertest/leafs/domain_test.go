@@ -9,20 +9,22 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
-// TestDomains: each side has its own JetStream; a client of the leaf node uses that of the hub by its domain, and the other
-// way round, and the API without a domain does not cross.
-func TestDomains(t *testing.T) {
-	config := `
+// ofDomain is a server with JetStream: its name, where the store is, its domain, and of whom it is a leaf node.
+const ofDomain = `
 server_name: %s
 jetstream { store_dir: %q, domain: %s }
 accounts { A { jetstream: enabled, users: [{user: a, password: p}] }, SYS { users: [{user: sys, password: p}] } }
 system_account: SYS
 leafnodes { listen: LEAF, remotes: [%s] }
 `
+
+// TestDomains: each side has its own JetStream; a client of the leaf node uses that of the hub by its domain, and the other
+// way round, and the API without a domain does not cross.
+func TestDomains(t *testing.T) {
 	for _, m := range mixes[:3] {
 		t.Run(m.name, func(t *testing.T) {
-			hub := start(t, m.hubTheirs, fmt.Sprintf(config, "hub", t.TempDir(), "dhub", ""))
-			leaf := start(t, m.theirs, fmt.Sprintf(config, "leaf", t.TempDir(), "dleaf", fmt.Sprintf("{url: %q, account: A}", hub.url("a"))))
+			hub := start(t, m.hubTheirs, fmt.Sprintf(ofDomain, "hub", t.TempDir(), "dhub", ""))
+			leaf := start(t, m.theirs, fmt.Sprintf(ofDomain, "leaf", t.TempDir(), "dleaf", fmt.Sprintf("{url: %q, account: A}", hub.url("a"))))
 			leaf.WaitLog(`JetStream using domains: local "dleaf", remote "dhub"`)
 			hub.WaitLog(`JetStream using domains: local "dhub", remote "dleaf"`)
 			crosses(t, leaf.as("a"), hub.as("a"))

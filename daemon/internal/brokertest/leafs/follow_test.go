@@ -68,17 +68,10 @@ func (s *server) last(user, name string) (uint64, *jetstream.StreamSourceInfo) {
 // TestFollowingByDomain: a leaf node has a mirror of a stream of its hub, and a stream with it as a source, and the other way round; the
 // connection between them ends for a while.
 func TestFollowingByDomain(t *testing.T) {
-	config := `
-server_name: %s
-jetstream { store_dir: %q, domain: %s }
-accounts { A { jetstream: enabled, users: [{user: a, password: p}] }, SYS { users: [{user: sys, password: p}] } }
-system_account: SYS
-leafnodes { listen: LEAF, remotes: [%s] }
-`
 	for _, m := range mixes[:3] {
 		t.Run(m.name, func(t *testing.T) {
-			hub := start(t, m.hubTheirs, fmt.Sprintf(config, "hub", t.TempDir(), "dhub", ""))
-			leaf := start(t, m.theirs, fmt.Sprintf(config, "leaf", t.TempDir(), "dleaf", fmt.Sprintf("{url: %q, account: A}", hub.url("a"))))
+			hub := start(t, m.hubTheirs, fmt.Sprintf(ofDomain, "hub", t.TempDir(), "dhub", ""))
+			leaf := start(t, m.theirs, fmt.Sprintf(ofDomain, "leaf", t.TempDir(), "dleaf", fmt.Sprintf("{url: %q, account: A}", hub.url("a"))))
 			leaf.WaitLog(`JetStream using domains: local "dleaf", remote "dhub"`)
 			crosses(t, leaf.as("a"), hub.as("a"))
 			for _, c := range []struct {
@@ -126,15 +119,8 @@ leafnodes { listen: LEAF, remotes: [%s] }
 
 // TestFollowingOverRestarts: the hub, with the origin, ends and comes back, and so does the leaf node, with the mirror, without a word.
 func TestFollowingOverRestarts(t *testing.T) {
-	config := `
-server_name: %s
-jetstream { store_dir: %q, domain: %s }
-accounts { A { jetstream: enabled, users: [{user: a, password: p}] }, SYS { users: [{user: sys, password: p}] } }
-system_account: SYS
-leafnodes { listen: LEAF, remotes: [%s] }
-`
-	hub := start(t, true, fmt.Sprintf(config, "hub", t.TempDir(), "dhub", ""))
-	leaf := start(t, false, fmt.Sprintf(config, "leaf", t.TempDir(), "dleaf", fmt.Sprintf("{url: %q, account: A}", hub.url("a"))))
+	hub := start(t, true, fmt.Sprintf(ofDomain, "hub", t.TempDir(), "dhub", ""))
+	leaf := start(t, false, fmt.Sprintf(ofDomain, "leaf", t.TempDir(), "dleaf", fmt.Sprintf("{url: %q, account: A}", hub.url("a"))))
 	js, ctx := hub.streams("a")
 	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}}); err != nil {
 		t.Fatal(err)

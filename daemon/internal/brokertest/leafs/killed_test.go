@@ -14,18 +14,11 @@ import (
 // TestFollowingOverKilledOrigins: a leaf node has a mirror of a stream of its hub, and a stream with it as a source. The hub is killed
 // while somebody publishes: nothing is missing, nothing is there twice, and the order is the origin's.
 func TestFollowingOverKilledOrigins(t *testing.T) {
-	config := `
-server_name: %s
-jetstream { store_dir: %q, domain: %s }
-accounts { A { jetstream: enabled, users: [{user: a, password: p}] }, SYS { users: [{user: sys, password: p}] } }
-system_account: SYS
-leafnodes { listen: LEAF, remotes: [%s] }
-`
 	for _, theirs := range []bool{false, true} {
 		t.Run(fmt.Sprint("nats-server: ", theirs), func(t *testing.T) {
 			t.Parallel()
-			hub := start(t, theirs, fmt.Sprintf(config, "hub", t.TempDir(), "dhub", ""))
-			leaf := start(t, false, fmt.Sprintf(config, "leaf", t.TempDir(), "dleaf", fmt.Sprintf("{url: %q, account: A}", hub.url("a"))))
+			hub := start(t, theirs, fmt.Sprintf(ofDomain, "hub", t.TempDir(), "dhub", ""))
+			leaf := start(t, false, fmt.Sprintf(ofDomain, "leaf", t.TempDir(), "dleaf", fmt.Sprintf("{url: %q, account: A}", hub.url("a"))))
 			js, ctx := hub.streams("a")
 			if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}}); err != nil {
 				t.Fatal(err)
