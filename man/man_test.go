@@ -203,6 +203,29 @@ func TestLint(t *testing.T) {
 	}
 }
 
+// callable are the macros of mdoc(7) that are English words, or nearly: as an argument of another macro they are called there,
+// so that a heading "In a container" is shown as "<a> container", of which mandoc does not warn.
+var callable = regexp.MustCompile(`^(?:Ad|An|Ap|At|Cd|Em|In|Li|No|Ot|Pa|Sc|So|St)$`)
+
+// A word of a heading is not taken for a macro.
+func TestHeadings(t *testing.T) {
+	for _, page := range pages(t) {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			if strings.HasPrefix(line, ".Ss") || strings.HasPrefix(line, ".Sh") {
+				for _, word := range strings.Fields(line)[1:] {
+					if callable.MatchString(word) {
+						t.Errorf("%s: %s is a macro; write \\&%s:\n%s", page, word, word, line)
+					}
+				}
+			}
+		}
+	}
+}
+
 func pages(t *testing.T) []string {
 	t.Helper()
 	list, err := filepath.Glob("*.[1-8]")
