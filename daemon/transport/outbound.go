@@ -29,6 +29,7 @@ type Outbound struct {
 	pending int64 // bytes accepted and not yet written
 
 	moved   bool // the write before writeOut began took something
+	blocked bool // the last write did not take all: what comes now may wait for long
 	nudged  bool // the sink owes the peer something besides the queue
 	busy    bool // somebody writes, or waits for the descriptor to be writable
 	dead    bool // nothing is accepted any more
@@ -152,7 +153,7 @@ func (o *Outbound) put(segs []batch.Segment, staged, msgs, bytes int) (wait bool
 	}
 	o.pending += int64(staged)
 	if o.busy {
-		o.adopt(segs)
+		o.adopt(segs, o.blocked)
 		over := o.overflow()
 		wait = o.braking()
 		o.mu.Unlock()
@@ -172,7 +173,7 @@ func (o *Outbound) put(segs []batch.Segment, staged, msgs, bytes int) (wait bool
 	left := advance(segs, n)
 	o.mu.Lock()
 	o.wrote(n)
-	o.moved = n > 0
+	o.moved, o.blocked = n > 0, len(left) > 0
 	if len(left) > 0 && !o.dead {
 		o.prepend(left)
 	} else {
@@ -260,7 +261,7 @@ func (o *Outbound) writeSome() (int, syscall.Errno) {
 		return w, 0
 	}
 	o.wrote(w)
-	o.moved = w > 0
+	o.moved, o.blocked = w > 0, len(left) > 0
 	o.head -= len(left)
 	copy(o.queue[o.head:], left)
 	if o.head == len(o.queue) {
@@ -298,16 +299,19 @@ func advance(segs []batch.Segment, n int) []batch.Segment {
 const maxCoalesce = 8 << 10
 
 // adopt queues segs; their references become the queue's. Small pieces are copied
-// together, so that what waits takes hardly more memory than it has bytes.
-func (o *Outbound) adopt(segs []batch.Segment) {
+// together, so that what waits takes hardly more memory than it has bytes; for long, if
+// the peer has stopped reading, and then large ones are too that pin too much.
+func (o *Outbound) adopt(segs []batch.Segment, long bool) {
+	var pins pinning
 	for i := range segs {
 		s := segs[i]
-		segs[i] = batch.Segment{}
-		if s.Len() > maxCoalesce {
+		if s.Len() > maxCoalesce && !(long && pins.tooMuch(segs[i:])) {
+			segs[i] = batch.Segment{}
 			o.queue = append(o.queue, s)
 			o.tail = nil
 			continue
 		}
+		segs[i] = batch.Segment{}
 		p := s.Bytes()
 		for len(p) > 0 {
 			if o.tail == nil || o.tailEnd == len(o.tail.Bytes()) {
@@ -334,7 +338,7 @@ func (o *Outbound) prepend(segs []batch.Segment) {
 	tail, end := o.tail, o.tailEnd
 	clear(o.queue)
 	o.queue, o.head, o.tail = o.queue[:0], 0, nil
-	o.adopt(segs)
+	o.adopt(segs, false)
 	if len(later) > 0 {
 		o.queue = append(o.queue, later...)
 		o.tail, o.tailEnd = tail, end
