@@ -300,6 +300,17 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 // URL returns the nats:// URL of the client listener.
 func (s *Server) URL() string { return "nats://" + s.Addr() }
 
+// Name returns the name of the server's program: nats-broker, or nats-server.
+func (s *Server) Name() string {
+	name := filepath.Base(s.bin)
+	for _, known := range []string{"nats-broker", "nats-server"} {
+		if strings.HasPrefix(name, known) {
+			return known // what is behind it says what it was built of
+		}
+	}
+	return name
+}
+
 // Port returns the client port.
 func (s *Server) Port() int { return s.port }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -225,28 +224,22 @@ func TestArchiveOutlives(t *testing.T) {
 // TestSnapshotWithoutAcks listens for a snapshot and never says that a piece has come.
 func TestSnapshotWithoutAcks(t *testing.T) {
 	theirs, ours := pair(t, "")
-	var said [2]string
-	var both sync.WaitGroup
-	for i, p := range []*peer{theirs, ours} {
-		p.t = t
-		both.Go(func() {
-			p.play(talk{steps: carried["large"]}, "memory", 1)
-			sub, err := p.nc.SubscribeSync("deaf")
+	said := inBoth(theirs, ours, func(p *peer) (said string) {
+		p.play(talk{steps: carried["large"]}, "memory", 1)
+		sub, err := p.nc.SubscribeSync("deaf")
+		p.must(err)
+		_, err = p.nc.Request("$JS.API.STREAM.SNAPSHOT.S1", []byte(`{"deliver_subject":"deaf","chunk_size":1024,"window_size":2048}`), patience)
+		p.must(err)
+		for {
+			m, err := sub.NextMsg(patience)
 			p.must(err)
-			_, err = p.nc.Request("$JS.API.STREAM.SNAPSHOT.S1", []byte(`{"deliver_subject":"deaf","chunk_size":1024,"window_size":2048}`), patience)
-			p.must(err)
-			for {
-				m, err := sub.NextMsg(patience)
-				p.must(err)
-				reply := strings.Split(m.Reply, ".")
-				said[i] += fmt.Sprintf("%d bytes, %v, %s\n", len(m.Data), m.Header, strings.Join(reply[max(0, len(reply)-2):], "."))
-				if len(m.Data) == 0 {
-					return
-				}
+			reply := strings.Split(m.Reply, ".")
+			said += fmt.Sprintf("%d bytes, %v, %s\n", len(m.Data), m.Header, strings.Join(reply[max(0, len(reply)-2):], "."))
+			if len(m.Data) == 0 {
+				return said
 			}
-		})
-	}
-	both.Wait()
+		}
+	})
 	if said[0] != said[1] || strings.Count(said[0], "\n") != 3 {
 		t.Error(diff(said[0], said[1]))
 	}

@@ -74,15 +74,11 @@ func discuss(t *testing.T, theirs, ours *peer, tk talk, storage string) {
 	for _, quiet := range quiets {
 		n := int(talks.Add(1))
 		steps := expand(t, tk, n, storage)
-		var both sync.WaitGroup
-		for i, p := range []*peer{theirs, ours} {
-			both.Go(func() {
-				p.quiet, p.consumers = quiet, true
-				said[i] = p.play(talk{name: tk.name, steps: steps}, storage, n)
-				end[i] = p.tidy()
-			})
-		}
-		both.Wait()
+		said = inBoth(theirs, ours, func(p *peer) string {
+			p.quiet, p.consumers = quiet, true
+			return p.play(talk{name: tk.name, steps: steps}, storage, n)
+		})
+		end = inBoth(theirs, ours, (*peer).tidy)
 		if said[0] == said[1] && end[0] == end[1] {
 			return
 		}

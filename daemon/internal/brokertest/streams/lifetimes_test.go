@@ -12,80 +12,76 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
-// must returns the value of a call that may not fail.
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
 // TestBucketsWithMarks uses a bucket whose keys have lives of their own, as the Go client does, and compares what a watcher sees.
 func TestBucketsWithMarks(t *testing.T) {
 	theirs, ours := pair(t, "")
-	said := make(chan [2]string, 2)
-	for i, p := range []*peer{theirs, ours} {
-		go func() { said <- [2]string{fmt.Sprint(i), watched(t, p)} }()
+	said := inBoth(theirs, ours, watched)
+	if said[0] != said[1] {
+		t.Error(diff(said[0], said[1]))
 	}
-	by := map[string]string{}
-	for range 2 {
-		s := <-said
-		by[s[0]] = s[1]
-	}
-	if by["0"] != by["1"] {
-		t.Error(diff(by["0"], by["1"]))
-	}
-	if !strings.Contains(by["1"], "KeyValuePurgeOp") {
-		t.Errorf("no mark was seen:\n%s", by["1"])
+	if !strings.Contains(said[1], "KeyValuePurgeOp") {
+		t.Errorf("no mark was seen:\n%s", said[1])
 	}
 }
 
-func watched(t *testing.T, p *peer) string {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+// watched waits for each entry before it goes on: what is rolled up, or whose life is over, before it was delivered is not delivered.
+func watched(p *peer) string {
+	ctx, cancel := context.WithTimeout(p.t.Context(), brokertest.Patience)
 	defer cancel()
-	js := must(jetstream.New(p.nc))
-	kv := must(js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "b", History: 3, LimitMarkerTTL: 2 * time.Second}))
-	w := must(kv.WatchAll(ctx))
 	var out strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
-	rev, err := kv.Create(ctx, "purged", []byte("b"))
-	say("create %d %v", rev, err)
-	rev, err = kv.Put(ctx, "stays", []byte("c"))
-	say("put %d %v", rev, err)
-	say("purge %v", kv.Purge(ctx, "purged", jetstream.PurgeTTL(2*time.Second)))
-	_, err = kv.Create(ctx, "wrong", nil, jetstream.KeyTTL(time.Millisecond))
-	say("create %v", err)
-	rev, err = kv.Create(ctx, "short", []byte("a"), jetstream.KeyTTL(time.Second)) // last: its end comes behind all the others
-	say("create %d %v", rev, err)
-	for n := 0; n < 6; {
-		e, open := <-w.Updates()
-		if !open {
-			t.Error("the watcher has ended")
-			break
-		}
-		if e == nil {
-			continue // all that was there
-		}
-		n++
-		say("%s %d %v %q", e.Key(), e.Revision(), e.Operation(), e.Value())
-		if n == 5 { // the key is gone: it may be made again
-			_, err := kv.Get(ctx, "short")
-			say("get %v", err)
-			rev, err := kv.Create(ctx, "short", []byte("d"), jetstream.KeyTTL(time.Hour))
-			say("create %d %v", rev, err)
+	js, err := jetstream.New(p.nc)
+	p.check("client", err)
+	kv, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "b", History: 3, LimitMarkerTTL: 2 * time.Second})
+	p.check("bucket", err)
+	w, err := kv.WatchAll(ctx)
+	p.check("watch", err)
+	next := func() {
+		for {
+			e, open := <-w.Updates()
+			if !open {
+				p.check("watch", fmt.Errorf("it has ended after:\n%s", out.String()))
+			}
+			if e != nil { // not the end of what was there
+				say("%s %d %v %q", e.Key(), e.Revision(), e.Operation(), e.Value())
+				return
+			}
 		}
 	}
-	must(0, w.Stop())
+	rev, err := kv.Create(ctx, "purged", []byte("b"))
+	say("create %d %v", rev, err)
+	next()
+	rev, err = kv.Put(ctx, "stays", []byte("c"))
+	say("put %d %v", rev, err)
+	next()
+	say("purge %v", kv.Purge(ctx, "purged", jetstream.PurgeTTL(2*time.Second)))
+	next()
+	_, err = kv.Create(ctx, "wrong", nil, jetstream.KeyTTL(time.Millisecond))
+	say("create %v", err)
+	rev, err = kv.Create(ctx, "short", []byte("a"), jetstream.KeyTTL(2*time.Second))
+	say("create %d %v", rev, err)
+	next()
+	next() // its end: it may be made again
+	_, err = kv.Get(ctx, "short")
+	say("get %v", err)
+	rev, err = kv.Create(ctx, "short", []byte("d"), jetstream.KeyTTL(time.Hour))
+	say("create %d %v", rev, err)
+	next()
+	p.check("stop", w.Stop())
 	for { // until marks are gone, too
-		if st := must(kv.Status(ctx)); st.Values() == 2 {
+		st, err := kv.Status(ctx)
+		p.check("status", err)
+		if st.Values() == 2 {
 			say("ttl %v marks %v", st.TTL(), st.LimitMarkerTTL())
 			break
 		}
 		time.Sleep(20 * time.Millisecond) // there is no event to wait for
 	}
-	l := must(kv.ListKeys(ctx))
+	l, err := kv.ListKeys(ctx)
+	p.check("keys", err)
 	for k := range l.Keys() {
-		e := must(kv.Get(ctx, k))
+		e, err := kv.Get(ctx, k)
+		p.check("get "+k, err)
 		say("%s %d %q", k, e.Revision(), e.Value())
 	}
 	return out.String()
@@ -118,28 +114,23 @@ func TestLivesEndAfterAKill(t *testing.T) {
 // TestClientSchedules schedules messages as the Go client does, in each form, and compares what comes.
 func TestClientSchedules(t *testing.T) {
 	theirs, ours := pair(t, "")
-	said := make(chan [2]string, 2)
-	for i, p := range []*peer{theirs, ours} {
-		go func() { said <- [2]string{fmt.Sprint(i), scheduled(p)} }()
-	}
-	by := map[string]string{}
-	for range 2 {
-		s := <-said
-		by[s[0]] = s[1]
-	}
-	if by["0"] != by["1"] {
-		t.Error(diff(by["0"], by["1"]))
+	said := inBoth(theirs, ours, scheduled)
+	if said[0] != said[1] {
+		t.Error(diff(said[0], said[1]))
 	}
 }
 
 func scheduled(p *peer) string {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(p.t.Context(), brokertest.Patience)
 	defer cancel()
-	js := must(jetstream.New(p.nc))
-	s := must(js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}, AllowMsgSchedules: true, AllowMsgTTL: true}))
+	js, err := jetstream.New(p.nc)
+	p.check("client", err)
+	s, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}, AllowMsgSchedules: true, AllowMsgTTL: true})
+	p.check("stream", err)
 	var out strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
-	must(js.Publish(ctx, "s.from", []byte("source")))
+	_, err = js.Publish(ctx, "s.from", []byte("source"))
+	p.check("source", err)
 	for _, x := range []struct {
 		name string
 		o    []jetstream.PublishOpt
@@ -158,15 +149,17 @@ func scheduled(p *peer) string {
 		if err != nil || x.name == "yearly" {
 			continue
 		}
-		c := must(s.CreateConsumer(ctx, jetstream.ConsumerConfig{Name: x.name, AckPolicy: jetstream.AckNonePolicy, FilterSubject: "s.to." + x.name}))
-		m := must(c.Next(jetstream.FetchMaxWait(patience)))
+		c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{Name: x.name, AckPolicy: jetstream.AckNonePolicy, FilterSubject: "s.to." + x.name})
+		p.check(x.name+": consumer", err)
+		m, err := c.Next(jetstream.FetchMaxWait(patience))
+		p.check(x.name+": next", err)
 		next := m.Headers().Get("Nats-Schedule-Next")
 		if at, err := time.Parse(time.RFC3339Nano, next); err == nil {
 			_, offset := at.Zone()
 			next = fmt.Sprintf("in %d minutes or less, %d nanoseconds, %d seconds from UTC", 1+int(time.Until(at).Minutes()), at.Nanosecond(), offset)
 		}
 		say("  %s: %s by %s, next %s, ttl %s, rollup %s", m.Subject(), m.Data(), m.Headers().Get("Nats-Scheduler"), next, m.Headers().Get("Nats-TTL"), m.Headers().Get("Nats-Rollup"))
-		must(0, s.Purge(ctx, jetstream.WithPurgeSubject("s.when."+x.name)))
+		p.check(x.name+": purge", s.Purge(ctx, jetstream.WithPurgeSubject("s.when."+x.name)))
 	}
 	return out.String()
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -35,19 +34,11 @@ var talks atomic.Int64
 func hold(t *testing.T, theirs, ours *peer, tk talk, storage string) {
 	theirs.t, ours.t = t, t
 	n := int(talks.Add(1))
-	var said [2]string
-	var both sync.WaitGroup
-	for i, p := range []*peer{theirs, ours} {
-		both.Go(func() { said[i] = p.play(tk, storage, n) })
-	}
-	both.Wait()
+	said := inBoth(theirs, ours, func(p *peer) string { return p.play(tk, storage, n) })
 	if said[0] != said[1] {
 		t.Errorf("%s", diff(said[0], said[1]))
 	}
-	for i, p := range []*peer{theirs, ours} {
-		both.Go(func() { said[i] = p.tidy() })
-	}
-	both.Wait()
+	said = inBoth(theirs, ours, (*peer).tidy)
 	if said[0] != said[1] {
 		t.Errorf("in the end:\n%s", diff(said[0], said[1]))
 	}

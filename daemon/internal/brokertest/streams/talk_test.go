@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,6 +66,8 @@ func parseTalks(text string) (list []talk) {
 // peer is one of the two brokers, and a connection to it.
 type peer struct {
 	t    testing.TB
+	name string // of the broker
+	step string // of the talk
 	srv  *brokertest.Server
 	nc   *nats.Conn
 	out  strings.Builder
@@ -77,16 +80,14 @@ type peer struct {
 }
 
 func newPeer(t testing.TB, srv *brokertest.Server, o ...nats.Option) *peer {
-	p := &peer{t: t, srv: srv, seen: map[int]bool{}, quiet: 150 * time.Millisecond}
+	p := &peer{t: t, name: srv.Name(), srv: srv, seen: map[int]bool{}, quiet: 150 * time.Millisecond}
 	p.connect(o...)
 	return p
 }
 
 func (p *peer) connect(o ...nats.Option) {
 	nc, err := nats.Connect(p.srv.URL(), append(o, nats.Name("talker"), nats.MaxReconnects(0))...)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	p.check("connect", err)
 	p.nc = nc
 	p.t.Cleanup(nc.Close)
 }
@@ -116,6 +117,7 @@ func (p *peer) play(tk talk, storage string, number int) string {
 		subj, body, _ := strings.Cut(rest, " ")
 		m := &nats.Msg{Subject: subj, Data: []byte(body), Header: head}
 		p.say("%s", step)
+		p.step = step
 		switch verb {
 		case "head":
 			name, value, _ := strings.Cut(rest, ": ")
@@ -177,11 +179,37 @@ func (p *peer) play(tk talk, storage string, number int) string {
 	return p.out.String()
 }
 
+// must ends the test with an error, and says at which step of a talk it came.
 func (p *peer) must(err error) {
 	p.t.Helper()
+	p.check(p.step, err)
+}
+
+// check ends the test, or the part of it that this peer does, with an error, and says whose it is and at which step it came.
+func (p *peer) check(step string, err error) {
+	p.t.Helper()
 	if err != nil {
-		p.t.Fatal(err)
+		p.t.Fatalf("%s: %s: %v", p.name, step, err)
 	}
+}
+
+// inBoth has both do the same, side by side, and returns what they say. Where one of them fails, by [peer.check], which says whose
+// error it is, the test ends here when the other is through.
+func inBoth(theirs, ours *peer, do func(p *peer) string) (said [2]string) {
+	ours.t.Helper()
+	var ended [2]bool
+	var both sync.WaitGroup
+	for i, p := range []*peer{theirs, ours} {
+		both.Go(func() {
+			said[i] = do(p)
+			ended[i] = true
+		})
+	}
+	both.Wait()
+	if !ended[0] || !ended[1] {
+		ours.t.FailNow()
+	}
+	return said
 }
 
 func (p *peer) request(m *nats.Msg) {
