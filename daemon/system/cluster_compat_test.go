@@ -110,7 +110,7 @@ func TestAccountAcrossServers(t *testing.T) {
 		n.connect("b", "other")
 		sub, err := n.a.SubscribeSync("orders.*")
 		n.must(err)
-		n.must(n.a.Flush())
+		n.must(n.a.FlushTimeout(brokertest.Patience))
 		_ = sub
 	}
 	for _, n := range nodes {
@@ -150,7 +150,7 @@ accounts {
 		}
 		_, err := n.a.QueueSubscribeSync("orders.new", "q")
 		n.must(err)
-		n.must(n.a.Flush())
+		n.must(n.a.FlushTimeout(brokertest.Patience))
 	}
 	for _, c := range []struct {
 		what string
@@ -183,7 +183,7 @@ accounts {
 			nodes := startCluster(t, config, binaries...)
 			there, here := nodes[0], nodes[1]
 			for range 2 { // they must not come here when their server is gone
-				nc, err := nats.Connect(there.server.URL(), nats.UserInfo("a", "a"), nats.NoReconnect())
+				nc, err := nats.Connect(there.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "a"), nats.NoReconnect())
 				there.must(err)
 				defer nc.Close()
 			}
@@ -203,7 +203,7 @@ func (n *node) awaitLimit(refused bool) {
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
 	for end := time.Now().Add(brokertest.Patience); time.Now().Before(end); <-pause.C {
-		nc, err := nats.Connect(n.server.URL(), nats.UserInfo("a", "a"), nats.NoReconnect())
+		nc, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "a"), nats.NoReconnect())
 		if err == nil {
 			nc.Close()
 		}

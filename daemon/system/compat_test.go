@@ -49,7 +49,7 @@ func startNode(t *testing.T, binary, config string) *node {
 
 func (n *node) connect(user, name string) *nats.Conn {
 	n.t.Helper()
-	nc, err := nats.Connect(n.server.URL(), nats.UserInfo(user, user), nats.Name(name))
+	nc, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo(user, user), nats.Name(name))
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func (n *node) connect(user, name string) *nats.Conn {
 func (n *node) load() {
 	n.t.Helper()
 	gone := n.connect("a", "gone")
-	n.must(gone.Flush())
+	n.must(gone.FlushTimeout(brokertest.Patience))
 	gone.Close()
 	n.a = n.connect("a", "first")
 	sub, err := n.a.SubscribeSync("orders.>")
@@ -71,7 +71,7 @@ func (n *node) load() {
 	n.must(n.a.Publish("orders.new", []byte("hello")))
 	_, err = sub.NextMsg(brokertest.Patience)
 	n.must(err)
-	n.must(n.a.Flush())
+	n.must(n.a.FlushTimeout(brokertest.Patience))
 }
 
 func (n *node) must(err error) {
@@ -385,10 +385,10 @@ func TestActions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := startNode(t, binary, accounts)
 			gone, duck := make(chan bool, 1), make(chan bool, 1)
-			victim, err := nats.Connect(n.server.URL(), nats.UserInfo("a", "a"), nats.NoReconnect(),
+			victim, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "a"), nats.NoReconnect(),
 				nats.ClosedHandler(func(*nats.Conn) { gone <- true }), nats.LameDuckModeHandler(func(*nats.Conn) { duck <- true }))
 			n.must(err)
-			n.must(victim.Flush())
+			n.must(victim.FlushTimeout(brokertest.Patience))
 			cid, err := victim.GetClientID()
 			n.must(err)
 			which := fmt.Sprintf(`{"cid":%d}`, cid)
@@ -404,7 +404,7 @@ func TestActions(t *testing.T) {
 			if m := n.ask("$SYS.REQ.SERVER.<id>.RELOAD", ""); m == nil || strings.Contains(string(m.Data), "error") {
 				t.Fatalf("RELOAD: %v", m)
 			}
-			n.must(n.connect("c", "new user").Flush())
+			n.must(n.connect("c", "new user").FlushTimeout(brokertest.Patience))
 			n.server.SetConfig("nonsense {")
 			if m := n.ask("$SYS.REQ.SERVER.<id>.RELOAD", ""); m == nil || !strings.Contains(string(m.Data), `"error":{"code":500`) {
 				t.Fatalf("RELOAD of nonsense: %v", m)

@@ -24,7 +24,7 @@ func (n *node) watch() *watcher {
 	n.t.Helper()
 	sub, err := n.sys.SubscribeSync("$SYS.>")
 	n.must(err)
-	n.must(n.sys.Flush())
+	n.must(n.sys.FlushTimeout(brokertest.Patience))
 	return &watcher{n, sub}
 }
 
@@ -34,7 +34,7 @@ func (w *watcher) heardBy(other *node) {
 	const ready = "$SYS.TEST.READY"
 	for end := time.Now().Add(brokertest.Patience); ; {
 		w.n.must(other.sys.Publish(ready, nil))
-		w.n.must(other.sys.Flush())
+		w.n.must(other.sys.FlushTimeout(brokertest.Patience))
 		m, err := w.sub.NextMsg(20 * time.Millisecond) // then the other is asked again
 		if err == nil && m.Subject == ready {
 			return
@@ -105,15 +105,15 @@ func TestEvents(t *testing.T) {
 	const conns, old = "$SYS.ACCOUNT.A.SERVER.CONNS", "$SYS.SERVER.ACCOUNT.A.CONNS"
 	clients := map[*node]*nats.Conn{}
 	both("a client connects", func(n *node) { clients[n] = n.connect("a", "first") }, "$SYS.ACCOUNT.A.CONNECT", conns, old)
-	both("it goes", func(n *node) { n.must(clients[n].Flush()); clients[n].Close() }, "$SYS.ACCOUNT.A.DISCONNECT", conns, old)
+	both("it goes", func(n *node) { n.must(clients[n].FlushTimeout(brokertest.Patience)); clients[n].Close() }, "$SYS.ACCOUNT.A.DISCONNECT", conns, old)
 	both("a wrong password", func(n *node) {
-		_, err := nats.Connect(n.server.URL(), nats.UserInfo("a", "wrong-"+secret), nats.Name("intruder"))
+		_, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "wrong-"+secret), nats.Name("intruder"))
 		if !errors.Is(err, nats.ErrAuthorization) {
 			t.Fatal(err)
 		}
 	}, "$SYS.ACCOUNT.$G.DISCONNECT", "$SYS.SERVER.<id>.CLIENT.AUTH.ERR")
 	both("a token", func(n *node) {
-		if _, err := nats.Connect(n.server.URL(), nats.Token(secret)); !errors.Is(err, nats.ErrAuthorization) {
+		if _, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.Token(secret)); !errors.Is(err, nats.ErrAuthorization) {
 			t.Fatal(err)
 		}
 	}, "$SYS.ACCOUNT.$G.DISCONNECT", "$SYS.SERVER.<id>.CLIENT.AUTH.ERR")

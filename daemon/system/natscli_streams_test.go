@@ -18,7 +18,7 @@ func startStreams(t *testing.T, binary string) *node {
 	config := fmt.Sprintf("jetstream { store_dir: %q, max_mem: 64MB, max_file: 256MB, domain: hub, sync_interval: always }\n", t.TempDir())
 	n := startNode(t, binary, config+strings.NewReplacer("A { users", "A { jetstream { max_mem: 1MB, max_store: 16MB }, users", "B { users", "B { jetstream: enabled, users").Replace(accounts))
 	n.a = n.connect("a", "first")
-	js, err := n.a.JetStream()
+	js, err := n.a.JetStream(nats.MaxWait(brokertest.Patience))
 	n.must(err)
 	for _, c := range []*nats.StreamConfig{
 		{Name: "ORDERS", Subjects: []string{"orders.>"}, MaxBytes: 1 << 20},
@@ -41,9 +41,9 @@ func startStreams(t *testing.T, binary string) *node {
 	n.must(err)
 	sub, err := js.PullSubscribe("", "", nats.Bind("ORDERS", "pull"))
 	n.must(err)
-	msgs, err := sub.Fetch(4)
+	msgs, err := sub.Fetch(4, nats.MaxWait(brokertest.Patience))
 	n.must(err)
-	n.must(msgs[0].AckSync())
+	n.must(msgs[0].AckSync(nats.AckWait(brokertest.Patience)))
 	return n
 }
 

@@ -132,7 +132,7 @@ func same(t *testing.T, steps func(d *diary, storage jetstream.StorageType)) {
 	for _, storage := range []jetstream.StorageType{jetstream.MemoryStorage, jetstream.FileStorage} {
 		said := map[string]string{}
 		for name, command := range list {
-			nc, err := nats.Connect("nats://"+start(t, command), nats.MaxReconnects(0))
+			nc, err := nats.Connect("nats://"+start(t, command), nats.MaxReconnects(0), nats.Timeout(patience))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-const patience = 3 * time.Second
+const patience = 30 * time.Second
 
 func main() {
 	url := flag.String("s", nats.DefaultURL, "`URL` of the broker")

@@ -28,7 +28,7 @@ func TestServiceLatencyOfWhoGoesAway(t *testing.T) {
 func measureGone(t *testing.T, s *brokertest.Server) (lines []string) {
 	t.Helper()
 	connect := func(user string) *nats.Conn {
-		nc, err := nats.Connect(s.URL(), nats.UserInfo(user, user), nats.Name(user))
+		nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo(user, user), nats.Name(user))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func measureGone(t *testing.T, s *brokertest.Server) (lines []string) {
 		return sub
 	}
 	flush := func(nc *nats.Conn) {
-		if err := nc.Flush(); err != nil {
+		if err := nc.FlushTimeout(brokertest.Patience); err != nil {
 			t.Fatal(err)
 		}
 	}

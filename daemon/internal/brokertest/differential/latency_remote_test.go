@@ -45,7 +45,7 @@ func measureAcross(t *testing.T, requestor, responder string) string {
 	asked := start(responder, "responding", fmt.Sprintf("listen: '127.0.0.1:%d'", port))
 	asking := start(requestor, "requesting", fmt.Sprintf("listen: '127.0.0.1:-1', routes: ['nats://127.0.0.1:%d']", port))
 	connect := func(s *brokertest.Server, user string) *nats.Conn {
-		nc, err := nats.Connect(s.URL(), nats.UserInfo(user, user), nats.Name(user))
+		nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo(user, user), nats.Name(user))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func measureAcross(t *testing.T, requestor, responder string) string {
 			t.Fatal(err)
 		}
 	}
-	if err := service.Flush(); err != nil {
+	if err := service.FlushTimeout(brokertest.Patience); err != nil {
 		t.Fatal(err)
 	}
 	sys := connect(asked, "sys")
@@ -71,7 +71,7 @@ func measureAcross(t *testing.T, requestor, responder string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sys.Flush(); err != nil {
+	if err := sys.FlushTimeout(brokertest.Patience); err != nil {
 		t.Fatal(err)
 	}
 	awaitAnswer(t, client, &nats.Msg{Subject: "asked"})

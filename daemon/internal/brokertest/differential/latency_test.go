@@ -64,7 +64,7 @@ func TestServiceLatency(t *testing.T) {
 func measureLatency(t *testing.T, s *brokertest.Server) []string {
 	t.Helper()
 	connect := func(user string) *nats.Conn {
-		nc, err := nats.Connect(s.URL(), nats.UserInfo(user, user), nats.Name(user))
+		nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo(user, user), nats.Name(user))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func measureLatency(t *testing.T, s *brokertest.Server) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := service.Flush(); err != nil {
+	if err := service.FlushTimeout(brokertest.Patience); err != nil {
 		t.Fatal(err)
 	}
 	// Nobody serves yet.
@@ -96,7 +96,7 @@ func measureLatency(t *testing.T, s *brokertest.Server) []string {
 			t.Fatal(err)
 		}
 	}
-	if err := service.Flush(); err != nil {
+	if err := service.FlushTimeout(brokertest.Patience); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range latencyRequests {
@@ -121,7 +121,7 @@ func measureLatency(t *testing.T, s *brokertest.Server) []string {
 			lines = append(lines, r.name+": "+nextSample(t, r.name, lat))
 		}
 	}
-	if err := service.Flush(); err != nil {
+	if err := service.FlushTimeout(brokertest.Patience); err != nil {
 		t.Fatal(err)
 	}
 	if n, _, _ := lat.Pending(); n != 0 {

@@ -48,7 +48,7 @@ accounts {
 func tellingOf(t *testing.T, s *brokertest.Server, subject string) string {
 	t.Helper()
 	connect := func(user string) *nats.Conn {
-		nc, err := nats.Connect(s.URL(), nats.UserInfo(user, user), nats.Name("name of "+user))
+		nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo(user, user), nats.Name("name of "+user))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func tellingOf(t *testing.T, s *brokertest.Server, subject string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := service.Flush(); err != nil {
+	if err := service.FlushTimeout(brokertest.Patience); err != nil {
 		t.Fatal(err)
 	}
 	m, err := client.Request(subject, nil, brokertest.Patience)

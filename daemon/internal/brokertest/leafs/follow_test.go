@@ -5,20 +5,21 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
-// streams is the JetStream of a server, asked directly.
+// streams is the JetStream of a server, asked directly. The context bounds all of a test, and not a step of it.
 func (s *server) streams(user string) (jetstream.JetStream, context.Context) {
 	s.t.Helper()
 	js, err := jetstream.New(s.as(user))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), brokertest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*brokertest.Patience)
 	s.t.Cleanup(cancel)
 	return js, ctx
 }
@@ -54,6 +55,8 @@ func (s *server) contents(user, name string) string {
 // last is the last sequence of a stream, and what is told of its mirror.
 func (s *server) last(user, name string) (uint64, *jetstream.StreamSourceInfo) {
 	js, ctx := s.streams(user)
+	ctx, cancel := context.WithTimeout(ctx, brokertest.Patience/6) // a question may be lost with its connection; then it is asked again
+	defer cancel()
 	st, err := js.Stream(ctx, name)
 	if err != nil {
 		return 0, nil
@@ -133,18 +136,18 @@ func TestFollowingOverRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := make(chan struct{})
-	sent := make(chan int)
-	go func() {
+	sent := make(chan int, 1)
+	go func() { // ends when it is stopped
 		n := 0
 		defer func() { sent <- n }()
 		for {
 			select {
 			case <-stop:
 				return
-			default:
+			case <-time.After(time.Millisecond): // so that there are not too many to compare
 			}
 			if _, err := js.Publish(ctx, "s", fmt.Append(nil, n)); err != nil {
-				return
+				return // the test ends
 			}
 			n++
 		}

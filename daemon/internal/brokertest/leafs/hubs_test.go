@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -204,9 +203,9 @@ func TestHubOfAClusterIsLost(t *testing.T) {
 			settle(t, list)
 			counted(t, "after", []*nats.Subscription{sub}, 2)
 			_ = sub.Unsubscribe()
-			_ = leaf.as("l").Flush()
+			flush(t, leaf.as("l"))
 			settle(t, list)
-			if _, err := list[0].Request(subject, nil, 5*time.Second); err != nats.ErrNoResponders {
+			if _, err := list[0].Request(subject, nil, brokertest.Patience); err != nats.ErrNoResponders {
 				t.Errorf("nobody wants it any more: %v", err)
 			}
 		})

@@ -172,7 +172,7 @@ var rows = []struct {
 	}},
 	{"interest of a connection that ends", func(t *testing.T, w *world) {
 		subject := fresh("ends")
-		nc, err := nats.Connect(w.leaf.URL(), nats.UserInfo("a", "p"))
+		nc, err := nats.Connect(w.leaf.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "p"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -476,7 +476,7 @@ func crossesBelow(t *testing.T, prefix string, from, to *nats.Conn) {
 	t.Helper()
 	subject := fresh(prefix)
 	sub, wild := subscribe(t, to, subject), subscribe(t, to, subject[:strings.LastIndexByte(subject, '.')]+".*")
-	defer func() { _, _, _ = sub.Unsubscribe(), wild.Unsubscribe(), to.Flush() }()
+	defer func() { _, _, _ = sub.Unsubscribe(), wild.Unsubscribe(), to.FlushTimeout(brokertest.Patience) }()
 	reach(t, from, to, prefix)
 	pull(wild)
 	publish(t, from, subject, "x")
@@ -500,11 +500,9 @@ func answersOn(t *testing.T, subject string, from, to *nats.Conn) {
 		t.Fatal(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := to.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	flush(t, to)
 	eventually(t, "an answer", func() bool {
-		m, err := from.Request(subject, []byte("x"), 200*time.Millisecond)
+		m, err := from.Request(subject, []byte("x"), 500*time.Millisecond) // interest may be on its way, or that in the answer
 		return err == nil && string(m.Data) == "re x"
 	})
 	for range 20 {

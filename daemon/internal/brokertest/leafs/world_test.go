@@ -73,7 +73,9 @@ func (s *server) as(user string) *nats.Conn {
 	if nc := s.conns[user]; nc != nil {
 		return nc
 	}
-	nc, err := nats.Connect(s.URL(), nats.UserInfo(user, "p"), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo(user, "p"), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond),
+		nats.IgnoreAuthErrorAbort(), // a test may refuse a user for a while
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -153,9 +155,7 @@ func subscribe(t testing.TB, nc *nats.Conn, subject string) *nats.Subscription {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	flush(t, nc)
 	t.Cleanup(func() { _ = sub.Unsubscribe() })
 	return sub
 }
@@ -166,9 +166,7 @@ func group(t testing.TB, nc *nats.Conn, subject, queue string) *nats.Subscriptio
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	flush(t, nc)
 	t.Cleanup(func() { _ = sub.Unsubscribe() })
 	return sub
 }
@@ -186,14 +184,19 @@ func reach(t testing.TB, from, to *nats.Conn, prefix string) {
 	_ = sub.Unsubscribe()
 }
 
+// flush waits until the server has everything that a client said. A flush ends without that if the connection is lost
+// meanwhile, of which the client may learn late.
+func flush(t testing.TB, nc *nats.Conn) {
+	t.Helper()
+	eventually(t, "a flush", func() bool { return nc.FlushTimeout(brokertest.Patience/4) == nil })
+}
+
 func publish(t testing.TB, nc *nats.Conn, subject, data string) {
 	t.Helper()
 	if err := nc.Publish(subject, []byte(data)); err != nil {
 		t.Fatal(err)
 	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	flush(t, nc)
 }
 
 // next is the next message of a subscription.

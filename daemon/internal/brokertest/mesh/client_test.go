@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
 // client is two connections to one node: one sends, the other receives.
@@ -81,7 +83,7 @@ func (c *cluster) connect(id int, extra nats.Option, urls ...string) *client {
 		o := nats.GetDefaultOptions()
 		o.Servers, o.CustomDialer, o.Name = urls, c.net, fmt.Sprintf("%s %d", what, id)
 		o.MaxReconnect, o.ReconnectWait, o.ReconnectJitter, o.ReconnectBufSize = -1, 20*time.Millisecond, 0, -1
-		o.NoRandomize = true
+		o.NoRandomize, o.Timeout = true, brokertest.Patience
 		o.ClosedCB = func(*nats.Conn) { x.closed.Store(true) }
 		if extra != nil {
 			if err := extra(&o); err != nil {
@@ -106,7 +108,7 @@ func (c *cluster) connect(id int, extra nats.Option, urls ...string) *client {
 		}
 		x.subscribe(fmt.Sprintf("mesh.fill.%d.%d", id%2, k), queue, nil)
 	}
-	if err := x.in.Flush(); err != nil {
+	if err := x.in.FlushTimeout(brokertest.Patience); err != nil {
 		c.t.Fatal(err)
 	}
 	return x

@@ -73,7 +73,7 @@ func TestReconnectAfterRestart(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := brokertest.Start(t, brokertest.Options{})
 			lost, back := make(chan struct{}, 2), make(chan struct{}, 2) // once more at the end
-			nc, err := nats.Connect(s.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond),
+			nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond),
 				nats.DisconnectErrHandler(func(*nats.Conn, error) { lost <- struct{}{} }),
 				nats.ReconnectHandler(func(*nats.Conn) { back <- struct{}{} }))
 			if err != nil {
@@ -88,7 +88,7 @@ func TestReconnectAfterRestart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := nc.Flush(); err != nil {
+			if err := nc.FlushTimeout(brokertest.Patience); err != nil {
 				t.Fatal(err)
 			}
 			c.end(s)
@@ -116,7 +116,7 @@ func TestReconnectAfterRestart(t *testing.T) {
 // Round after round of answers to one question: each asker gets exactly its own.
 func TestRequestsFindTheirAnswers(t *testing.T) {
 	s := brokertest.Start(t, brokertest.Options{})
-	service, err := nats.Connect(s.URL())
+	service, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,10 +126,10 @@ func TestRequestsFindTheirAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := service.Flush(); err != nil {
+	if err := service.FlushTimeout(brokertest.Patience); err != nil {
 		t.Fatal(err)
 	}
-	nc, err := nats.Connect(s.URL())
+	nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience))
 	if err != nil {
 		t.Fatal(err)
 	}

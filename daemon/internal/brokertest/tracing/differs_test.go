@@ -18,7 +18,7 @@ func TestDiffersOnPurpose(t *testing.T) {
 	}
 	for _, theirs := range []bool{true, false} {
 		s := brokertest.Start(t, brokertest.Options{Binary: binary(t, theirs), Config: "accounts { A { users [{user: a, password: p}], msg_trace: t } }\n"})
-		nc, err := nats.Connect(s.URL(), nats.UserInfo("a", "p"))
+		nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "p"))
 		if err != nil {
 			t.Fatal(err)
 		}

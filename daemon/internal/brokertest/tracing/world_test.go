@@ -29,7 +29,7 @@ type world struct {
 
 type subscription struct {
 	*nats.Subscription
-	label string
+	client, label string
 }
 
 // binary is the server to start; empty is ours.
@@ -71,7 +71,7 @@ func (w *world) client(name string) *nats.Conn {
 	if _, err := fmt.Sscan(name, &at, &user, &which); err != nil {
 		w.t.Fatalf("%q: %v", name, err)
 	}
-	o := []nats.Option{nats.Name(which), nats.MaxReconnects(-1), nats.ReconnectWait(20 * time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}
+	o := []nats.Option{nats.Name(which), nats.Timeout(patience), nats.MaxReconnects(-1), nats.ReconnectWait(20 * time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}
 	if user != "-" {
 		o = append(o, nats.UserInfo(user, "p"))
 	}
@@ -94,7 +94,7 @@ func (w *world) sub(client, subject, queue string) *nats.Subscription {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.subs = append(w.subs, &subscription{s, strings.TrimSpace(client + ": " + subject + " " + queue)})
+	w.subs = append(w.subs, &subscription{s, client, strings.TrimSpace(client + ": " + subject + " " + queue)})
 	w.flush()
 	return s
 }
@@ -123,7 +123,7 @@ func (w *world) meet(from, to string) {
 		if err := w.client(from).Publish(subject, nil); err != nil {
 			w.t.Fatal(err)
 		}
-		if _, err := s.NextMsg(50 * time.Millisecond); err == nil {
+		if _, err := s.NextMsg(50 * time.Millisecond); err == nil { // until the interest is known there
 			return
 		}
 		if time.Now().After(end) {
@@ -177,6 +177,7 @@ func (w *world) collect(what string, reports int) {
 		}
 		list = append(list, readable(w.t, m.Data))
 	}
+	w.arrived()
 	w.flush()
 	for n, _, _ := w.reports.Pending(); n > 0; n-- {
 		m, err := w.reports.NextMsg(brokertest.Patience)
@@ -197,6 +198,24 @@ func (w *world) collect(what string, reports int) {
 				break
 			}
 			w.said = append(w.said, "  "+s.label+" got "+message(m))
+		}
+	}
+}
+
+// arrived waits until what was sent to clients of other servers before has come there: a report may be quicker, which the server
+// makes that sends it. Each account has a connection of its own, or one of several.
+func (w *world) arrived() {
+	w.t.Helper()
+	done := map[string]bool{}
+	for _, s := range w.subs {
+		at, user, _ := strings.Cut(s.client, " ")
+		user, _, _ = strings.Cut(user, " ")
+		for _, name := range slices.Sorted(maps.Keys(w.conns)) {
+			from, rest, _ := strings.Cut(name, " ")
+			if way := from + at + user; from != at && strings.HasPrefix(rest, user+" ") && !done[way] {
+				done[way] = true
+				w.meet(name, s.client)
+			}
 		}
 	}
 }

@@ -66,7 +66,7 @@ func TestHealthOfLeafNodes(t *testing.T) {
 func TestHealthOfStorage(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "control.sock")
 	s := brokertest.Start(t, brokertest.Options{Config: fmt.Sprintf("control_socket: %q\njetstream { store_dir: %q, max_file: 1MB, max_mem: 1MB }\n", socket, t.TempDir())})
-	nc, err := nats.Connect(s.URL())
+	nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func connectCrowd(t *testing.T, url string) *crowd {
 					nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { notice(&c.lost) }), nats.ReconnectHandler(func(*nats.Conn) { notice(&c.back) }))
 				if err != nil {
 					t.Error(err)
-					return
+					continue // who hands out the work waits for somebody to take it
 				}
 				next := 0
 				if _, err := nc.Subscribe("numbers", func(m *nats.Msg) {
@@ -130,7 +130,7 @@ func TestPauseUnderAThousandClients(t *testing.T) {
 	must("pause", "--grace", "1h")
 	c.wait("told", &c.told, manyClients)
 	publish(10)
-	if nc, err := nats.Connect(s.URL(), nats.NoReconnect()); err == nil {
+	if nc, err := nats.Connect(s.URL(), nats.Timeout(brokertest.Patience), nats.NoReconnect()); err == nil {
 		nc.Close()
 		t.Error("a client was let in during the pause")
 	}
@@ -149,21 +149,30 @@ func TestPauseUnderAThousandClients(t *testing.T) {
 	if _, err := js.AddStream(&nats.StreamConfig{Name: "KEPT", Subjects: []string{"kept"}}, nats.MaxWait(brokertest.Patience)); err != nil {
 		t.Fatal(err)
 	}
-	stop, acked := make(chan struct{}), make(chan uint64)
-	go func() {
+	stop, acked, first := make(chan struct{}), make(chan uint64, 1), make(chan struct{})
+	go func() { // ends when it is stopped, or the test ends
 		n := uint64(0)
 		for {
 			select {
 			case <-stop:
 				acked <- n
 				return
+			case <-t.Context().Done():
+				return
 			default:
 			}
 			if _, err := js.Publish("kept", []byte("x")); err == nil {
-				n++
+				if n++; n == 1 {
+					close(first)
+				}
 			}
 		}
 	}()
+	select {
+	case <-first:
+	case <-time.After(brokertest.Patience):
+		t.Fatal("nothing is acknowledged")
+	}
 	must("pause", "--grace", "1ms", "--spread", "300ms", "--wait")
 	c.wait("closed", &c.lost, manyClients)
 	must("resume")
