@@ -91,7 +91,7 @@ func TestMixedCluster(t *testing.T) {
 						t.Errorf("question %d: %d answers too many", i, k)
 					}
 				}
-				text := "\n" + n.nats("sys", "server", "ping", "3")
+				text := "\n" + n.nats("sys", "server", "ping", "3", "--timeout=1m")
 				for _, one := range all {
 					if strings.Count(text, "\n"+one+" ") != 1 {
 						t.Errorf("nats server ping shows %s not once:\n%s", one, text)

@@ -63,6 +63,7 @@ func (n *node) load() {
 	gone := n.connect("a", "gone")
 	n.must(gone.FlushTimeout(brokertest.Patience))
 	gone.Close()
+	n.awaitClosed("gone")
 	n.a = n.connect("a", "first")
 	sub, err := n.a.SubscribeSync("orders.>")
 	n.must(err)
@@ -72,6 +73,21 @@ func (n *node) load() {
 	_, err = sub.NextMsg(brokertest.Patience)
 	n.must(err)
 	n.must(n.a.FlushTimeout(brokertest.Patience))
+}
+
+// awaitClosed waits until the server has noticed that a client has gone.
+func (n *node) awaitClosed(name string) {
+	n.t.Helper()
+	for end := time.Now().Add(brokertest.Patience); ; {
+		m, err := n.sys.Request("$SYS.REQ.SERVER."+n.id+".CONNZ", []byte(`{"state":1}`), brokertest.Patience)
+		n.must(err)
+		if strings.Contains(string(m.Data), fmt.Sprintf(`"name":%q`, name)) {
+			return
+		}
+		if time.Now().After(end) {
+			n.t.Fatalf("the server does not notice that %s has gone: %s", name, m.Data)
+		}
+	}
 }
 
 func (n *node) must(err error) {
@@ -395,11 +411,11 @@ func TestActions(t *testing.T) {
 			if m := n.ask("$SYS.REQ.SERVER.<id>.LDM", which); m == nil || strings.Contains(string(m.Data), "error") {
 				t.Fatalf("LDM: %v", m)
 			}
-			<-duck
+			await(t, duck, "a request to go")
 			if m := n.ask("$SYS.REQ.SERVER.<id>.KICK", which); m == nil || strings.Contains(string(m.Data), "error") {
 				t.Fatalf("KICK: %v", m)
 			}
-			<-gone
+			await(t, gone, "the end of the connection")
 			n.server.SetConfig(strings.Replace(accounts, "user: b, password: b", "user: c, password: c", 1))
 			if m := n.ask("$SYS.REQ.SERVER.<id>.RELOAD", ""); m == nil || strings.Contains(string(m.Data), "error") {
 				t.Fatalf("RELOAD: %v", m)
@@ -410,5 +426,15 @@ func TestActions(t *testing.T) {
 				t.Fatalf("RELOAD of nonsense: %v", m)
 			}
 		})
+	}
+}
+
+// await waits for something to be told.
+func await(t *testing.T, c <-chan bool, what string) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(brokertest.Patience):
+		t.Fatalf("%s: not within %v", what, brokertest.Patience)
 	}
 }

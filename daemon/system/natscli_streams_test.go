@@ -101,13 +101,7 @@ func TestNATSCLIOnStreams(t *testing.T) {
 		{"a", "consumer list ORDERS"},
 		{"a", "consumer info ORDERS pull"},
 	} {
-		args := append(strings.Fields(c.args), "--timeout=2s")
-		one, other := ours.startNATS(c.user, args...), theirs.startNATS(c.user, args...)
-		got, want := <-one, <-other
-		a, b := shown(got), shown(want)
-		if a != b {
-			t.Errorf("nats %s: differs:\n%s\nwant\n%s", c.args, got, want)
-		}
+		sameShown(t, ours, theirs, c.user, c.args, shown)
 	}
 }
 

@@ -19,9 +19,9 @@ func TestSaidOfStrangers(t *testing.T) {
 	ca := certtest.New(t, t.TempDir(), "ca")
 	cert := ca.Issue("server", x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	secure := func(more string) string {
-		return fmt.Sprintf("tls { cert_file: %q, key_file: %q, ca_file: %q, %s }", cert.CertFile, cert.KeyFile, ca.CertFile, more)
+		return fmt.Sprintf("tls { cert_file: %q, key_file: %q, ca_file: %q, timeout: 20, %s }", cert.CertFile, cert.KeyFile, ca.CertFile, more)
 	}
-	const login = "authorization { user: u, password: p }"
+	const login = "authorization { user: u, password: p, timeout: 20 }"
 	const violation = "-ERR 'Authorization Violation'\r\n"
 	const wrong = "CONNECT {\"user\":\"u\",\"pass\":\"x\",\"name\":\"N\",\"cluster\":\"C\"}\r\n"
 	const ofClient = "CONNECT {\"verbose\":false,\"lang\":\"go\",\"version\":\"1\"}\r\n"

@@ -73,7 +73,7 @@ func answerTo(t *testing.T, s *brokertest.Server, port int, request string) stri
 	}
 	if resp.StatusCode != 101 {
 		body, _ := io.ReadAll(resp.Body)
-		s.WaitLogFrom("websocket handshake error: ", from)
+		s.WaitLogFrom("\n", s.WaitLogFrom("websocket handshake error: ", from))
 		return text + " " + strings.TrimSpace(string(body)) + " " + handshakeError.FindString(s.Logs()[from:])
 	}
 	return text
