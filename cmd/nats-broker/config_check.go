@@ -14,9 +14,9 @@ const configCheckHelp = `Usage: nats-broker config check [--instance NAME | FILE
 
 Say whether the configuration in FILE, with its drop-ins and the environment, is
 valid. Without FILE it is that of the service: the one it runs with, or else
-` + config.PackagedFile + `. All mistakes are reported, with their places; besides
-what 'nats-broker -t' finds, also what would only show at the start. The file of
-an installed service is looked at as the service does: from its directory, by the
+` + config.PackagedFile + `. All mistakes are reported, with their places, as
+'nats-broker -t' does, also what would only show at the start. The file of an
+installed service is looked at as the service does: from its directory, by the
 rights of its user if root asks, and with what its sandbox keeps from it. If a
 broker serves with the file, changes that only a restart brings are noted.
 

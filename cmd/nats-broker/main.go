@@ -107,10 +107,6 @@ func strictly(id daemon.Identity, inv *config.Invocation, file string, stderr io
 		complain(id, err, stderr)
 		return nil
 	}
-	if _, start := config.StartOnly(err); len(start) > 0 {
-		fmt.Fprintf(stderr, "%s: warning: -t takes this, as nats-server's does; a start refuses it, and so does config check\n", id.Name)
-		start.Render(stderr, isTerminal(stderr))
-	}
 	return cfg
 }
 

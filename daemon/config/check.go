@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,36 +12,23 @@ import (
 	"github.com/nats-broker/nats-broker/confparse"
 )
 
-// startMark is the hint of errors that only a start finds: nats-server's -t accepts such a file, and so does ours, but
-// neither starts with it.
-const startMark = "checked at start, not by -t"
+// startMark is the hint of errors in files that nats-server's -t takes; ours refuses them, as a start does.
+const startMark = "a start refuses this, nats-server's -t does not"
 
-// StartOnly splits the mistakes of a [Load] into those that nats-server's -t finds as well and those that it accepts but
-// does not start with.
-func StartOnly(err error) (always, start confparse.Errors) {
-	var all confparse.Errors
-	if !errors.As(err, &all) {
-		return nil, nil
-	}
-	for _, e := range all {
-		if e.Hint == startMark {
-			start = append(start, e)
-		} else {
-			always = append(always, e)
-		}
-	}
-	return always, start
-}
-
-// Verdict is the verdict of nats-server's -t on what [Load] returned: nil if the file is valid.
+// Verdict is the verdict of -t on what [Load] returned: nil if the file is valid. It is stricter than a start, as
+// nats-server's is: some warnings count.
 func Verdict(warns Warnings, err error) error {
-	always, _ := StartOnly(err)
+	var all confparse.Errors
+	if err != nil && !errors.As(err, &all) {
+		return err
+	}
+	all = slices.Clone(all)
 	for _, w := range warns {
 		if w.Fatal {
-			always = append(always, w.Error)
+			all = append(all, w.Error)
 		}
 	}
-	return always.Err()
+	return all.Err()
 }
 
 // check looks at options that concern each other.

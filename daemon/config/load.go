@@ -70,8 +70,7 @@ func (c *Config) Forget() {
 // mistake that was found, sorted by place, and a Config as far as it could be made, whose Files tell what to watch.
 // Warnings are returned with and without error.
 //
-// Mistakes that nats-server's -t does not find but its start does are in the error as well; [StartOnly] tells them
-// apart.
+// Mistakes that nats-server's -t does not find but its start does are in the error as well.
 func Load(req LoadRequest) (*Config, Warnings, error) {
 	if req.ReadFile == nil {
 		req.ReadFile = os.ReadFile
