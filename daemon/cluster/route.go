@@ -176,6 +176,7 @@ func (r *Route) run(o *Options) (err error) {
 			return &refusal{reason: "TLS Handshake Failure"}
 		}
 	}
+	r.HearOut()
 	r.watch(o)
 	r.greet(o)
 	r.hub.log.Info(r.label + " - Route connection created")

@@ -194,6 +194,7 @@ func (l *Link) run(o *Options) (err error) {
 		}
 	}()
 	l.greeted = time.Now()
+	l.HearOut()
 	var first []byte
 	if l.dialer == nil {
 		first, err = l.welcome(o)

@@ -55,6 +55,8 @@ type Conn struct {
 	unpack  *unpacker // what becomes src when the handler has returned
 	fail    error     // of src
 	refused bool      // the handler would not go on; set before Serve returns
+	hearOut bool      // see HearOut
+	last    bool      // what is read now is the last
 }
 
 // NewConn makes a connection of an established stream, which must have a
@@ -104,6 +106,25 @@ func (c *Conn) Aborted() error {
 	return nil
 }
 
+// HearOut has Serve handle what the peer has sent before a write to it failed, and return the
+// handler's error, if there is one, rather than the write's: a peer that closes may have
+// said why. It comes before Serve.
+func (c *Conn) HearOut() { c.hearOut = true }
+
+// lastWords handles what has come before a write failed, and reports whether the handler has
+// an error for it. Nothing more comes: the peer has closed.
+func (c *Conn) lastWords() bool {
+	var failed *WriteError
+	if !c.hearOut || !errors.As(c.Aborted(), &failed) {
+		return false
+	}
+	if !c.refused {
+		c.last = true
+		_, c.result = c.readable()
+	}
+	return c.refused
+}
+
 // Serve reads until the stream ends, the handler fails or Abort is called, and
 // returns why: io.EOF if the peer closed it. Bytes in first are handled as if they
 // had just been read. The caller must call Close after it.
@@ -115,6 +136,7 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 	}
 	c.serving.Store(true)
 	err := c.read()
+	said := c.lastWords()
 	c.serving.Store(false)
 	result := c.result
 	c.result = nil
@@ -132,10 +154,10 @@ func (c *Conn) Serve(h Handler, first []byte) error {
 	if src, ok := c.src.(interface{ close() }); ok {
 		src.close()
 	}
-	if cause != nil && cause != ErrFrozen {
+	if cause != nil && cause != ErrFrozen && !said {
 		return cause
 	}
-	if err != nil {
+	if err != nil && !said {
 		return err
 	}
 	return result
@@ -160,7 +182,7 @@ func (c *Conn) readable() (again bool, err error) {
 	r := reader{c: c}
 	err = r.restore(b)
 	for err == nil {
-		if c.cause.Load() != nil || c.errands.Load() != nil {
+		if !c.last && (c.cause.Load() != nil || c.errands.Load() != nil) {
 			r.stash()
 			break
 		}
