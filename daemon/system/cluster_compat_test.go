@@ -182,34 +182,78 @@ accounts {
 		t.Run(name, func(t *testing.T) {
 			nodes := startCluster(t, config, binaries...)
 			there, here := nodes[0], nodes[1]
-			for range 2 { // they must not come here when their server is gone
-				nc, err := nats.Connect(there.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "a"), nats.NoReconnect())
-				there.must(err)
-				defer nc.Close()
-			}
-			// It may take a moment until the news is here; whoever gets in before is
-			// closed when it comes.
-			here.awaitLimit(true)
+			here.fill(there, 2)
 			there.server.Stop()
-			here.awaitLimit(false)
+			here.awaitRoom()
 		})
 	}
 }
 
-// awaitLimit connects a user of A until that is refused because of the account's limit,
-// or until it is not.
-func (n *node) awaitLimit(refused bool) {
+// join connects a user of A, who goes to no other server.
+func (n *node) join() (nc *nats.Conn, full bool) {
+	n.t.Helper()
+	nc, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "a"), nats.NoReconnect())
+	if err == nil {
+		n.t.Cleanup(nc.Close)
+		return nc, false
+	}
+	if !strings.Contains(err.Error(), "maximum account active connections exceeded") {
+		n.t.Fatal(err)
+	}
+	return nil, true
+}
+
+// fill connects users of A to another server, as many as there may be, until one who comes here is refused because of that. If
+// one who comes here is let in, since the news is not known yet, they are too many, and some are closed: it begins anew.
+func (n *node) fill(there *node, limit int) {
+	n.t.Helper()
+	news, err := n.sys.SubscribeSync("$SYS.SERVER.ACCOUNT.A.CONNS")
+	n.must(err)
+	n.must(n.sys.FlushTimeout(brokertest.Patience))
+	told := func(want int) {
+		for {
+			m, err := news.NextMsg(brokertest.Patience)
+			n.must(err)
+			var e struct {
+				Server struct{ ID string }
+				Conns  int
+			}
+			if n.must(json.Unmarshal(m.Data, &e)); e.Server.ID == there.id && e.Conns == want {
+				return
+			}
+		}
+	}
+	for end := time.Now().Add(brokertest.Patience); time.Now().Before(end); {
+		var users []*nats.Conn
+		for len(users) < limit && time.Now().Before(end) {
+			if nc, full := there.join(); !full { // those from before may not be forgotten yet
+				users = append(users, nc)
+			}
+		}
+		told(limit)
+		one, full := n.join()
+		if full {
+			return
+		}
+		one.Close()
+		for _, nc := range users {
+			nc.Close()
+		}
+		told(0)
+	}
+	n.t.Fatal("connections are not refused")
+}
+
+// awaitRoom connects a user of A until that is let in.
+func (n *node) awaitRoom() {
 	n.t.Helper()
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
 	for end := time.Now().Add(brokertest.Patience); time.Now().Before(end); <-pause.C {
-		nc, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "a"), nats.NoReconnect())
-		if err == nil {
+		if nc, full := n.join(); !full {
 			nc.Close()
-		}
-		if full := err != nil && strings.Contains(err.Error(), "maximum account active connections exceeded"); full == refused && (full || err == nil) {
 			return
 		}
 	}
-	n.t.Fatalf("connections are refused: not %v", refused)
+	n.t.Fatal("connections are refused")
 }

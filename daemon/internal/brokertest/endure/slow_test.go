@@ -56,7 +56,7 @@ func TestSlowSubscriber(t *testing.T) {
 
 // A subscriber that pauses within max_pending loses nothing.
 func TestPausedSubscriberCatchesUp(t *testing.T) {
-	s := plain(t, brokertest.Options{})
+	s := plain(t, brokertest.Options{Config: "write_deadline: \"2m\"\n"})
 	pub := s.Open(t, quiet)
 	sub := s.Open(t, quiet)
 	sub.Send("SUB load 1\r\n")

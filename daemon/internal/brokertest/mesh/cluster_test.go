@@ -117,7 +117,7 @@ cluster {
 // all has healed. Only what lost allows may be missing.
 func (c *cluster) disturb(what string, lost pairs, hold time.Duration, fail, heal func()) {
 	c.t.Helper()
-	c.settle()
+	seen := c.settle()
 	began := time.Now()
 	fail()
 	time.Sleep(hold) // how long it lasts
@@ -127,20 +127,21 @@ func (c *cluster) disturb(what string, lost pairs, hold time.Duration, fail, hea
 	c.waitExact(healing)
 	took := time.Since(healed)
 	c.slowest = max(c.slowest, took)
-	c.ledger.forgive(what, lost, began, time.Now())
+	c.ledger.forgive(what, lost, seen, began, time.Now())
 	c.settle()
 	c.t.Logf("%s at %s: exact %v after", what, began.Format("15:04:05.000"), took.Round(time.Millisecond))
 }
 
-// settle waits until everybody has something sent after this.
-func (c *cluster) settle() {
+// settle waits until everybody has something sent after this. It returns when that was: what was sent before has come.
+func (c *cluster) settle() (seen time.Time) {
 	c.t.Helper()
+	seen = time.Now()
 	heads := c.ledger.heads()
 	end := time.Now().Add(brokertest.Patience)
 	for {
 		list := c.ledger.missing(heads)
 		if len(list) == 0 {
-			return
+			return seen
 		}
 		if time.Now().After(end) {
 			c.t.Fatalf("nothing new within %v: %s", brokertest.Patience, strings.Join(list, ", "))

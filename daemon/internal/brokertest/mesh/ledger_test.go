@@ -154,11 +154,15 @@ func (l *ledger) missing(heads []int) (list []string) {
 // its way: in a buffer, or in a packet that was not acknowledged.
 const slack = 500 * time.Millisecond
 
-// forgive notes that messages may be lost for a time.
-func (l *ledger) forgive(why string, p pairs, from, to time.Time) {
+// forgive notes that messages may be lost for a time. What was sent before seen has come: what was sent after it may have
+// been on its way, and that for longer than slack where all wait for a processor.
+func (l *ledger) forgive(why string, p pairs, seen, from, to time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.excuse = append(l.excuse, excuse{why, p, from.Add(-slack), to})
+	if from = from.Add(-slack); seen.Before(from) {
+		from = seen
+	}
+	l.excuse = append(l.excuse, excuse{why, p, from, to})
 }
 
 // excused reports whether a message that was sent then may be missing at a receiver;

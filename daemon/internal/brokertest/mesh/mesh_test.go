@@ -41,8 +41,8 @@ const healing = 2*time.Second + time.Second + 1100*time.Millisecond
 
 // stale is how long a silent route may live: see pings.
 const (
-	stale = 1200 * time.Millisecond
-	pings = `ping_interval: "400ms", ping_max: 2`
+	stale = 2100 * time.Millisecond
+	pings = `ping_interval: "700ms", ping_max: 2`
 )
 
 // needsRoot skips a test that cannot make network namespaces.

@@ -21,15 +21,15 @@ func TestLedgerNotices(t *testing.T) {
 		{"the last lost", func(l *ledger) { l.came(0, 1, 0); l.came(0, 1, 1) }, "message 2 from 0, sent at"},
 		{"lost with an excuse", func(l *ledger) {
 			l.came(0, 1, 0)
-			l.forgive("", between(0, 1), time.Now(), time.Now())
+			l.forgive("", between(0, 1), time.Now(), time.Now(), time.Now())
 		}, ""},
 		{"lost with an excuse for others", func(l *ledger) {
 			l.came(0, 1, 0)
-			l.forgive("", between(1, 2), time.Now(), time.Now())
+			l.forgive("", between(1, 2), time.Now(), time.Now(), time.Now())
 		}, "did not come to 1"},
 		{"lost before the excuse", func(l *ledger) {
 			l.came(0, 1, 0)
-			l.forgive("", between(0, 1), time.Now().Add(time.Hour), time.Now().Add(time.Hour))
+			l.forgive("", between(0, 1), time.Now().Add(time.Hour), time.Now().Add(time.Hour), time.Now().Add(time.Hour))
 		}, "did not come to 1"},
 		{"served twice", func(l *ledger) { l.came(0, 1, 0); l.came(0, 1, 1); l.came(0, 1, 2); l.served(0, 2, 1) }, "served twice"},
 	} {
