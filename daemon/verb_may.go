@@ -64,7 +64,7 @@ func (d *Daemon) verdict(q *control.MayQuery, account string, p *auth.Permission
 	case q.Queue == broker.SystemQueue:
 		v.Why = "only servers may join that queue group"
 	default:
-		v.May, v.Why, v.Held = p.WhySubscribe(q.Subject, q.Queue)
+		v.May, v.Why, v.Held, v.Only = p.WhySubscribe(q.Subject, q.Queue)
 		if v.May && most > 0 && subject.Tokens([]byte(q.Subject)) > most {
 			v.May, v.Why = false, fmt.Sprintf("the subject has more than max_sub_tokens, %d", most)
 		}

@@ -203,6 +203,41 @@ func TestLint(t *testing.T) {
 	}
 }
 
+// What is not built is named where somebody looks who wants to move here.
+func TestWhatIsNotBuiltIsNamed(t *testing.T) {
+	words := map[config.Feature]string{
+		config.Encryption: "encryption", config.Replication: "cluster", config.Gateways: "gateways", config.MQTT: "MQTT", config.OCSP: "OCSP",
+		config.LeafDomains: "domain", config.LeafWebSocket: "WebSocket", config.LeafProxies: "HTTP proxies", config.CertStore: "",
+	}
+	texts := map[string]string{}
+	for name, want := range map[string]string{"nats-broker-migrate.7": `(?s)\nIn this version these are.*?\n\.Pp\n`, "../README.md": `\n\| \*\*Not yet\*\* .*\n`} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(want).FindAllString(string(data), -1)
+		if len(found) != 1 {
+			t.Fatalf("%s: %q is there %d times", name, want, len(found))
+		}
+		texts[name] = found[0]
+	}
+	config.Walk(func(o *config.Option) {
+		if o.Built() || o.Feature.Built() {
+			return
+		}
+		word, known := words[o.Feature]
+		if !known {
+			t.Errorf("%s: what is %q called in the manual?", o.Path, o.Feature)
+			words[o.Feature] = ""
+		}
+		for name, text := range texts {
+			if !strings.Contains(text, word) {
+				t.Errorf("%s does not have %q", name, word)
+			}
+		}
+	})
+}
+
 // callable are the macros of mdoc(7) that are English words, or nearly: as an argument of another macro they are called there,
 // so that a heading "In a container" is shown as "<a> container", of which mandoc does not warn.
 var callable = regexp.MustCompile(`^(?:Ad|An|Ap|At|Cd|Em|In|Li|No|Ot|Pa|Sc|So|St)$`)

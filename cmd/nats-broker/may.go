@@ -77,6 +77,9 @@ func printVerdict(w io.Writer, v *control.Verdict) {
 		where += fmt.Sprintf(", connection %d", v.CID)
 	}
 	fmt.Fprintf(w, "%s: %s (%s)\n", word, printable(v.Why), where)
+	if len(v.Only) > 0 {
+		fmt.Fprintf(w, "  messages are delivered on %s only\n", printable(strings.Join(v.Only, ", ")))
+	}
 	if len(v.Held) > 0 {
 		fmt.Fprintf(w, "  messages are held back on %s\n", printable(strings.Join(v.Held, ", ")))
 	}

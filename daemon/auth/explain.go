@@ -77,11 +77,12 @@ func matchingSubject(entries []string, subj string) string {
 	return ""
 }
 
-// WhySubscribe is [Permissions.CanSubscribe] with the reason, for people; held lists the entries of subscribe deny whose
-// messages are held back from a subscription that is allowed. p may be nil.
-func (p *Permissions) WhySubscribe(pattern, queue string) (ok bool, why string, held []string) {
+// WhySubscribe is [Permissions.CanSubscribe] with the reason, for people. Of a subscription that is allowed, held lists the
+// entries of subscribe deny whose messages are held back from it, and only, where no entry of subscribe allow covers all
+// of it, those whose messages it gets. p may be nil.
+func (p *Permissions) WhySubscribe(pattern, queue string) (ok bool, why string, held, only []string) {
 	if p == nil {
-		return true, "the user has no permissions that restrict it", nil
+		return true, "the user has no permissions that restrict it", nil, nil
 	}
 	ok, filter := p.CanSubscribe(pattern, queue)
 	denied, allowed := entryFor(p.subscribeDeny, pattern, queue), entryFor(p.subscribeAllow, pattern, queue)
@@ -89,7 +90,7 @@ func (p *Permissions) WhySubscribe(pattern, queue string) (ok bool, why string, 
 	case !ok && len(p.subscribeAllow) > 0 && !p.coveredByAllow(pattern, queue):
 		why = "nothing in subscribe allow covers it"
 	case !ok && denied != "":
-		return false, fmt.Sprintf("subscribe deny has %q", denied), nil
+		return false, fmt.Sprintf("subscribe deny has %q", denied), nil, nil
 	case !ok:
 		why = "an entry of subscribe deny with a queue group covers it"
 	case allowed != "":
@@ -98,13 +99,24 @@ func (p *Permissions) WhySubscribe(pattern, queue string) (ok bool, why string, 
 		why = "subscribing is not restricted to certain subjects, and nothing in subscribe deny covers it"
 	}
 	if ok && filter {
-		for _, e := range p.subscribeDeny {
-			if subject.Collide(e.subject, pattern) {
-				held = append(held, e.String())
+		held = partly(p.subscribeDeny, pattern, queue)
+		if len(p.subscribeAllow) > 0 {
+			if _, some := p.allowed(pattern, queue); some {
+				only = partly(p.subscribeAllow, pattern, queue)
 			}
 		}
 	}
-	return ok, why, held
+	return ok, why, held, only
+}
+
+// partly lists the entries that speak of some messages of a subscription.
+func partly(entries []entry, pattern, queue string) (list []string) {
+	for _, e := range entries {
+		if e.admits(queue) && subject.Collide(e.subject, pattern) {
+			list = append(list, e.String())
+		}
+	}
+	return list
 }
 
 func (p *Permissions) coveredByAllow(pattern, queue string) bool {

@@ -22,6 +22,14 @@ func TestWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	groups, err := NewPermissions(&Rules{SubscribeDeny: []string{"a q", "b", "c r"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wild, err := NewPermissions(&Rules{SubscribeAllow: []string{"*.*", "a.x q", "c"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		p    *Permissions
 		subj string
@@ -41,22 +49,26 @@ func TestWhy(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct {
-		p           *Permissions
-		subj, queue string
-		ok          bool
-		why, held   string
+		p               *Permissions
+		subj, queue     string
+		ok              bool
+		why, held, only string
 	}{
-		{nil, "x", "", true, "no permissions", ""},
-		{p, "in.a", "", true, `allow has "in.>"`, ""},
-		{p, "in.>", "", true, `allow has "in.>"`, "in.secret"},
-		{p, "in.secret", "", false, `deny has "in.secret"`, ""},
-		{p, "q", "", false, "nothing in subscribe allow covers it", ""},
-		{p, "q", "work", true, `allow has "q work"`, ""},
-		{p, "out", "", false, "nothing in subscribe allow covers it", ""},
-		{open, "x", "", true, "not restricted", ""},
+		{nil, "x", "", true, "no permissions", "", ""},
+		{p, "in.a", "", true, `allow has "in.>"`, "", ""},
+		{p, "in.>", "", true, `allow has "in.>"`, "in.secret", ""},
+		{p, "in.secret", "", false, `deny has "in.secret"`, "", ""},
+		{p, "q", "", false, "nothing in subscribe allow covers it", "", ""},
+		{p, "q", "work", true, `allow has "q work"`, "", ""},
+		{p, "out", "", false, "nothing in subscribe allow covers it", "", ""},
+		{open, "x", "", true, "not restricted", "", ""},
+		{groups, ">", "", true, "not restricted", "b", ""},
+		{groups, ">", "q", true, "not restricted", "a q,b", ""},
+		{wild, "a.>", "", true, `allow has "*.*"`, "", "*.*"},
+		{wild, "a.>", "q", true, `allow has "*.*"`, "", "*.*,a.x q"},
 	} {
-		if ok, why, held := tt.p.WhySubscribe(tt.subj, tt.queue); ok != tt.ok || !strings.Contains(why, tt.why) || strings.Join(held, ",") != tt.held {
-			t.Errorf("subscribe %s %s: %v, %s, %v", tt.subj, tt.queue, ok, why, held)
+		if ok, why, held, only := tt.p.WhySubscribe(tt.subj, tt.queue); ok != tt.ok || !strings.Contains(why, tt.why) || strings.Join(held, ",") != tt.held || strings.Join(only, ",") != tt.only {
+			t.Errorf("subscribe %s %s: %v, %s, %v, %v", tt.subj, tt.queue, ok, why, held, only)
 		}
 	}
 }

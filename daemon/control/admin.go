@@ -123,6 +123,7 @@ type Verdict struct {
 	May     bool     `json:"may"`
 	Why     string   `json:"why"`
 	Held    []string `json:"held_back,omitempty"` // subjects of an allowed subscription that are kept from it
+	Only    []string `json:"only_on,omitempty"`   // subjects of an allowed subscription that it gets, where that is not all that it asks for
 	Account string   `json:"account"`
 	CID     uint64   `json:"cid,omitempty"` // of the connection whose rights they are; 0: they are the configuration's
 }
