@@ -40,7 +40,8 @@ const (
 	lostAttempts  = 20                     // to dial again a server that was learnt from others, about 9 minutes
 )
 
-// dial has a server dialled, unless that is under way.
+// dial has a server dialled. Where that is under way, it is dialled again if that comes to nothing: it may be refused for
+// connections that end meanwhile, and it is those that ask.
 func (h *Hub) dial(t target) {
 	if t.url == nil {
 		return
@@ -51,11 +52,43 @@ func (h *Hub) dial(t target) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopped || h.dialing[t.key] || !t.explicit && h.isSelf(t.url.Host) {
+	h.dialLocked(t)
+}
+
+// dialLocked is dial for a target with its key. Hub.mu is held.
+func (h *Hub) dialLocked(t target) {
+	if h.stopped || !t.explicit && h.isSelf(t.url.Host) {
 		return
 	}
-	h.dialing[t.key] = true
+	if _, busy := h.dialing[t.key]; busy {
+		h.dialing[t.key] = &t
+		return
+	}
+	h.dialing[t.key] = nil
 	h.work.Go(func() { h.keepDialling(t) }) // ends with the connection, or when trying has no sense any more
+}
+
+// undial ends dialling that has come to nothing, and begins with what was asked for meanwhile, if that is still missing.
+// Hub.mu is held.
+func (h *Hub) undial(key string) {
+	next := h.dialing[key]
+	delete(h.dialing, key)
+	if next != nil && !h.reached(next) {
+		h.dialLocked(*next)
+	}
+}
+
+// reached reports whether the connections are there for which a target would be dialled, as far as it is known whose they
+// are. Hub.mu is held.
+func (h *Hub) reached(t *target) bool {
+	p := h.peers[t.id]
+	switch {
+	case p == nil:
+		return false
+	case t.account != "":
+		return p.accounts[t.account] != nil
+	}
+	return p.count() > 0 && p.free() < 0
 }
 
 // giveUp ends the dialling of a configured server that is configured no longer. It reports false if that has changed
@@ -146,7 +179,7 @@ func (h *Hub) ledHere(r *Route, pause time.Duration) time.Duration {
 
 func (h *Hub) forgetDial(t target) {
 	h.mu.Lock()
-	delete(h.dialing, t.key)
+	h.undial(t.key)
 	h.mu.Unlock()
 }
 

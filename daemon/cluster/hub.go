@@ -45,7 +45,7 @@ type Hub struct {
 	peers     map[string]*server // by server id
 	routes    map[*Route]struct{}
 	interests map[string]*interest // by account
-	dialing   map[string]bool      // keys of dials under way
+	dialing   map[string]*target   // keys of dials under way, with what was asked for meanwhile
 	pinned    pinned
 	taken     map[string]time.Time // addresses that have led to servers that are connected, likewise
 	self      map[string]time.Time // addresses that led here, and until when that is remembered
@@ -64,7 +64,7 @@ func New(b *broker.Broker, o Options, log *logging.Logger) (*Hub, error) {
 		broker: b, log: log,
 		wake: make(chan struct{}, 1), stopping: make(chan struct{}),
 		peers: make(map[string]*server), routes: make(map[*Route]struct{}), interests: make(map[string]*interest),
-		dialing: make(map[string]bool), self: make(map[string]time.Time), taken: make(map[string]time.Time),
+		dialing: make(map[string]*target), self: make(map[string]time.Time), taken: make(map[string]time.Time),
 		naming: naming{name: o.Name, dynamic: o.Name == ""},
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())

@@ -71,7 +71,8 @@ func (h *Hub) register(r *Route, i *info) error {
 		h.inherit(r, out)
 		h.remove(out)
 	}
-	h.release(r)
+	delete(h.dialing, r.key) // it has led to a place, and what is missing is dialled from here
+	r.key = ""
 	return nil
 }
 
@@ -169,14 +170,6 @@ func (h *Hub) inherit(r, from *Route) {
 	}
 }
 
-// release lets others dial what r was dialled for. Hub.mu is held.
-func (h *Hub) release(r *Route) {
-	if r.key != "" {
-		delete(h.dialing, r.key)
-		r.key = ""
-	}
-}
-
 // introduce is what follows when a route was registered: the peer learns what
 // clients here want, and others learn of the peer.
 func (h *Hub) introduce(r *Route, i *info) {
@@ -225,7 +218,10 @@ func (h *Hub) unregister(r *Route) (was bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.routes, r)
-	h.release(r)
+	if r.key != "" {
+		h.undial(r.key)
+		r.key = ""
+	}
 	if !r.registered {
 		return false
 	}
