@@ -46,8 +46,8 @@ func startCluster(t *testing.T, binary string, ca *certtest.Authority, cert, cli
 	config := func(i int) string {
 		return fmt.Sprintf(clusterConfig, cert.CertFile, cert.KeyFile, ca.CertFile, ports[i], ports[1-i])
 	}
-	w := startWith(t, binary, config(0))
 	other := brokertest.Start(t, brokertest.Options{Binary: binary, Config: "server_name: other\n" + config(1)})
+	w := startWith(t, binary, config(0)) // the later one dials at once
 	connect := func(s *brokertest.Server, user string) *nats.Conn {
 		t.Helper()
 		nc, err := nats.Connect(strings.Replace(s.URL(), "nats://", "tls://", 1), nats.RootCAs(ca.CertFile), nats.ClientCert(client.CertFile, client.KeyFile),
@@ -78,11 +78,15 @@ func startCluster(t *testing.T, binary string, ca *certtest.Authority, cert, cli
 	}
 	w.await("/routez?subs=1", func(m map[string]any) bool {
 		routes, _ := m["routes"].([]any)
-		subs := 0
+		subs, configured := 0, 0
 		for _, r := range routes {
-			subs += int(r.(map[string]any)["subscriptions"].(float64))
+			r := r.(map[string]any)
+			subs += int(r["subscriptions"].(float64))
+			if r["is_configured"] == true { // if the other one has dialled, not before this one has tried as well
+				configured++
+			}
 		}
-		return len(routes) == 3 && subs >= 2 // two of the pool and one of the system account
+		return len(routes) == 3 && configured == 3 && subs >= 2 // two of the pool and one of the system account
 	})
 	for range 20 {
 		if err := a.Publish("prices.gold", []byte("1")); err != nil {
