@@ -154,7 +154,7 @@ func reached(t *testing.T, user string, all ...*clusterMember) {
 
 func connectAs(t *testing.T, m *clusterMember, user string) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(m.URL(), nats.UserInfo(user, "p"))
+	nc, err := nats.Connect(m.URL(), nats.UserInfo(user, "p"), nats.Timeout(brokertest.Patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -74,21 +75,40 @@ func sharesReach(t *testing.T, serving, asking *brokertest.Server) {
 		}
 	}
 	for range 20 { // and again: each answer finds its request
-		if _, err := c.Request("svc.y", nil, 5*time.Second); err != nil {
+		if _, err := c.Request("svc.y", nil, brokertest.Patience); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for n := 0; ; n++ {
-		if err := s.Publish("news.today", []byte("n")); err != nil {
+	heard := make(map[string]bool)
+	next := func(patience time.Duration) (text string) {
+		t.Helper()
+		m, err := news.NextMsg(patience)
+		if err != nil {
+			return ""
+		}
+		if text = string(m.Data); heard[text] {
+			t.Errorf("news %s came twice", text)
+		}
+		heard[text] = true
+		return text
+	}
+	tell := func(text string) {
+		t.Helper()
+		if err := s.Publish("news.today", []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := news.NextMsg(500 * time.Millisecond); err == nil {
-			break
-		} else if n == 40 {
-			t.Fatal("no news from another node:", err)
-		}
 	}
-	if m, err := news.NextMsg(200 * time.Millisecond); err == nil {
-		t.Errorf("news came twice: %s", m.Subject)
+	for n, end := 0, time.Now().Add(brokertest.Patience); len(heard) == 0; n++ {
+		if time.Now().After(end) {
+			t.Fatal("no news from another node")
+		}
+		tell(strconv.Itoa(n))
+		next(500 * time.Millisecond)
+	}
+	tell("last")
+	for text := ""; text != "last"; {
+		if text = next(brokertest.Patience); text == "" {
+			t.Fatal("news stay away")
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/nats-broker/nats-broker/daemon/auth"
 	"github.com/nats-broker/nats-broker/daemon/broker"
 	"github.com/nats-broker/nats-broker/daemon/config"
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 	"github.com/nats-broker/nats-broker/daemon/subject"
 )
@@ -222,7 +223,7 @@ func linesOf(t *testing.T, from string, list []broker.AccountOptions, s *shared)
 			t.Fatal(err)
 		}
 		defer nc.Close()
-		_ = nc.SetDeadline(time.Now().Add(30 * time.Second))
+		_ = nc.SetDeadline(time.Now().Add(brokertest.Patience))
 		rw := bufio.NewReadWriter(bufio.NewReader(nc), bufio.NewWriter(nc))
 		if _, err := rw.ReadString('\n'); err != nil {
 			t.Fatal(err)

@@ -33,7 +33,7 @@ func verb(t *testing.T, socket string, args ...string) (code int, out string) {
 
 func connect(t *testing.T, url string, opts ...nats.Option) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(url, opts...)
+	nc, err := nats.Connect(url, append([]nats.Option{nats.Timeout(brokertest.Patience)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -256,7 +256,7 @@ func runVerb(t *testing.T, control string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(brokertest.Ours(t), args...)
 	cmd.Env = append(os.Environ(), "NATS_BROKER_CONTROL_SOCKET="+control, "NO_COLOR=1")
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
 		t.Errorf("%v: %v", args, err)

@@ -251,7 +251,7 @@ func TestDiskFilledToTheLastByte(t *testing.T) {
 	})
 	nc := connect(t, s.URL())
 	defer nc.Close()
-	js, err := nc.JetStream(nats.MaxWait(time.Second), nats.PublishAsyncMaxPending(64))
+	js, err := nc.JetStream(nats.MaxWait(time.Second), nats.PublishAsyncMaxPending(1000)) // none is held up by those before it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func FuzzSystemRequests(f *testing.F) {
 		for i, m := range marks {
 			sys.Publish(m, "fuzz.mark."+string(rune('0'+i)), nil, []byte(`{"acc":"$SYS"}`))
 		}
-		wait := time.NewTimer(10 * time.Second)
+		wait := time.NewTimer(time.Minute)
 		defer wait.Stop()
 		for marked := 0; marked < 2; { // there are no connections in $SYS to count
 			select {

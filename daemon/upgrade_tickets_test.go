@@ -85,7 +85,12 @@ func TestUpgradeKeepsTickets(t *testing.T) {
 		if _, err := io.WriteString(stays, "PING\r\n"); err != nil {
 			t.Fatal(err)
 		}
-		if line, err := bufio.NewReader(stays).ReadString('\n'); line != "PONG\r\n" {
+		lines := bufio.NewReader(stays)
+		line, err := lines.ReadString('\n')
+		for line == "PING\r\n" { // the broker asks as well, after two seconds
+			line, err = lines.ReadString('\n')
+		}
+		if line != "PONG\r\n" {
 			t.Fatalf("a resumed connection that moved: %q, %v", line, err)
 		}
 		r.comes(true)

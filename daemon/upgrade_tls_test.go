@@ -50,7 +50,7 @@ func TestUpgradeKeepsTLSConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := certtest.SelfSigned(t, "server")
 			monitor := brokertest.FreePort(t)
-			conf := secureConfig(server, server, fmt.Sprintf("handshake_first: %t", first)) + fmt.Sprintf("http: \"127.0.0.1:%d\"\n", monitor)
+			conf := secureConfig(server, server, fmt.Sprintf("handshake_first: %t, timeout: 20", first)) + fmt.Sprintf("http: \"127.0.0.1:%d\"\n", monitor)
 			s, socket := controlled(t, conf)
 			t.Cleanup(func() { verb(t, socket, "stop") })
 			opts := []nats.Option{nats.RootCAs(server.CertFile)}
@@ -63,7 +63,7 @@ func TestUpgradeKeepsTLSConnections(t *testing.T) {
 			}
 			back := make(chan struct{}, 10)
 			old := connect(t, s.URL(), append(opts, nats.Name("old"), nats.Secure(&tls.Config{MaxVersion: tls.VersionTLS12, RootCAs: rootsOf(server)}),
-				nats.ReconnectWait(10*time.Millisecond), nats.ReconnectHandler(func(*nats.Conn) { back <- struct{}{} }))...)
+				nats.ReconnectWait(10*time.Millisecond), nats.MaxReconnects(-1), nats.ReconnectHandler(func(*nats.Conn) { back <- struct{}{} }))...)
 			before := connz(t, monitor)
 			for range 3 {
 				code, out := verb(t, socket, "upgrade")
@@ -107,7 +107,7 @@ func TestUpgradeMapsCertificatesAgain(t *testing.T) {
 	r := rewriting(t, s, socket)
 	monitor := brokertest.FreePort(t)
 	conf := func(users string) string {
-		return secureConfig(server, ca.Pair, "verify_and_map: true") +
+		return secureConfig(server, ca.Pair, "verify_and_map: true, timeout: 20") +
 			fmt.Sprintf("http: \"127.0.0.1:%d\"\nauthorization { users: [ %s ] }\n", monitor, users)
 	}
 	user := func(name string) (nats.Option, nats.Option) {
@@ -164,13 +164,13 @@ func TestUpgradeMapsCertificatesAgain(t *testing.T) {
 // Who does not want keys to be handed over turns it off; clients reconnect.
 func TestUpgradeWithoutTLSHandover(t *testing.T) {
 	server := certtest.SelfSigned(t, "server")
-	s, socket := controlled(t, secureConfig(server, server, ""))
+	s, socket := controlled(t, secureConfig(server, server, "timeout: 20"))
 	r := rewriting(t, s, socket)
 	t.Cleanup(func() { verb(t, socket, "stop") })
 	back := make(chan struct{}, 10)
-	nc := connect(t, s.URL(), nats.RootCAs(server.CertFile), nats.ReconnectWait(10*time.Millisecond),
+	nc := connect(t, s.URL(), nats.RootCAs(server.CertFile), nats.ReconnectWait(10*time.Millisecond), nats.MaxReconnects(-1),
 		nats.ReconnectHandler(func(*nats.Conn) { back <- struct{}{} }))
-	r.set(secureConfig(server, server, "") + "tls_handover: false\n")
+	r.set(secureConfig(server, server, "timeout: 20") + "tls_handover: false\n")
 	if code, out := verb(t, socket, "reload"); code != 0 {
 		t.Fatalf("reload exits %d: %s", code, out)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
 // The makings of a cluster of three: who is the seed and who joins.
@@ -111,7 +113,7 @@ func plainMessages(t *testing.T, nodes []*node) {
 	for i, s := range states {
 		select {
 		case <-s.all:
-		case <-time.After(20 * time.Second):
+		case <-time.After(brokertest.Patience):
 			s.mu.Lock()
 			t.Errorf("node %d has received %d of %d", i, s.n, want)
 			s.mu.Unlock()
@@ -156,7 +158,7 @@ func queueMessages(t *testing.T, nodes []*node) {
 		nc := n.client(t)
 		for k := range 60 {
 			subject := fmt.Sprintf("work.%d.%d", i, k)
-			m, err := nc.Request(subject, []byte(subject), 10*time.Second)
+			m, err := nc.Request(subject, []byte(subject), brokertest.Patience)
 			if err != nil || string(m.Data) != subject {
 				t.Fatalf("request %s from node %d: %v", subject, i, err)
 			}

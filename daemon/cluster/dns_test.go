@@ -6,10 +6,13 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 )
 
 // manyHomes returns a port that is free at several addresses of this host.
@@ -17,10 +20,8 @@ func manyHomes(t *testing.T, n int) (port string, addrs []string) {
 	t.Helper()
 	for range 100 {
 		var open []net.Listener
-		l := must2(net.Listen("tcp", "127.0.0.1:0"))(t)
-		_, port, _ = net.SplitHostPort(l.Addr().String())
-		open, addrs = append(open, l), []string{"127.0.0.1"}
-		for i := 2; i <= n; i++ {
+		port, addrs = strconv.Itoa(brokertest.FreePort(t)), nil
+		for i := 1; i <= n; i++ {
 			addr := fmt.Sprintf("127.0.0.%d", i)
 			l, err := net.Listen("tcp", net.JoinHostPort(addr, port))
 			if err != nil {
@@ -124,9 +125,7 @@ func TestOneAddressForAll(t *testing.T) {
 
 // A password that changes while its server is being dialled is the one that is presented.
 func TestPasswordOfRouteChangesWhileDialled(t *testing.T) {
-	l := must2(net.Listen("tcp", "127.0.0.1:0"))(t)
-	addr := l.Addr().String()
-	l.Close() // nobody is there yet
+	addr := fmt.Sprintf("127.0.0.1:%d", brokertest.FreePort(t)) // nobody is there yet
 	with := func(password string) func(*Options) {
 		return func(o *Options) {
 			o.Routes = []*url.URL{{Scheme: "nats", Host: addr, User: url.UserPassword("r", password)}}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/nats-broker/nats-broker/daemon/broker"
+	"github.com/nats-broker/nats-broker/daemon/internal/brokertest"
 	"github.com/nats-broker/nats-broker/daemon/logging"
 )
 
@@ -124,14 +125,14 @@ func TestRequestsArePrivateAcrossServers(t *testing.T) {
 				if err := i.PublishRequest("svc", "in.box", data); err != nil {
 					t.Fatal(err)
 				}
-				m, err := served.NextMsg(10 * time.Second)
+				m, err := served.NextMsg(brokertest.Patience)
 				if err != nil || string(m.Data) != string(data) {
 					t.Fatalf("request %d: %v, %v", k, m, err)
 				}
 				if err := m.Respond(data); err != nil {
 					t.Fatal(err)
 				}
-				if m, err = answers.NextMsg(10 * time.Second); err != nil || string(m.Data) != string(data) {
+				if m, err = answers.NextMsg(brokertest.Patience); err != nil || string(m.Data) != string(data) {
 					t.Fatalf("answer %d: %v, %v", k, m, err)
 				}
 			}
@@ -216,7 +217,7 @@ func TestWhoServesIsToldApart(t *testing.T) {
 			}
 			acrossAccounts(t, []*node{a, b})
 			for range 2 {
-				if m, err := i.Request("svc", nil, 10*time.Second); err != nats.ErrNoResponders {
+				if m, err := i.Request("svc", nil, brokertest.Patience); err != nats.ErrNoResponders {
 					t.Fatalf("with nobody but an importer: %v, %v", m, err)
 				}
 				sub := must2(x.QueueSubscribe("svc", queue, func(m *nats.Msg) { _ = m.Respond([]byte("here")) }))(t)
@@ -225,7 +226,7 @@ func TestWhoServesIsToldApart(t *testing.T) {
 				}
 				acrossAccounts(t, []*node{a, b})
 				for range 10 {
-					if m, err := i.Request("svc", nil, 10*time.Second); err != nil || string(m.Data) != "here" {
+					if m, err := i.Request("svc", nil, brokertest.Patience); err != nil || string(m.Data) != "here" {
 						t.Fatalf("with the service: %v, %v", m, err)
 					}
 				}

@@ -29,11 +29,13 @@ func TestTroubles(t *testing.T) {
 			p := dialled(t, n, &text)
 			p.hear(1)
 			p.say(connectLine(""), infoLine(`,"route_pool_size":3,"route_pool_idx":2,"compression":"off"`), "RS+ $G big")
-			p.sync()
+			if c.send { // who says nothing may be closed before it is answered
+				p.sync()
+			}
 			nc := n.client(t)
 			piece, sent := make([]byte, 256<<10), 0
 			eventually(t, "the end of the route", func() bool {
-				if servers, _ := n.hub.Peers(); servers == 0 {
+				if servers, _ := n.hub.Peers(); servers == 0 && n.hub.SlowRoutes()+n.hub.StaleRoutes() > 0 {
 					return true
 				}
 				if c.send && sent < 256 { // 64 MiB are more than any socket holds

@@ -320,10 +320,12 @@ func TestInactiveConsumerGoes(t *testing.T) {
 	n := newNode(t)
 	s := n.stream(jetstream.MemoryStorage, 0)
 	gone := ok(n.nc.SubscribeSync("$JS.EVENT.ADVISORY.CONSUMER.DELETED.S.*"))
-	ok(s.CreateConsumer(n.ctx, jetstream.ConsumerConfig{Name: "kept", InactiveThreshold: 50 * time.Millisecond}))
+	kept := ok(s.CreateConsumer(n.ctx, jetstream.ConsumerConfig{Name: "kept", InactiveThreshold: time.Hour}))
 	if err := n.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.S.kept", ok(n.nc.SubscribeSync("inbox")).Subject, nil); err != nil {
 		t.Fatal(err)
 	}
+	n.await("nobody waits", func() bool { return ok(kept.Info(n.ctx)).NumWaiting == 1 })
+	ok(s.UpdateConsumer(n.ctx, jetstream.ConsumerConfig{Name: "kept", InactiveThreshold: 50 * time.Millisecond}))
 	ok(s.CreateConsumer(n.ctx, jetstream.ConsumerConfig{Name: "idle", InactiveThreshold: 50 * time.Millisecond}))
 	m := ok(gone.NextMsg(patience))
 	var e consumerEvent
@@ -339,7 +341,7 @@ func TestDeadLetterAndTerm(t *testing.T) {
 	n := newNode(t)
 	s := n.stream(jetstream.MemoryStorage, 2)
 	events := ok(n.nc.SubscribeSync("$JS.EVENT.ADVISORY.CONSUMER.*.S.c"))
-	c := ok(s.CreateConsumer(n.ctx, jetstream.ConsumerConfig{Durable: "c", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: 1, AckWait: 20 * time.Millisecond}))
+	c := ok(s.CreateConsumer(n.ctx, jetstream.ConsumerConfig{Durable: "c", AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: 1, AckWait: 2 * time.Second}))
 	batch := ok(c.Fetch(2))
 	for m := range batch.Messages() {
 		if string(m.Data()) == "1" {
