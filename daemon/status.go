@@ -230,7 +230,9 @@ func (d *Daemon) healthTarget(lasts time.Duration) control.Response {
 		return control.Response{Error: "the broker is " + d.inState()}
 	}
 	if t := d.broker.Options().TLS; t != nil {
-		h.TLS, h.First = true, t.Options().First
+		// Where INFO comes if the handshake does not in time, who wants to begin with it may be late.
+		o := t.Options()
+		h.TLS, h.First = true, o.First && o.FirstFallback == 0
 	}
 	if d.gate.Requires().Auth {
 		ticket := d.gate.tickets.issue(lasts)

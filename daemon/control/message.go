@@ -189,7 +189,7 @@ type Limits struct {
 type Health struct {
 	Addrs []string `json:"addrs"` // host:port or unix path of each client listener, dialable from this host
 	TLS   bool     `json:"tls,omitempty"`
-	First bool     `json:"tls_first,omitempty"` // the handshake comes before INFO
+	First bool     `json:"tls_first,omitempty"` // the handshake comes before INFO, however late it is
 	// User and Token are good for one connection within a few seconds, limited
 	// to Subject; empty when clients need no credentials.
 	User    string `json:"user,omitempty"`

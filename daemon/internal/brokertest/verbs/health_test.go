@@ -50,6 +50,7 @@ func TestHealthThroughTLS(t *testing.T) {
 		{"server's certificate", "tls { " + pair + " }", nil, 0, "healthy"},
 		{"handshake first", "tls { " + pair + ", handshake_first: true }", nil, 0, "healthy"},
 		{"first or after a while", "tls { " + pair + ", handshake_first: 100ms }", nil, 0, "healthy"},
+		{"first, or soon not", "tls { " + pair + ", handshake_first: 1ms }", nil, 0, "healthy"}, // sooner than anybody begins
 		{"certificate wanted", "tls { " + pair + ", verify: true }", nil, 1, "give one with --tlscert and --tlskey"},
 		{"certificate shown", "tls { " + pair + ", verify: true }", show, 0, "healthy"},
 		{"certificate and user", "tls { " + pair + ", verify: true }\nauthorization { user: u, password: p }", show, 0, "healthy"},
@@ -62,7 +63,7 @@ func TestHealthThroughTLS(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			socket := filepath.Join(t.TempDir(), "control.sock")
 			s := brokertest.Start(t, brokertest.Options{Config: fmt.Sprintf("control_socket: %q\n%s\n", socket, c.config)})
-			args := []string{"health", "--socket", socket}
+			args := []string{"health", "--timeout", "1m", "--socket", socket}
 			for _, a := range c.args {
 				args = append(args, strings.ReplaceAll(a, "%ADDR%", s.Addr()))
 			}
@@ -86,7 +87,7 @@ func TestHealthOfCertificates(t *testing.T) {
 	}{
 		{"0", "0", 0, "OK"}, {"100000", "0", 1, "WARNING"}, {"100000", "100000", 2, "CRITICAL"},
 	} {
-		code, out := verb(t, "health", "--socket", socket, "--check", "certificates", "--cert-warn", c.warn, "--cert-critical", c.critical)
+		code, out := verb(t, "health", "--timeout", "1m", "--socket", socket, "--check", "certificates", "--cert-warn", c.warn, "--cert-critical", c.critical)
 		if code != c.code || !strings.Contains(out, "certificates  "+c.says) || !strings.Contains(out, "(client) ends on ") {
 			t.Errorf("%+v: exit %d\n%s", c, code, out)
 		}
