@@ -49,7 +49,15 @@ func ValidStrict(s string, checkRunes bool) bool {
 // ends lines. Whatever becomes a part of a line and did not come as a word of one, be it a subject, the name of an
 // account or of a queue group, is held to it.
 func FitsLine[S Text](s S) bool {
-	for i := 0; i < len(s); i++ {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		v := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		if (v-0x2121212121212121)&^v&0x8080808080808080 != 0 { // one of them is at most a space
+			break
+		}
+	}
+	for ; i < len(s); i++ {
 		if c := s[i]; c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
 			return false
 		}
