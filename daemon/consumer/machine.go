@@ -170,11 +170,11 @@ func (m *Machine) reserve() {
 	}
 }
 
-// truncated follows the stream's first sequence: what went with it is not pending any more.
-func (m *Machine) truncated() {
-	first, _ := m.world.Bounds()
+// truncated follows the stream's first sequence: what went with it is not pending any more. It returns the last one.
+func (m *Machine) truncated() (last uint64) {
+	first, last := m.world.Bounds()
 	if first <= 1 {
-		return
+		return last
 	}
 	if d, ok := m.pending.first(); ok && d.seq < first {
 		m.dropBelow(first)
@@ -187,12 +187,13 @@ func (m *Machine) truncated() {
 	for len(m.listed) > 0 && m.listed[0] < first {
 		m.listed = m.listed[1:]
 	}
+	return last
 }
 
 // NumPending is how many messages match and were not delivered yet.
 func (m *Machine) NumPending() uint64 {
-	m.truncated()
-	n := m.matches.count(m) + uint64(len(m.listed))
+	last := m.truncated()
+	n := m.matches.count(m, last) + uint64(len(m.listed))
 	return n - min(n, uint64(len(m.ahead)))
 }
 
@@ -245,8 +246,7 @@ func (c *counter) removed(seq, n uint64) {
 	c.spans = slices.Delete(c.spans, 0, old)
 }
 
-func (c *counter) count(m *Machine) uint64 {
-	_, last := m.world.Bounds()
+func (c *counter) count(m *Machine, last uint64) uint64 {
 	switch {
 	case !c.known || last > c.upTo && len(c.spans) >= mostSpans:
 		c.n, c.spans = 0, c.spans[:0]

@@ -27,7 +27,7 @@ const (
 // Next returns the message to be delivered next, if there is one and somebody to take it.
 func (m *Machine) Next(now int64) (Want, bool) {
 	m.now = now
-	m.truncated()
+	last := m.truncated()
 	m.expire(now)
 	m.stalled = false
 	if m.paused(now) || !m.taker.ready(now) || m.held.until > now {
@@ -40,7 +40,7 @@ func (m *Machine) Next(now int64) (Want, bool) {
 		m.stalled = true
 		return Want{}, m.idle(now)
 	}
-	if seq, ok := m.nextNew(); ok {
+	if seq, ok := m.nextNew(last); ok {
 		return Want{seq, 1}, true
 	}
 	return Want{}, m.idle(now)
@@ -87,11 +87,11 @@ func (m *Machine) nextAgain() (Want, bool) {
 	}
 }
 
-func (m *Machine) nextNew() (uint64, bool) {
+// nextNew returns the next message that was not delivered yet, of those through last.
+func (m *Machine) nextNew(last uint64) (uint64, bool) {
 	if len(m.listed) > 0 {
 		return m.listed[0], true
 	}
-	_, last := m.world.Bounds()
 	for m.next <= last {
 		seq, ok := m.world.Next(m.next, m.filter)
 		if !ok || seq > last {

@@ -178,7 +178,7 @@ func (s *Stream) inheritConsumer(l *carriedConsumer) error {
 		return err
 	}
 	c = s.newConsumer(l.name, cfg, time.Unix(0, l.created).UTC())
-	c.m = consumer.Reopen(machineOf(s, l.name, cfg), world{s}, s.now())
+	c.m = consumer.Reopen(machineOf(s, l.name, cfg), s.world(), s.now())
 	if err := c.m.Restore(l.state); err != nil {
 		return err
 	}

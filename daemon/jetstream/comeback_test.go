@@ -161,7 +161,7 @@ func TestConsumersOfAnAbsentAccountAreKept(t *testing.T) {
 	for _, k := range n.server.files.logs {
 		states := ok(n.server.files.readStates(k))
 		for _, x := range states {
-			m := consumer.Reopen(consumer.Config{Ack: consumer.AckExplicit}, unusedWorld{world{&Stream{log: k.log}}}, 1)
+			m := consumer.Reopen(consumer.Config{Ack: consumer.AckExplicit}, unusedWorld{world{s: &Stream{log: k.log}}}, 1)
 			if err := m.Restore(x.state); err != nil || m.Info(1).Floor.Stream != 3 {
 				t.Errorf("kept is %+v, %v", m.Info(1), err)
 			}

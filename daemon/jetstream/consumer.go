@@ -103,11 +103,16 @@ var starts = [...]consumer.Start{
 }
 
 // world is what the machine asks about the stream. The stream's reading is held when it is asked.
-type world struct{ s *Stream }
+type world struct {
+	s     *Stream
+	heard *broker.Listeners // what was found out about who listens
+}
+
+// world is the one of a consumer, which belongs to whoever holds its mu.
+func (s *Stream) world() world { return world{s, new(broker.Listeners)} }
 
 func (w world) Bounds() (first, last uint64) {
-	st := w.s.log.State()
-	return st.First, st.Last
+	return w.s.log.Bounds()
 }
 
 func (w world) Next(from uint64, f *subjects.Filter) (uint64, bool) { return w.s.log.Next(from, f) }
@@ -132,9 +137,11 @@ func (w world) LastPerSubject(f *subjects.Filter) ([]uint64, error) {
 	return seqs, err
 }
 
-func (w world) Interested(subject string) bool { return w.s.acc.broker.Interested(subject) }
+func (w world) Interested(subject string) bool { return w.heard.Interested(w.s.acc.broker, subject) }
 
-func (w world) Bound(subject, group string) bool { return w.s.acc.broker.Named(subject, group) }
+func (w world) Bound(subject, group string) bool {
+	return w.heard.Named(w.s.acc.broker, subject, group)
+}
 
 func (w world) NewID() string { return randomID() }
 

@@ -33,7 +33,7 @@ func (n *node) trap(name string, from uint64) *Consumer {
 	defer c.mu.Unlock()
 	c.writeChanges(nil)
 	state := c.m.State()
-	w := &trapped{world: world{c.s}}
+	w := &trapped{world: c.s.world()}
 	w.from.Store(from)
 	c.m = consumer.Reopen(machineOf(c.s, c.name, c.config.Load()), w, c.s.now())
 	if err := c.m.Restore(state); err != nil {
@@ -85,7 +85,7 @@ func TestABrokenConsumerCostsOnlyItself(t *testing.T) {
 	}
 	n.server.Checkpoint()
 	x := ok(n.server.files.readStates(broken.s.kept))[broken.id]
-	if m := consumer.Reopen(machineFor(broken.config.Load()), world{broken.s}, 1); m.Restore(x.state) != nil || m.Info(1).Delivered.Stream < 15 {
+	if m := consumer.Reopen(machineFor(broken.config.Load()), broken.s.world(), 1); m.Restore(x.state) != nil || m.Info(1).Delivered.Stream < 15 {
 		t.Errorf("kept is %q", x.state)
 	}
 

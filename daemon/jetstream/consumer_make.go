@@ -174,7 +174,7 @@ func overlap(a, b []string) bool {
 // makeConsumer makes a new consumer of the stream. It delivers nothing before it is opened.
 func (s *Stream) makeConsumer(name string, cfg *api.ConsumerConfig) (*Consumer, error) {
 	c := s.newConsumer(name, cfg, time.Now().UTC())
-	s.look(func() { c.m = consumer.New(machineOf(s, name, cfg), world{s}, s.now()) })
+	s.look(func() { c.m = consumer.New(machineOf(s, name, cfg), s.world(), s.now()) })
 	if err := c.m.Trouble(); err != nil {
 		return nil, err
 	}

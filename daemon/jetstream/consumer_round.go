@@ -260,7 +260,7 @@ func (c *Consumer) waitForMore(now int64) {
 		return
 	}
 	c.s.consumers.starve(c)
-	if _, last := (world{c.s}).Bounds(); last > why.After { // one came meanwhile, and nobody was told
+	if _, last := c.s.log.Bounds(); last > why.After { // one came meanwhile, and nobody was told
 		c.wake()
 	}
 }

@@ -184,7 +184,7 @@ func (s *Stream) restoreConsumers(f *files) error {
 		c.id = en.ID
 		if err := c.restore(x, f.clean || x.left); err != nil {
 			s.acc.srv.log.Error("JetStream consumer '" + c.title() + "' begins anew: " + err.Error())
-			c.m = consumer.New(machineOf(s, c.name, cfg), world{s}, s.now())
+			c.m = consumer.New(machineOf(s, c.name, cfg), s.world(), s.now())
 		}
 		if err := c.m.Trouble(); err != nil {
 			return fmt.Errorf("consumer %q: %w", c.name, err)
@@ -199,7 +199,7 @@ func (s *Stream) restoreConsumers(f *files) error {
 // restore makes the machine as it was kept. One of which nothing was kept begins as it was asked to.
 func (c *Consumer) restore(x *keptConsumers, clean bool) (err error) {
 	c.numbered = max(x.states[c.id].number, x.number[c.id])
-	c.m, err = x.machine(c.id, machineOf(c.s, c.name, c.config.Load()), world{c.s}, clean, c.s.now())
+	c.m, err = x.machine(c.id, machineOf(c.s, c.name, c.config.Load()), c.s.world(), clean, c.s.now())
 	return err
 }
 
@@ -240,7 +240,7 @@ func (f *files) saveUnused(k *kept) error {
 		return nil
 	}
 	k.keepSchedules()
-	w := unusedWorld{world{&Stream{log: k.log}}}
+	w := unusedWorld{world{s: &Stream{log: k.log}}}
 	there := map[uint64]bool{leavingID: true, sourcesID: true, schedulesID: true}
 	for _, e := range f.catalogue.List(store.Consumer, consumersOf(k.id)) {
 		var en consumerEntry

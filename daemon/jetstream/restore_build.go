@@ -324,7 +324,7 @@ func (b *rebuilt) open(created time.Time) (*Stream, error) {
 // bring makes a consumer that came with the stream and is kept in memory. It delivers nothing before it is opened.
 func (s *Stream) bring(x *rebuiltConsumer, created time.Time) (*Consumer, error) {
 	c := s.newConsumer(x.name, x.config, created)
-	c.m = consumer.Reopen(machineOf(s, x.name, x.config), world{s}, s.now())
+	c.m = consumer.Reopen(machineOf(s, x.name, x.config), s.world(), s.now())
 	if err := c.m.Restore(x.state); err != nil {
 		return nil, err
 	}

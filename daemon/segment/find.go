@@ -527,6 +527,17 @@ func (l *Log) State() stream.State {
 	return s
 }
 
+// Bounds implements [stream.Log].
+func (l *Log) Bounds() (first, last uint64) {
+	l.mu.RLock()
+	if l.told {
+		first = l.first
+	}
+	last = l.last
+	l.mu.RUnlock()
+	return first, last
+}
+
 // timeOf returns the time of a message that is there; 0 if it cannot be read.
 func (l *Log) timeOf(seq uint64) (t int64) {
 	_ = again(func() error {

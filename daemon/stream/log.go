@@ -88,6 +88,8 @@ type Log interface {
 	Pass(last uint64, at int64) error
 
 	State() State
+	// Bounds returns First and Last of State, for those who ask for each message.
+	Bounds() (first, last uint64)
 	// Size is what a message counts for in bytes.
 	Size(subject, header, payload int) uint64
 

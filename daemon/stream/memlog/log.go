@@ -85,6 +85,14 @@ func (l *Log) State() stream.State {
 	return st
 }
 
+// Bounds returns the first and the last sequence of what State returns.
+func (l *Log) Bounds() (first, last uint64) {
+	l.mu.RLock()
+	first, last = l.state.First, l.state.Last
+	l.mu.RUnlock()
+	return first, last
+}
+
 // Lost is empty.
 func (l *Log) Lost() []stream.Range { return nil }
 
