@@ -54,6 +54,18 @@ func Merge[C Cursor](cursors []C, fn func(name []byte, at []int) bool) error {
 	at := make([]int, 0, len(cursors))
 	for len(heap) > 0 {
 		name = append(name[:0], cursors[heap[0]].Name()...)
+		if alone(cursors, heap, name) { // it moves on where it stands, mostly to stay there
+			if !fn(name, append(at[:0], heap[0])) {
+				return err
+			}
+			if !next(heap[0]) {
+				last := len(heap) - 1
+				heap[0] = heap[last]
+				heap = heap[:last]
+			}
+			down(0)
+			continue
+		}
 		at = at[:0]
 		// The cursors stay where they are until fn has seen them: they leave the heap first.
 		for len(heap) > 0 && string(cursors[heap[0]].Name()) == string(name) {
@@ -81,4 +93,14 @@ func Merge[C Cursor](cursors []C, fn func(name []byte, at []int) bool) error {
 		}
 	}
 	return err
+}
+
+// alone reports whether only the cursor on top of a heap stands at a name: whatever else does is right below it.
+func alone[C Cursor](cursors []C, heap []int, name []byte) bool {
+	for i := 1; i < min(len(heap), 3); i++ {
+		if string(cursors[heap[i]].Name()) == string(name) {
+			return false
+		}
+	}
+	return true
 }
