@@ -53,6 +53,7 @@ type Machine struct {
 	notices  []Notice
 	changes  []byte
 	text     []byte // of reply subjects
+	numbers  struct{ seq, num, stored, pending decimal }
 }
 
 // New returns a machine that begins where its configuration says. Like all changes, where it

@@ -63,10 +63,14 @@ func (m *Machine) say(s Status) { m.statuses = append(m.statuses, s) }
 func (m *Machine) reply(w Want, num uint64, stored int64, pending uint64) []byte {
 	b := append(m.text[:0], m.cfg.AckPrefix...)
 	b = append(strconv.AppendInt(b, int64(w.Times), 10), '.')
-	b = append(strconv.AppendUint(b, w.Seq, 10), '.')
-	b = append(strconv.AppendUint(b, num, 10), '.')
-	b = append(strconv.AppendInt(b, stored, 10), '.')
-	b = strconv.AppendUint(b, pending, 10)
+	b = append(append(b, m.numbers.seq.text(w.Seq)...), '.')
+	b = append(append(b, m.numbers.num.text(num)...), '.')
+	if stored >= 0 {
+		b = append(b, m.numbers.stored.text(uint64(stored))...)
+	} else {
+		b = strconv.AppendInt(b, stored, 10)
+	}
+	b = append(append(b, '.'), m.numbers.pending.text(pending)...)
 	m.text = b
 	return b
 }
