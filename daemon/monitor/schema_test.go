@@ -88,6 +88,7 @@ func (w *watched) load() {
 	must(err)
 	must(gone.Flush())
 	gone.Close()
+	w.await("/connz?state=closed", func(m map[string]any) bool { return m["total"] == 1.0 })
 
 	sub := connect("subscriber")
 	all, err := sub.SubscribeSync("orders.>")
