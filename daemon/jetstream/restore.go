@@ -211,7 +211,6 @@ func (x *delivery) Read(b []byte) (int, error) {
 
 // run reads the archive, makes the stream, and answers.
 func (x *delivery) run() {
-	defer x.sub.Unsubscribe()
 	a := x.a
 	info, err := x.build()
 	if err == nil {
@@ -223,6 +222,7 @@ func (x *delivery) run() {
 			err = nil
 		}
 	}
+	x.sub.Unsubscribe() // before anybody hears of the end: who sends more then finds nobody
 	end := time.Now().UTC()
 	name := x.config.Name
 	if to := advisories + "STREAM.RESTORE_COMPLETE." + name; a.broker.Interested(to) {

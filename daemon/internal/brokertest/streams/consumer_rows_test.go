@@ -93,7 +93,7 @@ var ackBodies = []string{``, `+ACK`, `+OK`, `-NAK`, `-NAK {"delay":3600000000000
 var ackers = []string{`"ack_policy":"explicit"`, `"ack_policy":"all"`, `"ack_policy":"none"`, `"ack_policy":"explicit","sample_freq":"100","max_deliver":2`, `"ack_policy":"explicit","filter_subject":"%s.b"`}
 
 // pushers are consumers that deliver by themselves.
-var pushers = []string{`"ack_policy":"explicit"`, `"ack_policy":"all"`, `"ack_policy":"none","idle_heartbeat":5000000000,"flow_control":true`, `"ack_policy":"explicit","deliver_group":"g","max_ack_pending":2`}
+var pushers = []string{`"ack_policy":"explicit"`, `"ack_policy":"all"`, `"ack_policy":"none","idle_heartbeat":60000000000,"flow_control":true`, `"ack_policy":"explicit","deliver_group":"g","max_ack_pending":2`}
 
 // groups are consumers of priority groups, and groupBodies what they are asked; %pin is who is pinned.
 var (

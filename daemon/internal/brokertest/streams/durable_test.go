@@ -52,7 +52,10 @@ func TestKilledUnderLoad(t *testing.T) {
 			})
 		}
 		before := count(&mu, acked)
-		for count(&mu, acked) < before+300 {
+		for end := time.Now().Add(brokertest.Patience); count(&mu, acked) < before+300; {
+			if t.Failed() || time.Now().After(end) {
+				t.Fatalf("%d messages were acknowledged", count(&mu, acked)-before)
+			}
 			time.Sleep(time.Millisecond) // until enough has happened to be killed in
 		}
 		s.Kill()

@@ -17,6 +17,7 @@ import (
 //	join NAME SUBJECT [Q]   NAME listens on a subject, in a queue group
 //	leave NAME              NAME does not listen any more
 //	take NAME N             the next N messages of NAME
+//	none NAME               nothing comes to NAME: for longer than a hark waits
 //	hark NAME               what comes to NAME until nothing does for a while
 //	all NAME                what has come to NAME
 //	fast SUBJECT REPLY [BODY]  a message with a reply subject of its own
@@ -29,8 +30,9 @@ import (
 //	unlike NAME             a field that differs, for a reason that the manual gives, is not compared
 type listening struct {
 	ears    map[string]*nats.Subscription
-	replies map[string]string // of the last delivery, by stream sequence
-	last    map[string]string // reply subject of the last message, by who heard it
+	asked   []*nats.Subscription // for answers
+	replies map[string]string    // of the last delivery, by stream sequence
+	last    map[string]string    // reply subject of the last message, by who heard it
 	pin     string
 	stream  string
 	unlike  []string
@@ -38,8 +40,11 @@ type listening struct {
 }
 
 func (l *listening) end() {
-	for _, s := range l.ears {
+	for _, s := range l.asked {
 		_ = s.Unsubscribe() // the connection may be gone
+	}
+	for _, s := range l.ears {
+		_ = s.Unsubscribe()
 	}
 }
 
@@ -64,8 +69,12 @@ func (p *peer) hearing(verb, rest string) bool {
 		p.must(err)
 		p.sorted(name, func() bool {
 			n--
-			return n >= 0 && (p.next(name, 20*p.quiet) || p.say("  nothing"))
+			return n >= 0 && (p.next(name, p.wait) || p.say("  nothing"))
 		})
+	case "none":
+		if !p.next(name, 20*p.quiet) {
+			p.say("  nothing")
+		}
 	case "hark":
 		p.sorted(name, func() bool { return p.next(name, p.quiet) })
 	case "all":
@@ -81,12 +90,11 @@ func (p *peer) hearing(verb, rest string) bool {
 			p.must(p.nc.PublishRequest("a.x", fmt.Sprintf("none.b%d.10.ok.1.0.$FI", i), []byte("x")))
 		}
 	case "ack":
-		r, err := p.nc.Request(p.listen.replies[name], []byte(body), p.quiet)
-		if err != nil {
-			p.say("  %v", err)
-			break
+		if to := p.listen.replies[name]; to == "" {
+			p.say("  nothing to answer")
+		} else {
+			p.ask(&nats.Msg{Subject: to, Data: []byte(body)}, p.wait)
 		}
-		p.show(r)
 	case "say":
 		p.must(p.nc.Publish(p.listen.replies[name], []byte(body)))
 		p.must(p.nc.Flush())
@@ -146,6 +154,9 @@ func (p *peer) pull(name, body string) {
 func (p *peer) next(name string, wait time.Duration) bool {
 	sub := p.listen.ears[name]
 	m, err := sub.NextMsg(wait)
+	for err == nil && p.late(m) {
+		m, err = sub.NextMsg(wait)
+	}
 	if err != nil {
 		return false
 	}

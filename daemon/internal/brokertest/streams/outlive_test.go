@@ -106,7 +106,7 @@ func TestConsumersOutlive(t *testing.T) {
 func (x *told) play(tk talk) {
 	for _, quiet := range quiets {
 		n := int(talks.Add(1))
-		steps := expand(x.theirs.t, tk, n, x.storage)
+		steps := expand(x.theirs.t, tk, n, x.storage, slower(quiet))
 		var both sync.WaitGroup
 		for i, p := range []*peer{x.theirs, x.ours} {
 			both.Go(func() {
@@ -114,7 +114,7 @@ func (x *told) play(tk talk) {
 					_, err := p.nc.Request("$JS.API.STREAM.DELETE."+name, nil, patience)
 					p.must(err)
 				}
-				p.quiet, p.consumers = quiet, true
+				p.hurry(quiet)
 				p.play(talk{name: tk.name, steps: steps}, x.storage, n)
 				x.end[i] = p.holdings()
 			})

@@ -74,13 +74,15 @@ type peer struct {
 	seen map[int]bool // error codes
 
 	quiet  time.Duration // how long nothing comes where nothing more is waited for
+	wait   time.Duration // how long is waited for what is to come
+	slower int           // how many times as long as it says a talk lets time pass
 	listen listening
 
 	consumers bool // those of streams are shown in the end
 }
 
 func newPeer(t testing.TB, srv *brokertest.Server, o ...nats.Option) *peer {
-	p := &peer{t: t, name: srv.Name(), srv: srv, seen: map[int]bool{}, quiet: 150 * time.Millisecond}
+	p := &peer{t: t, name: srv.Name(), srv: srv, seen: map[int]bool{}, quiet: 150 * time.Millisecond, wait: patience, slower: 1}
 	p.connect(o...)
 	return p
 }
@@ -139,11 +141,7 @@ func (p *peer) play(tk talk, storage string, number int) string {
 			p.must(p.nc.PublishMsg(m))
 			p.must(p.nc.Flush())
 		case "silent":
-			if r, err := p.nc.RequestMsg(m, p.quiet); err == nil {
-				p.show(r)
-			} else {
-				p.say("  %v", err)
-			}
+			p.ask(m, p.quiet)
 		case "hear":
 			sub, err := p.nc.SubscribeSync(subj)
 			p.must(err)
@@ -157,12 +155,12 @@ func (p *peer) play(tk talk, storage string, number int) string {
 		case "until", "await":
 			text := subj
 			subj, body, _ := strings.Cut(body, " ")
-			p.until(text, &nats.Msg{Subject: subj, Data: []byte(body)}, verb == "until")
+			p.until(text, &nats.Msg{Subject: subj, Data: []byte(body), Header: head}, verb == "until")
 		case "wait":
 			var ms int
 			_, err := fmt.Sscan(rest, &ms)
 			p.must(err)
-			time.Sleep(time.Duration(ms) * time.Millisecond) // what is waited for is that time passes
+			time.Sleep(time.Duration(ms*p.slower) * time.Millisecond) // what is waited for is that time passes
 		case "fill":
 			p.fill(subj, body)
 		default:
@@ -210,6 +208,27 @@ func inBoth(theirs, ours *peer, do func(p *peer) string) (said [2]string) {
 		ours.t.FailNow()
 	}
 	return said
+}
+
+// ask sends a request that may have no answer, and shows what comes for a while behind the answer to a PING: that nobody listens is
+// said before that, however slow the broker is. It has an inbox of its own: an answer that is a delivery has another subject, and
+// nats.go knows whose it is only while nothing else is asked, or was asked in vain.
+func (p *peer) ask(m *nats.Msg, wait time.Duration) {
+	m.Reply = nats.NewInbox()
+	sub, err := p.nc.SubscribeSync(m.Reply)
+	p.must(err)
+	p.must(p.nc.PublishMsg(m))
+	p.must(p.nc.Flush())
+	p.listen.asked = append(p.listen.asked, sub) // a consumer may take it for a request for messages, which ends with the interest
+	r, err := sub.NextMsg(wait)
+	switch {
+	case err != nil:
+		p.say("  %v", err)
+	case len(r.Data) == 0 && r.Header.Get("Status") == "503":
+		p.say("  %v", nats.ErrNoResponders)
+	default:
+		p.show(r)
+	}
 }
 
 func (p *peer) request(m *nats.Msg) {
@@ -286,7 +305,7 @@ func (p *peer) late(m *nats.Msg) bool {
 }
 
 func (p *peer) until(text string, m *nats.Msg, show bool) {
-	for end := time.Now().Add(40 * p.quiet); ; time.Sleep(20 * time.Millisecond) { // there is no event to wait for
+	for end := time.Now().Add(2 * p.wait); ; time.Sleep(20 * time.Millisecond) { // there is no event to wait for
 		r, err := p.nc.RequestMsg(m, patience)
 		p.must(err)
 		if strings.Contains(p.mask(string(r.Data)), text) {
