@@ -88,7 +88,7 @@ func newPeer(t testing.TB, srv *brokertest.Server, o ...nats.Option) *peer {
 }
 
 func (p *peer) connect(o ...nats.Option) {
-	nc, err := nats.Connect(p.srv.URL(), append(o, nats.Name("talker"), nats.MaxReconnects(0))...)
+	nc, err := nats.Connect(p.srv.URL(), append(o, nats.Name("talker"), nats.MaxReconnects(0), nats.Timeout(brokertest.Patience))...)
 	p.check("connect", err)
 	p.nc = nc
 	p.t.Cleanup(nc.Close)
