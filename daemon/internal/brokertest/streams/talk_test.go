@@ -451,7 +451,7 @@ func (p *peer) holdings() string {
 	for _, name := range p.streams() {
 		r, err := p.nc.Request("$JS.API.STREAM.INFO."+name, []byte(`{"deleted_details":true,"subjects_filter":">"}`), patience)
 		p.must(err)
-		p.say("%s", p.mask(string(r.Data)))
+		p.say("%s", strings.ReplaceAll(p.mask(string(r.Data)), `"active":-1`, `"active":<n>`)) // talks that end here may be ahead of mirrors
 		var i struct {
 			State struct {
 				First uint64 `json:"first_seq"`
