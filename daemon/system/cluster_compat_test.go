@@ -189,18 +189,22 @@ accounts {
 	}
 }
 
-// join connects a user of A, who goes to no other server.
+// join connects a user of A, who goes to no other server. The reason may be lost where a connection is closed: then it is tried
+// again.
 func (n *node) join() (nc *nats.Conn, full bool) {
 	n.t.Helper()
-	nc, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "a"), nats.NoReconnect())
-	if err == nil {
-		n.t.Cleanup(nc.Close)
-		return nc, false
+	for end := time.Now().Add(brokertest.Patience); ; {
+		nc, err := nats.Connect(n.server.URL(), nats.Timeout(brokertest.Patience), nats.UserInfo("a", "a"), nats.NoReconnect())
+		switch {
+		case err == nil:
+			n.t.Cleanup(nc.Close)
+			return nc, false
+		case strings.Contains(err.Error(), "maximum account active connections exceeded"):
+			return nil, true
+		case time.Now().After(end):
+			n.t.Fatal(err)
+		}
 	}
-	if !strings.Contains(err.Error(), "maximum account active connections exceeded") {
-		n.t.Fatal(err)
-	}
-	return nil, true
 }
 
 // fill connects users of A to another server, as many as there may be, until one who comes here is refused because of that. If

@@ -69,7 +69,9 @@ func (n *node) load() {
 	n.must(err)
 	_, err = n.a.QueueSubscribe("orders.new", "workers", func(*nats.Msg) {})
 	n.must(err)
-	n.must(n.a.Publish("orders.new", []byte("hello")))
+	for range 10_000 { // more than anybody else sends: it is the first by what it sends
+		n.must(n.a.Publish("orders.new", []byte("hello")))
+	}
 	_, err = sub.NextMsg(brokertest.Patience)
 	n.must(err)
 	n.must(n.a.FlushTimeout(brokertest.Patience))
@@ -84,6 +86,7 @@ func (n *node) awaitClosed(name string) {
 		if strings.Contains(string(m.Data), fmt.Sprintf(`"name":%q`, name)) {
 			return
 		}
+		time.Sleep(time.Millisecond) // between looks, of which there are to be fewer than load has messages
 		if time.Now().After(end) {
 			n.t.Fatalf("the server does not notice that %s has gone: %s", name, m.Data)
 		}
