@@ -81,16 +81,16 @@ func (n *node) load() {
 func (n *node) awaitClosed(name string) {
 	n.t.Helper()
 	for end := time.Now().Add(brokertest.Patience); ; {
-		m, err := n.sys.Request("$SYS.REQ.SERVER."+n.id+".CONNZ", []byte(`{"state":1}`), brokertest.Patience)
-		n.must(err)
-		if strings.Contains(string(m.Data), fmt.Sprintf(`"name":%q`, name)) {
-			return
+		m := n.ask("$SYS.REQ.SERVER.<id>.CONNZ", `{"state":1}`) // which leaves no subscription behind
+		if m != nil && strings.Contains(string(m.Data), fmt.Sprintf(`"name":%q`, name)) {
+			break
 		}
 		time.Sleep(time.Millisecond) // between looks, of which there are to be fewer than load has messages
 		if time.Now().After(end) {
-			n.t.Fatalf("the server does not notice that %s has gone: %s", name, m.Data)
+			n.t.Fatalf("the server does not notice that %s has gone: %v", name, m)
 		}
 	}
+	n.must(n.sys.FlushTimeout(brokertest.Patience))
 }
 
 func (n *node) must(err error) {
