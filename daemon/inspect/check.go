@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/nats-broker/nats-broker/daemon/jetstream"
 	"github.com/nats-broker/nats-broker/daemon/journal"
@@ -78,7 +79,7 @@ func check(v vfs.FS, storeDir string, p Progress) (*Report, error) {
 		c.stream(&list[i])
 	}
 	c.behind()
-	c.strangers()
+	c.strangers(jetstream.RemovedStreams(catalogue))
 	for i := range list {
 		c.report.Streams = append(c.report.Streams, *c.streams[list[i].ID])
 	}
@@ -247,7 +248,10 @@ func (c *checking) stream(k *jetstream.KeptStream) {
 	s := &Stream{Account: k.Account, Name: k.Name, ID: k.ID, Created: k.Created, Consumers: len(k.Consumers)}
 	c.streams[k.ID] = s
 	dir := c.dir.Path("streams", strconv.FormatUint(k.ID, 10))
-	var said []Finding // of messages that are lost; many may be, each told of alone
+	var said []Finding                                           // of messages that are lost; many may be, each told of alone
+	if _, err := c.v.Stat(dir); errors.Is(err, fs.ErrNotExist) { // it was made with the stream
+		c.report.find(Finding{Severity: Lost, Where: "stream " + name, File: dir, Text: "its folder is gone: what was only in its files is lost"})
+	}
 	x, err := segment.Examine(c.v, dir, segment.Options{Report: func(r segment.Report) {
 		f := finding(name, r)
 		if f.Severity != Lost {
@@ -316,8 +320,9 @@ func finding(name string, r segment.Report) Finding {
 	return f
 }
 
-// strangers tells of folders that no stream has.
-func (c *checking) strangers() {
+// strangers tells of folders that no stream has. A folder is made before its stream is written down: one with messages is of a
+// stream that was written down and is not any more, or of a restore that was cut off.
+func (c *checking) strangers(removed map[uint64]bool) {
 	list, err := c.v.ReadDir(c.dir.Path("streams"))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -330,11 +335,33 @@ func (c *checking) strangers() {
 		if err == nil && c.streams[id] != nil || !e.Dir {
 			continue
 		}
-		c.report.find(Finding{Severity: Note, Where: "streams", File: c.dir.Path("streams", e.Name), Text: "no stream has this folder: the next start puts it away, or removes it if the stream was deleted"})
+		f := Finding{Severity: Note, Where: "streams", File: c.dir.Path("streams", e.Name)}
+		switch {
+		case err == nil && removed[id], strings.HasSuffix(e.Name, segment.DeletedSuffix):
+			f.Text = "of a stream that was deleted: the next start removes it"
+		case c.orphan(&f):
+		default:
+			f.Text = "no stream has this folder, in which there are no messages: the next start puts it away"
+		}
+		c.report.find(f)
 	}
 	if list, err := c.v.ReadDir(c.dir.Path("quarantine")); err == nil {
 		for _, e := range list {
 			c.report.find(Finding{Severity: Note, Where: "streams", File: c.dir.Path("quarantine", e.Name), Text: "kept in quarantine"})
 		}
 	}
+}
+
+// orphan says of a folder that no stream has what is in it, if there is anything.
+func (c *checking) orphan(f *Finding) bool {
+	x, err := segment.Examine(c.v, f.File, segment.Options{Report: func(segment.Report) {}}, c.read)
+	if err == nil && x.Messages == 0 && len(x.Files) == 0 {
+		return false
+	}
+	f.Severity = Damaged
+	f.Text = fmt.Sprintf("orphan: no stream has this folder, with %d messages in %d segments: the next start puts it away", x.Messages, len(x.Files))
+	if err != nil {
+		f.Text += "; not all of it can be read: " + err.Error()
+	}
+	return true
 }

@@ -181,7 +181,16 @@ func TestCheckDamaged(t *testing.T) {
 				ok(t, os.WriteFile(filepath.Join(d, "journal", n+".journal"), make([]byte, 1<<20), 0o640))
 			}
 		}, Refused, "journal", "none of 3 files has a header", "journal", 0, ""},
-		{"a folder that nobody knows", func(d string) { ok(t, os.Mkdir(filepath.Join(d, "streams/77"), 0o750)) }, Note, "streams", "no stream has this folder", "", 0, ""},
+		{"a folder that nobody knows", func(d string) { ok(t, os.Mkdir(filepath.Join(d, "streams/77"), 0o750)) }, Note, "streams", "no stream has this folder, in which there are no messages", "", 0, ""},
+		{"a folder with messages that nobody knows", func(d string) {
+			ok(t, os.CopyFS(filepath.Join(d, "streams/77"), os.DirFS(filepath.Join(d, "streams/1"))))
+		},
+			Damaged, "streams", "orphan: no stream has this folder, with 196 messages in 1 segments", "", 0, ""},
+		{"a folder of a stream that is being removed", func(d string) {
+			ok(t, os.CopyFS(filepath.Join(d, "streams/77.deleted"), os.DirFS(filepath.Join(d, "streams/1"))))
+		},
+			Note, "streams", "of a stream that was deleted", "", 0, ""},
+		{"the folder of a stream, gone", func(d string) { ok(t, os.RemoveAll(filepath.Join(d, "streams/1"))) }, Lost, "stream $G > ORDERS", "its folder is gone", "", 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := unpack(t)

@@ -76,6 +76,7 @@ type kept struct {
 	rescheduled bool   // what is written of them is older
 
 	sources bool   // it takes messages over from others
+	bare    bool   // its folder was not there at the start
 	lost    uint64 // messages that the journal had, found at the start
 }
 
@@ -251,6 +252,29 @@ func (f *files) orphans() error {
 	return nil
 }
 
+// segmentsIn counts the segments in a folder.
+func segmentsIn(v vfs.FS, dir string) (n int) {
+	list, err := v.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	for _, e := range list {
+		if filepath.Ext(e.Name) == ".seg" {
+			n++
+		}
+	}
+	return n
+}
+
+// sayBare tells of the streams whose folders were gone: they were made with the streams, before these were acknowledged.
+func (f *files) sayBare() {
+	for _, k := range f.logs {
+		if k.bare {
+			f.log.Error("JetStream: lost: stream " + k.title(f) + ": its folder " + f.folder(k.id) + " is gone: what was acknowledged and stood only there is lost")
+		}
+	}
+}
+
 func (f *files) putAway(name string) error {
 	v, to := f.dir.FS(), f.dir.Path("quarantine")
 	if err := vfs.MkdirAll(v, to); err != nil {
@@ -264,7 +288,11 @@ func (f *files) putAway(name string) error {
 			}
 			continue
 		}
-		f.log.Warn("JetStream: nobody knows the stream in " + f.dir.Path("streams", name) + ": it is put away in " + at)
+		if n := segmentsIn(v, f.dir.Path("streams", name)); n > 0 {
+			f.log.Error(fmt.Sprintf("JetStream: orphan: no stream has the folder %s, with %d segments of messages: it is put away in %s", f.dir.Path("streams", name), n, at))
+		} else {
+			f.log.Warn("JetStream: nobody knows the stream in " + f.dir.Path("streams", name) + ": it is put away in " + at)
+		}
 		if err := v.Rename(f.dir.Path("streams", name), at); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math/bits"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,6 +53,17 @@ func KeptStreams(c *store.Catalogue) (list []KeptStream, bad []error) {
 		}
 	}
 	return list, bad
+}
+
+// RemovedStreams lists the streams of a catalogue that were deleted and whose files may still be there, by id.
+func RemovedStreams(c *store.Catalogue) map[uint64]bool {
+	ids := map[uint64]bool{}
+	for _, e := range c.List(goneKind, "") {
+		if id, err := strconv.ParseUint(e.Key, 10, 64); err == nil {
+			ids[id] = true
+		}
+	}
+	return ids
 }
 
 func keptConsumersOf(c *store.Catalogue, id uint64) (list []KeptConsumer, err error) {

@@ -1,7 +1,9 @@
 package jetstream
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +47,7 @@ func (f *files) recover() error {
 		}
 		k.schedules, k.machine = k.machine.Schedules(), nil
 	}
+	f.sayBare()
 	for _, e := range f.catalogue.List(goneKind, "") {
 		f.finishGone(e.Key)
 	}
@@ -75,7 +78,8 @@ func (f *files) follow(commit uint64) error {
 			continue
 		}
 		k = &kept{id: en.ID, entry: en}
-		var err error
+		_, err := f.dir.FS().Stat(f.folder(en.ID))
+		k.bare = errors.Is(err, fs.ErrNotExist)
 		if k.log, k.memory, err = f.openLog(en.ID); err != nil {
 			return err
 		}

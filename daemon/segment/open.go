@@ -231,7 +231,7 @@ func (l *Log) Destroy() error {
 	if err := l.Close(); err != nil {
 		return err
 	}
-	gone := l.dir + deletedSuffix
+	gone := l.dir + DeletedSuffix
 	if err := l.fs.Rename(l.dir, gone); err != nil {
 		return err
 	}
@@ -241,7 +241,8 @@ func (l *Log) Destroy() error {
 	return removeAll(l.fs, gone)
 }
 
-const deletedSuffix = ".deleted"
+// DeletedSuffix ends the names of folders that are being removed.
+const DeletedSuffix = ".deleted"
 
 // Sweep removes what is left in a folder of logs that were being destroyed when the process
 // ended.
@@ -251,7 +252,7 @@ func Sweep(v vfs.FS, parent string) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Dir && strings.HasSuffix(e.Name, deletedSuffix) {
+		if e.Dir && strings.HasSuffix(e.Name, DeletedSuffix) {
 			if err := removeAll(v, filepath.Join(parent, e.Name)); err != nil {
 				return err
 			}
