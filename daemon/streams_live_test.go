@@ -307,7 +307,7 @@ func TestDiskFilledToTheLastByte(t *testing.T) {
 		a, err := js.Publish("s", random)
 		return err == nil && a.Sequence > last
 	})
-	if _, err := js.GetMsg("S", last); last > 0 && err != nil {
+	if _, err := js.GetMsg("S", last, nats.MaxWait(brokertest.Patience)); last > 0 && err != nil {
 		t.Errorf("message %d was acknowledged: %v", last, err)
 	}
 	s.Signal(syscall.SIGTERM)
