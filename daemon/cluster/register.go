@@ -22,9 +22,13 @@ func refuse(format string, args ...any) *refusal {
 // itself by i.
 func (h *Hub) register(r *Route, i *info) error {
 	var out *Route
+	var lacking []target
 	defer func() {
 		if out != nil {
 			out.Abort(duplicate(true))
+		}
+		for _, t := range lacking {
+			h.dial(t)
 		}
 	}()
 	missing := i.Account != "" && h.broker.Account(i.Account) == nil
@@ -59,6 +63,9 @@ func (h *Hub) register(r *Route, i *info) error {
 		err = h.placePooled(r, p, i)
 	}
 	if err != nil {
+		if r.solicited && r.account == "" && i.PoolSize > 0 && h.pool() > 0 && p.free() < 0 {
+			lacking = h.accountsMissing(r, p)
+		}
 		return err
 	}
 	h.peers[i.ServerID] = p
@@ -74,6 +81,18 @@ func (h *Hub) register(r *Route, i *info) error {
 	delete(h.dialing, r.key) // it has led to a place, and what is missing is dialled from here
 	r.key = ""
 	return nil
+}
+
+// accountsMissing lists the accounts whose connections to a peer are to be dialled, though the one that we dialled is one too
+// many: those that there are the peer has made, and it dials no accounts where it has learnt of us from others. Hub.mu is held.
+func (h *Hub) accountsMissing(r *Route, p *server) (list []target) {
+	if p.noPool {
+		return nil
+	}
+	for _, a := range h.unlinked(p) {
+		list = append(list, target{url: r.url, explicit: r.explicit, account: a, gossip: r.gossip, id: p.id, attempts: 1, at: r.whereTo()})
+	}
+	return list
 }
 
 // shares is the number of connections over which the accounts are spread. The

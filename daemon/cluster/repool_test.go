@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -59,5 +60,40 @@ func TestLostWhileDialled(t *testing.T) {
 		defer a.hub.mu.Unlock()
 		p := a.hub.peers[peerID]
 		return p != nil && p.count() == 1
+	})
+}
+
+// TestAccountsOfAFullPool: the peer has made all connections of the pool, and the one of an account is missing. Whoever dials
+// and learns that it is one too many dials the account.
+func TestAccountsOfAFullPool(t *testing.T) {
+	l := must2(net.Listen("tcp", "127.0.0.1:0"))(t)
+	t.Cleanup(func() { l.Close() })
+	a := ours(t, "a", func(o *Options) { o.Compression.Mode, o.PoolSize = "off", 1 })
+	text := &strings.Builder{}
+	next := func() *scripted {
+		t.Helper()
+		_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(brokertest.Patience))
+		return newScripted(t, must2(l.Accept())(t), text)
+	}
+	const pool = `,"route_pool_size":1,"compression":"off"`
+	in := dialled(t, a, text)
+	in.hear(1)
+	in.say(connectLine(""), infoLine(pool+`,"route_pool_idx":0`))
+	in.sync()
+	a.hub.dial(target{url: must2(url.Parse("nats://" + l.Addr().String()))(t), id: peerID, attempts: 1})
+	more := next()
+	more.say(infoLine(pool))
+	more.heard()
+	account := next()
+	account.say(infoLine(pool))
+	account.sync()
+	if !strings.Contains(text.String(), `"route_account":"$SYS"`) {
+		t.Error(text.String())
+	}
+	eventually(t, "a connection for the account", func() bool {
+		a.hub.mu.Lock()
+		defer a.hub.mu.Unlock()
+		p := a.hub.peers[peerID]
+		return p != nil && p.count() == 1 && p.accounts["$SYS"] != nil
 	})
 }
