@@ -50,7 +50,7 @@ func TestHealthThroughTLS(t *testing.T) {
 		{"server's certificate", "tls { " + pair + " }", nil, 0, "healthy"},
 		{"handshake first", "tls { " + pair + ", handshake_first: true }", nil, 0, "healthy"},
 		{"first or after a while", "tls { " + pair + ", handshake_first: 100ms }", nil, 0, "healthy"},
-		{"first, or soon not", "tls { " + pair + ", handshake_first: 1ms }", nil, 0, "healthy"}, // sooner than anybody begins
+		{"first, or soon not", "tls { " + pair + ", handshake_first: 1us }", nil, 0, "healthy"}, // sooner than anybody begins
 		{"certificate wanted", "tls { " + pair + ", verify: true }", nil, 1, "give one with --tlscert and --tlskey"},
 		{"certificate shown", "tls { " + pair + ", verify: true }", show, 0, "healthy"},
 		{"certificate and user", "tls { " + pair + ", verify: true }\nauthorization { user: u, password: p }", show, 0, "healthy"},
